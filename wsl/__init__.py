@@ -1,0 +1,44 @@
+"""Trained neural networks as data, the scikit-learn way.
+
+Only the public names live here; each is imported when first used, so that ``import wsl`` is cheap.
+"""
+
+from importlib import import_module
+
+__version__ = "0.1.0"
+
+_PUBLIC = {
+    "Architecture": "architectures",
+    "AuditReport": "risk",
+    "CausalMitigatedClassifier": "causal",
+    "CausalMitigatedRegressor": "causal",
+    "DeepSetsClassifier": "attacks",
+    "DeepSetsRegressor": "attacks",
+    "DistributionFamily": "distributions",
+    "DistributionInferenceAttack": "attacks",
+    "DistributionInferenceRegressor": "attacks",
+    "EnvironmentMembershipFamily": "distributions",
+    "ModelZoo": "zoo",
+    "QueryResponses": "features",
+    "RandomNetworkFamily": "distributions",
+    "SubsampledFamily": "distributions",
+    "WeightSpaceAutoencoder": "autoencoder",
+    "WeightStatistics": "features",
+    "audit": "risk",
+    "train_zoo": "zoo",
+}
+_SUBPACKAGES = {*_PUBLIC.values(), "datasets", "displays", "exceptions", "metrics"}
+
+__all__ = ["__version__", *sorted(_PUBLIC)]  # noqa: PLE0604
+
+
+def __getattr__(name: str):
+    if name in _PUBLIC:
+        return getattr(import_module(f"wsl.{_PUBLIC[name]}"), name)
+    if name in _SUBPACKAGES:
+        return import_module(f"wsl.{name}")
+    raise AttributeError(f"module 'wsl' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_PUBLIC, *_SUBPACKAGES})

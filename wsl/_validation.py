@@ -1,0 +1,51 @@
+"""Checks of inputs that several layers share; each names the parameter, what came, what was wanted."""
+
+import numpy as np
+import torch
+from sklearn.utils import check_array
+
+from .exceptions import InvalidInputError
+
+
+def check_rows(weights, n_weights: int | None = None, name: str = "weights") -> np.ndarray:
+    """Return ``weights`` as a float32 array ``(n_models, n_weights)``, all finite.
+
+    Raises InvalidInputError if it is not 2-D, is empty, is not finite, or has another number of columns.
+    """
+    try:
+        rows = check_array(weights, dtype=np.float32, order="C", input_name=name)
+    except ValueError as error:
+        raise InvalidInputError(f"{name}: {error}") from error
+    check_n_columns(rows, n_weights, name)
+    return rows
+
+
+def check_n_columns(rows, n_weights: int | None, name: str = "weights") -> None:
+    """Raise InvalidInputError unless ``rows`` has ``n_weights`` columns."""
+    if n_weights is not None and rows.shape[1] != n_weights:
+        raise InvalidInputError(
+            f"{name} has {rows.shape[1]} columns, but the architecture takes {n_weights}"
+        )
+
+
+def check_length(values, n_expected: int, name: str, of: str) -> None:
+    """Raise InvalidInputError unless ``values`` holds one entry for each of ``n_expected`` things."""
+    if len(values) != n_expected:
+        raise InvalidInputError(f"{name} has {len(values)} entries, but {of} has {n_expected}")
+
+
+def per_model(values, n_models: int, name: str, dtype=np.float32) -> np.ndarray:
+    """Return ``values``, one for all models or one for each, as an array ``(n_models,)``."""
+    values = np.asarray(values, dtype=dtype)
+    if values.ndim == 0:
+        return np.full(n_models, values)
+    if values.shape != (n_models,):
+        raise InvalidInputError(
+            f"{name} has shape {values.shape}; wanted one number, or one for each of {n_models} models"
+        )
+    return values
+
+
+def owned_tensor(array, dtype=torch.float32) -> torch.Tensor:
+    """Return a tensor with its own memory: read-only memory maps arrive, and torch warns of them."""
+    return torch.tensor(np.asarray(array), dtype=dtype)

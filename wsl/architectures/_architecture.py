@@ -1,0 +1,395 @@
+"""``Architecture``: what a row of weights means. Rows to modules and back, all models forward at once.
+
+How a layer runs for many models lives in ``_batched``, the symmetries in ``_symmetry``.
+"""
+
+import copy
+import math
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from .._random import resolve_random_state, torch_generator
+from .._validation import check_n_columns, check_rows, owned_tensor
+from ..exceptions import InvalidInputError, UnsupportedModuleError
+from . import _symmetry
+from ._batched import forward_models
+from ._build import build_cnn, build_mlp
+from ._convert import flatten_model, sklearn_module
+
+_NORMS_WITH_STATE = (nn.modules.batchnorm._NormBase,)
+FORWARD_BYTES = 32 * 2**20
+
+
+class Architecture:
+    """The meaning of a row of weights: names, shapes, function and symmetries of a network.
+
+    Parameters
+    ----------
+    module : nn.Module
+        The template. Its structure is copied; its weights are not kept.
+    input_shape : tuple of int, optional
+        Shape of one input. Needed only where the first layer does not tell it, as with a bare
+        convolution. Inputs that arrive as flat rows are given this shape.
+
+    Attributes
+    ----------
+    n_weights : int
+        Numbers in a row.
+    n_inputs, n_outputs : int
+        Numbers in one input and in one output.
+    parameter_names : tuple of str
+    parameter_shapes : tuple of tuple of int
+    slices : dict of str to slice
+        Where in a row each parameter lies.
+
+    Raises
+    ------
+    UnsupportedModuleError
+        If the module has no parameters, has uninitialised ones, or keeps running statistics as
+        batch normalisation does: two models with equal weights would then differ.
+
+    Notes
+    -----
+    An architecture is immutable, compares by structure, and can be copied and pickled: it may be
+    the constructor parameter of an estimator.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from wsl import Architecture
+    >>> architecture = Architecture.mlp(4, [32], 1)
+    >>> architecture
+    Architecture(4 -> Linear(4, 32) -> ReLU -> Linear(32, 1) -> 1, n_weights=193)
+    >>> rows = np.random.default_rng(0).normal(size=(10, architecture.n_weights))
+    >>> architecture.forward(rows, np.ones((5, 4))).shape
+    (10, 5, 1)
+    """
+
+    def __init__(self, module: nn.Module, *, input_shape: Sequence[int] | None = None):
+        if not isinstance(module, nn.Module):
+            raise UnsupportedModuleError(f"module is a {type(module).__name__}; wanted an nn.Module")
+        _refuse_unsupported(module)
+        self._module = _template(module)
+        self.input_shape = _first_shape(self._module, input_shape)
+        parameters = dict(self._module.named_parameters())
+        self.parameter_names = tuple(parameters)
+        self.parameter_shapes = tuple(tuple(p.shape) for p in parameters.values())
+        stops = np.cumsum([p.numel() for p in parameters.values()]).tolist()
+        self.slices = {
+            name: slice(start, stop)
+            for name, start, stop in zip(parameters, [0, *stops[:-1]], stops, strict=True)
+        }
+        self.n_weights: int = stops[-1]
+
+    @classmethod
+    def mlp(
+        cls, n_inputs: int, hidden: Sequence[int], n_outputs: int, activation: str = "relu"
+    ) -> "Architecture":
+        """Return a multi-layer perceptron with hidden layers of the widths in ``hidden``."""
+        return cls(build_mlp(n_inputs, hidden, n_outputs, activation))
+
+    @classmethod
+    def cnn(
+        cls,
+        image_shape: tuple[int, int, int],
+        channels: Sequence[int],
+        hidden: Sequence[int],
+        n_outputs: int,
+        kernel_size: int = 3,
+        pool: int = 2,
+        activation: str = "relu",
+    ) -> "Architecture":
+        """Return a small CNN: unpadded convolutions with max-pooling, a flatten, an MLP head.
+
+        ``image_shape`` is (channels, height, width); inputs are rows of that many numbers.
+        """
+        module = build_cnn(image_shape, channels, hidden, n_outputs, kernel_size, pool, activation)
+        return cls(module)
+
+    @classmethod
+    def from_sklearn(cls, model: Any) -> "Architecture":
+        """Return the architecture of a fitted scikit-learn MLP or linear model.
+
+        Its outputs are the model's decision values: what comes before the softmax or sigmoid.
+        """
+        return cls(sklearn_module(model))
+
+    @property
+    def n_inputs(self) -> int:
+        """Numbers in one input."""
+        if self.input_shape is None:
+            raise UnsupportedModuleError(
+                f"the number of inputs of {self!r} is not known; give input_shape="
+            )
+        return math.prod(self.input_shape)
+
+    @cached_property
+    def n_outputs(self) -> int:
+        """Numbers in one output."""
+        assert self.n_inputs
+        with torch.no_grad():
+            return self._module(torch.zeros(2, *(self.input_shape or ()))).flatten(1).shape[1]
+
+    @cached_property
+    def permutation_groups(self) -> tuple[_symmetry.PermutationGroup, ...]:
+        """The groups of interchangeable hidden units; UnsupportedModuleError where not known."""
+        return _symmetry.find_groups(self._module)
+
+    @property
+    def template(self) -> nn.Module:
+        """A fresh copy of the module, on CPU, in evaluation mode, its weights not meaningful."""
+        return copy.deepcopy(self._module)
+
+    def flatten(self, models: Any) -> np.ndarray:
+        """Return models as rows.
+
+        Parameters
+        ----------
+        models : nn.Module, state dict, fitted scikit-learn MLP or linear model, or a sequence of those
+
+        Returns
+        -------
+        ndarray ``(n_models, n_weights)`` float32
+
+        Raises
+        ------
+        InvalidInputError
+            If a parameter is missing, left over or of another shape; it is named, and so is the model.
+        """
+        single = isinstance(models, (nn.Module, Mapping)) or not isinstance(models, Iterable)
+        rows = []
+        for index, model in enumerate([models] if single else models):
+            try:
+                rows.append(flatten_model(model, self.parameter_names, self.parameter_shapes))
+            except InvalidInputError as error:
+                raise InvalidInputError(f"models[{index}]: {error}") from error
+        if not rows:
+            raise InvalidInputError("models is empty; wanted at least one model")
+        return np.stack(rows)
+
+    def state_dict(self, row) -> dict[str, Tensor]:
+        """Return one row ``(n_weights,)`` as a dict from parameter name to tensor."""
+        row = owned_tensor(row).reshape(1, -1)
+        return {name: p[0].clone() for name, p in self.parameters(row).items()}
+
+    def module(self, row) -> nn.Module:
+        """Return a ready module, in evaluation mode, that holds the weights of ``row``."""
+        module = copy.deepcopy(self._module)
+        module.load_state_dict(self.state_dict(row), strict=False)
+        return module.requires_grad_(True)
+
+    def parameters(self, weights: Tensor) -> dict[str, Tensor]:
+        """View a tensor of rows ``(n_models, n_weights)`` as its parameters ``(n_models, *shape)``."""
+        check_n_columns(weights, self.n_weights)
+        return {
+            name: weights[:, self.slices[name]].unflatten(1, shape)
+            for name, shape in zip(self.parameter_names, self.parameter_shapes, strict=True)
+        }
+
+    def rows(self, parameters: Mapping[str, Tensor]) -> Tensor:
+        """Undo ``parameters``: join tensors ``(n_models, *shape)`` to rows ``(n_models, n_weights)``."""
+        return torch.cat([parameters[name].flatten(1) for name in self.parameter_names], dim=1)
+
+    def shape_inputs(self, inputs: Tensor, n_leading: int = 1) -> Tensor:
+        """Give flat inputs, after ``n_leading`` axes, the shape that the module takes."""
+        if self.input_shape is None:
+            return inputs
+        flat = inputs.flatten(n_leading)
+        if flat.shape[-1] != self.n_inputs:
+            raise InvalidInputError(
+                f"inputs has {flat.shape[-1]} features, but the architecture takes {self.n_inputs}"
+            )
+        return flat.unflatten(n_leading, self.input_shape)
+
+    def forward(self, weights, inputs, batch_size: int | None = None):
+        """Run every model on the same inputs.
+
+        Parameters
+        ----------
+        weights : array or Tensor ``(n_models, n_weights)``
+        inputs : array or Tensor ``(n_inputs, n_features)`` or ``(n_inputs, *input_shape)``
+        batch_size : int, optional
+            Models at a time; by default as many as keep the activations at about 32 MiB.
+
+        Returns
+        -------
+        ``(n_models, n_inputs, n_outputs)``
+            A float32 array for arrays; for tensors a tensor on their device, with gradients.
+        """
+        if isinstance(weights, Tensor):
+            return self._forward(weights, torch.as_tensor(inputs).to(weights), batch_size)
+        with torch.no_grad():
+            rows = owned_tensor(check_rows(weights, self.n_weights))
+            return self._forward(rows, owned_tensor(inputs), batch_size).numpy()
+
+    def _forward(self, weights: Tensor, inputs: Tensor, batch_size: int | None) -> Tensor:
+        if batch_size is not None and batch_size < 1:
+            raise InvalidInputError(f"batch_size={batch_size}; wanted at least 1, or None")
+        check_n_columns(weights, self.n_weights)
+        shared = self.shape_inputs(inputs)[None]
+        size = batch_size or max(1, FORWARD_BYTES // (4 * self.activation_size * len(inputs) + 1))
+        outputs = [
+            forward_models(self._module, self.parameters(chunk), shared).flatten(2)
+            for chunk in weights.split(size)
+        ]
+        return outputs[0] if len(outputs) == 1 else torch.cat(outputs)
+
+    def forward_each(self, weights: Tensor, inputs: Tensor) -> Tensor:
+        """Run each model on inputs of its own, ``(n_models, n_inputs, ...)``; tensors only."""
+        shaped = self.shape_inputs(inputs, n_leading=2)
+        return forward_models(self._module, self.parameters(weights), shaped).flatten(2)
+
+    @cached_property
+    def activation_size(self) -> int:
+        """The most numbers that one layer holds for one input; decides how a zoo is chunked."""
+        if self.input_shape is None:
+            return self.n_weights
+        sizes = [self.n_inputs]
+
+        def record(layer: nn.Module, args: tuple[Tensor, ...], output: Tensor) -> None:
+            size = output[0].numel()
+            if isinstance(layer, nn.Conv2d):
+                size = max(size, size // layer.out_channels * layer.weight[0].numel())
+            sizes.append(size)
+
+        module = self.template
+        for layer in module.modules():
+            if not list(layer.children()):
+                layer.register_forward_hook(record)
+        with torch.no_grad():
+            module(torch.zeros(1, *self.input_shape))
+        return max(sizes)
+
+    def permute(self, weights, random_state=None):
+        """Return the same models with the hidden units of each in a random order of its own.
+
+        Parameters
+        ----------
+        weights : array or Tensor ``(n_models, n_weights)``
+        random_state : int, Generator, RandomState, torch.Generator or None
+
+        Returns
+        -------
+        array or Tensor ``(n_models, n_weights)``, other rows that compute the same functions
+
+        Raises
+        ------
+        UnsupportedModuleError
+            If the symmetries of the module are not known.
+        """
+        groups = self.permutation_groups
+
+        def orders(parameters: dict[str, Tensor], n_models: int) -> list[Tensor]:
+            generator = random_state
+            if not isinstance(generator, torch.Generator):
+                generator = torch_generator(resolve_random_state(random_state))
+            return _symmetry.random_orders(groups, n_models, generator)
+
+        return self._reorder(weights, orders)
+
+    def canonicalize(self, weights, reference=None):
+        """Return the same models with their hidden units in one order.
+
+        Parameters
+        ----------
+        weights : array or Tensor ``(n_models, n_weights)``
+        reference : array ``(n_weights,)``, optional
+            Align each model to this one by weight matching (Ainsworth et al. 2023). By default
+            units are sorted by decreasing norm of their incoming weights and bias.
+
+        Returns
+        -------
+        array or Tensor ``(n_models, n_weights)``
+        """
+        groups = self.permutation_groups
+        anchor = None if reference is None else owned_tensor(reference).reshape(1, -1)
+
+        def orders(parameters: dict[str, Tensor], n_models: int) -> list[Tensor]:
+            if anchor is None:
+                return _symmetry.sorted_orders(parameters, groups)
+            return _symmetry.matched_orders(parameters, groups, self.parameters(anchor))
+
+        return self._reorder(weights, orders)
+
+    def _reorder(self, weights, orders):
+        rows = weights if isinstance(weights, Tensor) else owned_tensor(check_rows(weights))
+        parameters = self.parameters(rows)
+        drawn = [o.to(rows.device) for o in orders(parameters, len(rows))]
+        moved = self.rows(
+            _symmetry.permute_units(parameters, self.permutation_groups, drawn)
+        )
+        return moved if isinstance(weights, Tensor) else moved.numpy()
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Architecture) and self._identity() == other._identity()
+
+    def __hash__(self) -> int:
+        return hash(self._identity())
+
+    def _identity(self) -> tuple:
+        return repr(self._module), self.parameter_names, self.parameter_shapes, self.input_shape
+
+    def __repr__(self) -> str:
+        ends = ["?", "?"]
+        if self.input_shape is not None:
+            ends = [" x ".join(map(str, self.input_shape)), str(self.n_outputs)]
+        layers = [ends[0], *_layer_names(self._module), ends[1]]
+        return f"Architecture({' -> '.join(layers)}, n_weights={self.n_weights})"
+
+
+def _refuse_unsupported(module: nn.Module) -> None:
+    for name, layer in module.named_modules():
+        if isinstance(layer, _NORMS_WITH_STATE) and layer.track_running_stats:
+            raise UnsupportedModuleError(
+                f"layer {name!r} ({type(layer).__name__}) keeps running statistics, which are not "
+                "weights; wanted a module without buffers that change: use LayerNorm or GroupNorm, or "
+                "track_running_stats=False"
+            )
+    parameters = list(module.parameters())
+    if not parameters:
+        raise UnsupportedModuleError(f"module {type(module).__name__} has no parameters")
+    if any(isinstance(p, nn.parameter.UninitializedParameter) for p in parameters):
+        raise UnsupportedModuleError(
+            f"module {type(module).__name__} has lazy parameters; run it once on an input before"
+        )
+
+
+def _template(module: nn.Module) -> nn.Module:
+    template = copy.deepcopy(module).cpu().float().eval().requires_grad_(False)
+    for layer in template.modules():
+        if getattr(layer, "inplace", False):
+            layer.inplace = False  # an input shared by all models would be overwritten
+    for parameter in template.parameters():
+        parameter.zero_()
+    return template
+
+
+def _first_shape(module: nn.Module, input_shape: Sequence[int] | None) -> tuple[int, ...] | None:
+    if input_shape is not None:
+        return tuple(int(n) for n in input_shape)
+    layer = module
+    while isinstance(layer, nn.Sequential) and len(layer):
+        layer = layer[0]
+    if isinstance(layer, nn.Linear):
+        return (layer.in_features,)
+    if isinstance(layer, nn.Unflatten) and layer.dim == 1:
+        return (math.prod(layer.unflattened_size),)
+    return None
+
+
+def _layer_names(module: nn.Module) -> Iterator[str]:
+    if isinstance(module, nn.Sequential):
+        for layer in module:
+            yield from _layer_names(layer)
+    elif isinstance(module, nn.Linear):
+        yield f"Linear({module.in_features}, {module.out_features})"
+    elif isinstance(module, nn.Conv2d):
+        kernel = "x".join(map(str, module.kernel_size))
+        yield f"Conv2d({module.in_channels}, {module.out_channels}, {kernel})"
+    else:
+        yield type(module).__name__

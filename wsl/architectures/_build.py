@@ -1,0 +1,71 @@
+"""Template modules for the common architectures, as plain ``nn.Sequential`` networks.
+
+No weights are kept here: what comes out is a shape for ``Architecture`` to describe.
+"""
+
+from collections.abc import Sequence
+from itertools import pairwise
+
+from torch import nn
+
+from ..exceptions import InvalidInputError
+
+ACTIVATIONS: dict[str, type[nn.Module]] = {
+    "relu": nn.ReLU,
+    "tanh": nn.Tanh,
+    "gelu": nn.GELU,
+    "silu": nn.SiLU,
+    "sigmoid": nn.Sigmoid,
+    "leaky_relu": nn.LeakyReLU,
+    "identity": nn.Identity,
+}
+
+
+def activation_class(name: str) -> type[nn.Module]:
+    """Return the module class of a named activation."""
+    if name not in ACTIVATIONS:
+        raise InvalidInputError(f"activation={name!r} is unknown; wanted one of {sorted(ACTIVATIONS)}")
+    return ACTIVATIONS[name]
+
+
+def build_mlp(n_inputs: int, hidden: Sequence[int], n_outputs: int, activation: str) -> nn.Sequential:
+    """Return Linear layers of widths ``hidden`` with activations between, and a linear output."""
+    act = activation_class(activation)
+    widths = [n_inputs, *hidden, n_outputs]
+    layers: list[nn.Module] = []
+    for fan_in, fan_out in pairwise(widths):
+        layers += [nn.Linear(fan_in, fan_out), act()]
+    return nn.Sequential(*layers[:-1])
+
+
+def build_cnn(
+    image_shape: tuple[int, int, int],
+    channels: Sequence[int],
+    hidden: Sequence[int],
+    n_outputs: int,
+    kernel_size: int,
+    pool: int,
+    activation: str,
+) -> nn.Sequential:
+    """Return convolution, activation and max-pooling blocks, a flatten, and an MLP head.
+
+    Inputs are flat rows, ``(n, channels * height * width)``, as scikit-learn keeps images. A block
+    whose image is already smaller than the pooling window is not pooled.
+    """
+    act = activation_class(activation)
+    n_channels, height, width = image_shape
+    layers: list[nn.Module] = [nn.Unflatten(1, tuple(image_shape))]
+    for n_out in channels:
+        height, width = height - kernel_size + 1, width - kernel_size + 1
+        if min(height, width) < 1:
+            raise InvalidInputError(
+                f"channels={list(channels)} has more convolutions of kernel_size={kernel_size} than "
+                f"an image of {image_shape[1]} x {image_shape[2]} can take"
+            )
+        layers += [nn.Conv2d(n_channels, n_out, kernel_size), act()]
+        if pool > 1 and min(height, width) >= pool:
+            layers.append(nn.MaxPool2d(pool))
+            height, width = height // pool, width // pool
+        n_channels = n_out
+    head = build_mlp(n_channels * height * width, hidden, n_outputs, activation)
+    return nn.Sequential(*layers, nn.Flatten(), *head)

@@ -1,0 +1,78 @@
+"""Models to rows of weights: modules, state dicts and fitted scikit-learn networks.
+
+The way back, and everything that computes, lives elsewhere.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from torch import nn
+
+from ..exceptions import InvalidInputError, UnsupportedModuleError
+from ._build import build_mlp
+
+_SKLEARN_ACTIVATIONS = {"relu": "relu", "tanh": "tanh", "logistic": "sigmoid", "identity": "identity"}
+
+
+def flatten_model(model: Any, names: Sequence[str], shapes: Sequence[tuple[int, ...]]) -> np.ndarray:
+    """Return one model's weights as a float32 row, in the order of ``names``.
+
+    Raises InvalidInputError, which names the parameter, if one is missing, left over or of another shape.
+    """
+    tensors = named_tensors(model, names)
+    missing = [name for name in names if name not in tensors]
+    extra = [name for name in tensors if name not in set(names)]
+    if missing or extra:
+        raise InvalidInputError(
+            f"the model's parameters do not fit the architecture: missing {missing}, left over {extra}"
+        )
+    parts = []
+    for name, shape in zip(names, shapes, strict=True):
+        values = np.asarray(tensors[name], dtype=np.float32)
+        if values.shape != tuple(shape):
+            raise InvalidInputError(
+                f"parameter {name!r} has shape {values.shape}, but the architecture takes {tuple(shape)}"
+            )
+        parts.append(values.ravel())
+    return np.concatenate(parts)
+
+
+def named_tensors(model: Any, names: Sequence[str]) -> dict[str, np.ndarray]:
+    """Return a model's parameters by name as numpy arrays; buffers are left out."""
+    if isinstance(model, nn.Module):
+        return {name: p.detach().cpu().numpy() for name, p in model.named_parameters()}
+    if isinstance(model, Mapping):
+        return {name: _to_numpy(value) for name, value in model.items()}
+    layers = sklearn_layers(model)
+    arrays = [array for layer in layers for array in layer]
+    return dict(zip(names, arrays, strict=False)) if len(arrays) == len(names) else {}
+
+
+def _to_numpy(value: Any) -> np.ndarray:
+    return value.detach().cpu().numpy() if hasattr(value, "detach") else np.asarray(value)
+
+
+def sklearn_layers(model: Any) -> list[tuple[np.ndarray, np.ndarray]]:
+    """Return ``(weight (out, in), bias (out,))`` of each layer of a fitted MLP or linear model.
+
+    Raises UnsupportedModuleError if the model holds no such weights.
+    """
+    if hasattr(model, "coefs_") and hasattr(model, "intercepts_"):
+        return [(w.T, b) for w, b in zip(model.coefs_, model.intercepts_, strict=True)]
+    if hasattr(model, "coef_") and hasattr(model, "intercept_") and not hasattr(model, "support_"):
+        weight = np.atleast_2d(_to_numpy(model.coef_))
+        return [(weight, np.broadcast_to(model.intercept_, weight.shape[0]))]
+    raise UnsupportedModuleError(
+        f"models holds a {type(model).__name__}; wanted an nn.Module, a state dict, or a fitted "
+        "scikit-learn MLP or linear model"
+    )
+
+
+def sklearn_module(model: Any) -> nn.Sequential:
+    """Return the template module of a fitted scikit-learn MLP or linear model."""
+    shapes = [weight.shape for weight, _ in sklearn_layers(model)]
+    activation = _SKLEARN_ACTIVATIONS[getattr(model, "activation", "identity")]
+    return build_mlp(
+        shapes[0][1], [out for out, _ in shapes[:-1]], shapes[-1][0], activation
+    )

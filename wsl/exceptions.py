@@ -1,0 +1,32 @@
+"""The errors and warnings that wsl raises; each error is also the standard one that it specialises.
+
+No logic lives here, and no other module defines an exception.
+"""
+
+
+class WslError(Exception):
+    """Base of every error that wsl raises on purpose."""
+
+
+class InvalidInputError(WslError, ValueError):
+    """An argument has a value or a shape that the called function cannot take."""
+
+
+class UnsupportedModuleError(WslError, TypeError):
+    """A network, layer or learner is of a kind that the called function does not handle."""
+
+
+class ZooFileError(WslError, OSError):
+    """A file of a stored zoo is missing, damaged or not one of ours."""
+
+
+class WslWarning(UserWarning):
+    """Base of every warning that wsl issues."""
+
+
+class DivergedModelWarning(WslWarning):
+    """Some models of a zoo left training with weights that are not finite."""
+
+
+class AttackNotApplicableWarning(WslWarning):
+    """An attack was left out because the audited learner does not offer what it needs."""
