@@ -1,0 +1,126 @@
+"""What values a property may take: classes, an interval, or several intervals.
+
+How data are drawn for a value lives in the families.
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from numbers import Real
+from typing import Any
+
+import numpy as np
+
+from .._random import resolve_random_state
+from ..exceptions import InvalidInputError
+
+
+@dataclass(frozen=True)
+class Interval:
+    """The values of a numeric property: any number from ``low`` to ``high``, both included.
+
+    A type of its own, so that ``(0, 1)`` is always two classes.
+
+    Parameters
+    ----------
+    low, high : float
+
+    Raises
+    ------
+    InvalidInputError
+        If the bounds are not finite numbers with ``low < high``.
+
+    Examples
+    --------
+    >>> from wsl.distributions import Interval
+    >>> 0.3 in Interval(0, 1)
+    True
+    """
+
+    low: float
+    high: float
+
+    def __post_init__(self) -> None:
+        if not (_is_number(self.low) and _is_number(self.high) and self.low < self.high):
+            raise InvalidInputError(
+                f"Interval({self.low!r}, {self.high!r}); wanted two finite numbers, low < high"
+            )
+
+    def __contains__(self, value: object) -> bool:
+        return _is_number(value) and self.low <= value <= self.high  # type: ignore[operator]
+
+    @property
+    def midpoint(self) -> float:
+        """The value halfway, which is the best guess of one who knows the prior alone."""
+        return (self.low + self.high) / 2
+
+
+Properties = tuple | Interval | list[Interval]
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, Real) and math.isfinite(value)
+
+
+def check_properties(properties: Any, of: str = "the family") -> Properties:
+    """Return a property's values as a tuple of classes, an Interval, or a list of Intervals.
+
+    Raises InvalidInputError if there are none, only one, or a mixture of classes and intervals.
+    """
+    if isinstance(properties, Interval):
+        return properties
+    if isinstance(properties, (str, bytes)) or not isinstance(properties, (Sequence, np.ndarray)):
+        raise InvalidInputError(
+            f"properties of {of} is {properties!r}; wanted a tuple of classes, an Interval, or a "
+            "list of Intervals"
+        )
+    values = properties.tolist() if isinstance(properties, np.ndarray) else list(properties)
+    n_intervals = sum(isinstance(value, Interval) for value in values)
+    if values and n_intervals == len(values):
+        return values
+    if n_intervals or len(values) < 2 or len(set(values)) < len(values):
+        raise InvalidInputError(
+            f"properties of {of} is {properties!r}; wanted at least two different classes, an "
+            "Interval, or a list of Intervals alone"
+        )
+    return tuple(values)
+
+
+def check_value(properties: Properties, value: Any) -> None:
+    """Raise InvalidInputError unless ``value`` is one of the property's values."""
+    if isinstance(properties, list):
+        numbers = np.ravel(value).tolist()
+        fits = len(numbers) == len(properties) and all(map(_contains, properties, numbers))
+    else:
+        fits = _contains(properties, value)
+    if not fits:
+        wanted = f"one of {properties}" if isinstance(properties, tuple) else f"in {properties}"
+        raise InvalidInputError(f"property_value={value!r}; wanted {wanted}")
+
+
+def _contains(values: tuple | Interval, value: Any) -> bool:
+    return np.ndim(value) == 0 and value in values
+
+
+def draw_values(properties: Properties, n_values: int, random_state: Any = None) -> np.ndarray:
+    """Draw property values: classes in equal numbers and random order, numbers uniformly.
+
+    Returns ``(n_values,)``, or ``(n_values, n_properties)`` for several intervals.
+    """
+    rng = resolve_random_state(random_state)
+    if isinstance(properties, tuple):
+        order = rng.permutation(n_values) % len(properties)
+        return class_array(properties)[order]
+    if isinstance(properties, Interval):
+        return rng.uniform(properties.low, properties.high, n_values)
+    lows, highs = zip(*((interval.low, interval.high) for interval in properties), strict=True)
+    return rng.uniform(lows, highs, (n_values, len(properties)))
+
+
+def class_array(classes: tuple) -> np.ndarray:
+    """Return the classes as an array; classes of several types stay what they are, as objects."""
+    if len({type(value) for value in classes}) == 1 and np.ndim(classes[0]) == 0:
+        return np.asarray(classes)
+    array = np.empty(len(classes), dtype=object)
+    array[:] = classes
+    return array
