@@ -1,0 +1,6 @@
+"""Transformers from rows of weights to features that any scikit-learn estimator takes."""
+
+from ._responses import QueryResponses
+from ._statistics import WeightStatistics
+
+__all__ = ["QueryResponses", "WeightStatistics"]
