@@ -1,0 +1,493 @@
+"""``WeightSpaceAutoencoder``: the scikit-learn side of the weight-space autoencoder.
+
+What is computed lives in the modules beside this one; here inputs are checked and parts put together.
+"""
+
+from collections.abc import Callable, Sequence
+from numbers import Integral, Real
+from typing import Any
+
+import numpy as np
+import torch
+from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
+from sklearn.utils.validation import check_array, check_is_fitted, validate_data
+from torch import Tensor
+
+from .. import metrics
+from .._device import resolve_device
+from .._random import resolve_random_state, scoped_torch_seed, torch_generator
+from .._sklearn_compat import Interval, StrOptions, fit_context
+from .._validation import check_n_columns, check_rows, owned_tensor
+from ..architectures import Architecture
+from ..exceptions import InvalidInputError
+from ._frame import Frame
+from ._linear_code import LinearCode, fit_linear_code
+from ._losses import BEHAVIORAL_LOSSES
+from ._network import TokenAutoencoder
+from ._objective import Objective, Weighting
+from ._sampling import SAMPLERS
+from ._tokens import TokenLayout, architecture_layout, plain_layout
+from ._training import build_net, read_history
+
+INFERENCE_MODELS = 256
+SCORE_QUERIES = 1000
+
+
+class WeightSpaceAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
+    r"""Embed, rebuild and generate trained networks from their rows of weights.
+
+    A transformer autoencoder whose tokens are neurons and channels. It learns to rebuild weights so
+    that the rebuilt network still *behaves* like the original on a set of queries.
+
+    Parameters
+    ----------
+    architecture : Architecture, optional
+        What a row means. Without one any 2-D array is taken: rows are cut into tokens of
+        ``token_size`` numbers, and the structural loss alone is trained, whatever ``gamma``,
+        ``beta`` and ``permutations`` are.
+    queries : array-like ``(n_all_queries, n_features)``, optional
+        Inputs on which behavior is compared. Needed with an architecture unless ``beta=1``. Data
+        like the models' own training data serve best.
+    gamma : float, default=0.05
+        Weight of the contrastive loss, in [0, 1].
+    beta : float, default=0.1
+        Weight of the structural against the behavioral loss, in [0, 1]. 1 is the structural arm.
+    behavioral_loss : {"l2", "cross_entropy", "distillation"}, default="l2"
+        Squared distance of softmax outputs, cross-entropy with the original's outputs as targets, or
+        distillation at temperature 2. A network with one output is compared by that output as it
+        stands under ``"l2"`` (regression), and as a binary logit under the other two.
+    n_queries : int, default=256
+        Queries drawn afresh for each step.
+    latent_dim : int, default=16
+        Latent numbers per token, on average: a model has at most ``n_tokens * latent_dim``, and each
+        layer gets the share that its weights deserve.
+    d_model, n_layers, n_heads : int, default=128, 4, 4
+        Width, layers and heads of the encoder and of the decoder each.
+    token_size : int, optional
+        Longest token; longer units are split. By default the longest unit of the architecture; 64
+        without an architecture.
+    permutations : bool, default=True
+        Whether hidden units have no order: models are aligned to a reference, copies with units in
+        random order are shown in training, and the contrastive loss is on.
+    temperature : float, default=0.1
+        Of the contrastive loss.
+    epochs, batch_size, learning_rate, weight_decay : default=100, 32, 3e-4, 3e-9
+        Of AdamW under a one-cycle schedule; ``learning_rate`` is its maximum.
+    validation_fraction : float, default=0.1
+        Share of the rows held out of training, for ``history_`` and for callbacks.
+    callbacks : list, optional
+        skorch callbacks, passed on as they are; ``valid_total`` is what to monitor.
+    pooling : {None, "mean"}, default=None
+        ``"mean"`` makes ``transform`` average over the units of a layer: fewer features, for
+        predicting properties of models. There is no way back from those.
+    device : str or torch.device, default="auto"
+    random_state : int, RandomState, Generator or None
+    verbose : int, default=0
+        1 prints skorch's table of epochs.
+
+    Attributes
+    ----------
+    history_ : list of dict
+        For each epoch ``epoch`` and ``{train,valid}_{total,structural,behavioral,contrastive}``: the
+        total as minimised, terms before their scales, nan where a term is off.
+    loss_scales_ : dict
+        What each term is divided by in the total.
+    latents_ : ndarray ``(n_models, n_latents)``
+        The training models' latents: the default anchors of ``sample``.
+    n_latents_ : int
+    compression_ : float
+        Weights of a model over its latent numbers.
+    layout_ : TokenLayout
+        Where each weight lies among the tokens.
+    frame_ : Frame
+        Reference row, means and scales.
+    net_ : skorch.NeuralNet
+
+    Raises
+    ------
+    InvalidInputError
+        From ``fit``: columns or queries that do not fit the architecture, missing queries.
+    UnsupportedModuleError
+        From ``fit``: ``permutations=True`` with an architecture of unknown symmetries.
+
+    Notes
+    -----
+    The loss is equation 6 of [1]_,
+
+    .. math:: L = \gamma L_C + (1 - \gamma) (\beta L_S + (1 - \beta) L_B)
+
+    Each term is divided by a scale. The paper takes the value of the first batch, which depends on
+    the order of calls; ours is the value before anything is learned, over the training rows: of the
+    zoo's mean row for :math:`L_S` and :math:`L_B`, of an embedding of chance for :math:`L_C`.
+
+    Weights are centred and scaled by layer, from the training rows. Do not put a StandardScaler in
+    front once an architecture is given: scaled columns are not weights, so the queries would be run
+    through other networks, and permuting units would no longer keep the function.
+
+    Training starts from the optimal linear code of the tokens under the metric
+    :math:`\beta I + (1 - \beta) J'J` with J the derivative of the outputs on the queries, so
+    directions that change behavior are kept first; with ``beta=1`` that is PCA layer by layer. If
+    rows have no more numbers than latents and only the structural loss is on, that code is exact and
+    no epoch is trained.
+
+    References
+    ----------
+    .. [1] Meynent et al. (2025), "Structure Is Not Enough: Leveraging Behavior for Neural Network
+       Weight Reconstruction", arXiv:2503.17138.
+    .. [2] Schürholt et al. (2024), "Towards Scalable and Versatile Weight Space Learning", ICML.
+    .. [3] Schürholt et al. (2022), "Hyper-Representations as Generative Models", NeurIPS.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from wsl import Architecture, WeightSpaceAutoencoder
+    >>> rng = np.random.default_rng(0)
+    >>> architecture = Architecture.mlp(4, [8], 3)
+    >>> rows, queries = rng.normal(size=(40, architecture.n_weights)), rng.normal(size=(100, 4))
+    >>> autoencoder = WeightSpaceAutoencoder(
+    ...     architecture, queries=queries, latent_dim=4, d_model=16, n_layers=1, epochs=2,
+    ...     random_state=0,
+    ... ).fit(rows)
+    >>> autoencoder.transform(rows).shape
+    (40, 43)
+    >>> autoencoder.reconstruct(rows).shape
+    (40, 67)
+    >>> autoencoder.sample(5, random_state=0).shape
+    (5, 67)
+    """
+
+    _parameter_constraints: dict = {
+        "architecture": [Architecture, None],
+        "queries": ["array-like", None],
+        "gamma": [Interval(Real, 0, 1, closed="both")],
+        "beta": [Interval(Real, 0, 1, closed="both")],
+        "behavioral_loss": [StrOptions(set(BEHAVIORAL_LOSSES))],
+        "n_queries": [Interval(Integral, 1, None, closed="left")],
+        "latent_dim": [Interval(Integral, 1, None, closed="left")],
+        "d_model": [Interval(Integral, 1, None, closed="left")],
+        "n_layers": [Interval(Integral, 1, None, closed="left")],
+        "n_heads": [Interval(Integral, 1, None, closed="left")],
+        "token_size": [Interval(Integral, 1, None, closed="left"), None],
+        "permutations": ["boolean"],
+        "temperature": [Interval(Real, 0, None, closed="neither")],
+        "epochs": [Interval(Integral, 0, None, closed="left")],
+        "batch_size": [Interval(Integral, 1, None, closed="left")],
+        "learning_rate": [Interval(Real, 0, None, closed="neither")],
+        "weight_decay": [Interval(Real, 0, None, closed="left")],
+        "validation_fraction": [Interval(Real, 0, 1, closed="left")],
+        "callbacks": [list, tuple, None],
+        "pooling": [StrOptions({"mean"}), None],
+        "device": [str, torch.device],
+        "random_state": ["random_state", np.random.Generator],
+        "verbose": ["verbose"],
+    }
+
+    def __init__(
+        self,
+        architecture: Architecture | None = None,
+        *,
+        queries=None,
+        gamma: float = 0.05,
+        beta: float = 0.1,
+        behavioral_loss: str = "l2",
+        n_queries: int = 256,
+        latent_dim: int = 16,
+        d_model: int = 128,
+        n_layers: int = 4,
+        n_heads: int = 4,
+        token_size: int | None = None,
+        permutations: bool = True,
+        temperature: float = 0.1,
+        epochs: int = 100,
+        batch_size: int = 32,
+        learning_rate: float = 3e-4,
+        weight_decay: float = 3e-9,
+        validation_fraction: float = 0.1,
+        callbacks: Sequence[Any] | None = None,
+        pooling: str | None = None,
+        device="auto",
+        random_state=None,
+        verbose=0,
+    ):
+        self.architecture = architecture
+        self.queries = queries
+        self.gamma = gamma
+        self.beta = beta
+        self.behavioral_loss = behavioral_loss
+        self.n_queries = n_queries
+        self.latent_dim = latent_dim
+        self.d_model = d_model
+        self.n_layers = n_layers
+        self.n_heads = n_heads
+        self.token_size = token_size
+        self.permutations = permutations
+        self.temperature = temperature
+        self.epochs = epochs
+        self.batch_size = batch_size
+        self.learning_rate = learning_rate
+        self.weight_decay = weight_decay
+        self.validation_fraction = validation_fraction
+        self.callbacks = callbacks
+        self.pooling = pooling
+        self.device = device
+        self.random_state = random_state
+        self.verbose = verbose
+
+    @fit_context(prefer_skip_nested_validation=True)
+    def fit(self, X, y=None):
+        """Learn to embed and rebuild the models of a zoo.
+
+        Parameters
+        ----------
+        X : array-like ``(n_models, n_weights)``
+            One row a model.
+        y : ignored
+
+        Returns
+        -------
+        self
+
+        Raises
+        ------
+        InvalidInputError
+            If columns, queries or sizes do not fit the architecture, or queries are missing.
+        UnsupportedModuleError
+            If ``permutations=True`` and the symmetries of the architecture are not known.
+        """
+        X = validate_data(self, X, dtype=np.float32, ensure_min_samples=2)
+        queries = self._check_parameters(X)
+        device = resolve_device(self.device)
+        rng = resolve_random_state(self.random_state)
+        self.layout_ = self._layout(X.shape[1])
+        held_out = np.sort(rng.permutation(len(X))[: int(self.validation_fraction * len(X))])
+        training = np.setdiff1d(np.arange(len(X)), held_out)
+        aligns = self.permutations and self.architecture is not None
+        rows = owned_tensor(X)
+        self.frame_ = Frame.fit(rows[training], self.layout_, self.architecture if aligns else None)
+        rows, _ = self.frame_.enter(rows)
+        objective = Objective(
+            self.layout_,
+            self.frame_.mean,
+            self.frame_.scale,
+            Weighting(
+                self.gamma, self.beta, self.temperature, self.behavioral_loss, self.n_queries
+            ),
+            self.architecture,
+            queries,
+            permuted=aligns and len(self.architecture.permutation_groups) > 0,
+            generator=torch_generator(rng),
+        )
+        self.loss_scales_ = objective.fit_scales(rows[training], self.batch_size)
+        code = self._linear_code(rows[training], objective)
+        with scoped_torch_seed(rng):
+            network = TokenAutoencoder(
+                self.layout_, code, self.d_model, self.n_layers, self.n_heads
+            )
+        self.net_ = build_net(
+            network,
+            objective,
+            n_training=len(training),
+            held_out=held_out,
+            epochs=0 if objective.is_met(network, rows) else self.epochs,
+            batch_size=self.batch_size,
+            learning_rate=self.learning_rate,
+            weight_decay=self.weight_decay,
+            callbacks=self.callbacks,
+            device=device,
+            verbose=int(self.verbose),
+        ).fit(rows, None)
+        network.to("cpu")
+        self.history_ = read_history(self.net_)
+        self.n_latents_ = network.n_latents
+        self.compression_ = self.layout_.n_columns / self.n_latents_
+        self._n_features_out = sum(code.sizes) if self.pooling == "mean" else self.n_latents_
+        self.latents_ = self._run(self._encode, rows)
+        return self
+
+    def transform(self, X):
+        """Embed models.
+
+        Parameters
+        ----------
+        X : array-like ``(n_models, n_weights)``
+
+        Returns
+        -------
+        ndarray ``(n_models, n_latents)`` float32
+            With ``pooling="mean"``, ``(n_models, n_pooled)``: averages over the units of a layer.
+        """
+        rows, _ = self.frame_.enter(self._check_rows(X))
+        return self._run(self._embed, rows)
+
+    def inverse_transform(self, Z):
+        """Rebuild models from their latents, hidden units in the order of the reference row.
+
+        Parameters
+        ----------
+        Z : array-like ``(n_models, n_latents)``
+
+        Returns
+        -------
+        ndarray ``(n_models, n_weights)`` float32
+
+        Raises
+        ------
+        InvalidInputError
+            If ``pooling`` is on: averages over units do not lead back to weights.
+        """
+        check_is_fitted(self)
+        if self.pooling is not None:
+            raise InvalidInputError(
+                f"pooling={self.pooling!r} has no inverse; wanted pooling=None to rebuild models"
+            )
+        latents = check_array(Z, dtype=np.float32, input_name="Z")
+        if latents.shape[1] != self.n_latents_:
+            raise InvalidInputError(
+                f"Z has {latents.shape[1]} columns, but a model has {self.n_latents_} latents"
+            )
+        return self._rebuild(latents)
+
+    def reconstruct(self, X):
+        """Encode and decode models; each comes back with its hidden units in its own order.
+
+        Parameters
+        ----------
+        X : array-like ``(n_models, n_weights)``
+
+        Returns
+        -------
+        ndarray ``(n_models, n_weights)`` float32
+        """
+        rows, columns = self.frame_.enter(self._check_rows(X))
+        return self._rebuild(self._run(self._encode, rows), columns)
+
+    def sample(self, n_models, *, anchors=None, method="kde", random_state=None):
+        """Generate models.
+
+        Parameters
+        ----------
+        n_models : int
+        anchors : array-like ``(n_anchors, n_weights)``, optional
+            Models whose latents the new ones are drawn around, the best of a zoo for instance. By
+            default the training rows.
+        method : {"kde"}
+            KDEDOC
+        random_state : int, RandomState, Generator or None
+
+        Returns
+        -------
+        ndarray ``(n_models, n_weights)`` float32, hidden units in the order of the reference row
+        """
+        check_is_fitted(self)
+        if not isinstance(n_models, Integral) or n_models < 1:
+            raise InvalidInputError(f"n_models={n_models!r}; wanted an int of at least 1")
+        if method not in SAMPLERS:
+            raise InvalidInputError(f"method={method!r}; wanted one of {sorted(SAMPLERS)}")
+        latents = self.latents_
+        if anchors is not None:
+            rows, _ = self.frame_.enter(self._check_rows(anchors, "anchors"))
+            latents = self._run(self._encode, rows)
+        rng = resolve_random_state(random_state)
+        blocks = self.net_.module_.latent_blocks
+        return self._rebuild(SAMPLERS[method](latents, blocks, int(n_models), rng).astype(np.float32))
+
+    def score(self, X, y=None):
+        """Return how much of the differences between models is rebuilt; 1 is best.
+
+        With an architecture and queries it is ``wsl.metrics.behavioral_r2`` on the first 1,000
+        queries: the share of the between-model variance of the outputs, 0 for giving everybody the
+        averaged prediction. Otherwise ``wsl.metrics.explained_variance`` of the weights. Neither is
+        flattered by models that are all alike, as mean agreement is.
+
+        Parameters
+        ----------
+        X : array-like ``(n_models, n_weights)``
+            At least 2 models that differ.
+        y : ignored
+
+        Returns
+        -------
+        float
+        """
+        rebuilt = self.reconstruct(X)
+        rows = check_array(X, dtype=np.float32)
+        if self.architecture is None or self.queries is None:
+            return metrics.explained_variance(rows, rebuilt)
+        queries = np.asarray(self.queries)[:SCORE_QUERIES]
+        outputs = self.architecture.forward(rows, queries)
+        return metrics.behavioral_r2(outputs, self.architecture.forward(rebuilt, queries))
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.transformer_tags.preserves_dtype = []
+        return tags
+
+    def _check_parameters(self, X: np.ndarray) -> Tensor | None:
+        """Check what constraints on single parameters cannot say; return the queries to train on."""
+        if self.d_model % self.n_heads:
+            raise InvalidInputError(f"d_model={self.d_model} is no multiple of n_heads={self.n_heads}")
+        if self.architecture is None:
+            if self.queries is not None:
+                raise InvalidInputError("queries needs an architecture to run; got architecture=None")
+            return None
+        check_n_columns(X, self.architecture.n_weights, "X")
+        if self.permutations:
+            _ = self.architecture.permutation_groups  # raises where they are not known
+        if self.queries is None:
+            if self.beta < 1:
+                raise InvalidInputError(
+                    f"queries is None, but beta={self.beta} weighs behavior; wanted an array of "
+                    f"inputs with {self.architecture.n_inputs} features, or beta=1"
+                )
+            return None
+        queries = check_array(self.queries, dtype=np.float32, allow_nd=True, input_name="queries")
+        n_features = int(np.prod(queries.shape[1:]))
+        if n_features != self.architecture.n_inputs:
+            raise InvalidInputError(
+                f"queries has {n_features} features, but the architecture takes "
+                f"{self.architecture.n_inputs}"
+            )
+        return owned_tensor(queries) if self.beta < 1 else None
+
+    def _layout(self, n_columns: int) -> TokenLayout:
+        if self.architecture is None:
+            return plain_layout(n_columns, self.token_size)
+        return architecture_layout(self.architecture, self.token_size)
+
+    def _linear_code(self, rows: Tensor, objective: Objective) -> LinearCode:
+        tokens, gradients = self.layout_.to_tokens(rows), None
+        if objective.queries is not None:
+            gradients = self.layout_.to_tokens(objective.gradients(rows))
+        n_latents = self.layout_.n_tokens * self.latent_dim
+        return fit_linear_code(tokens, self.layout_, n_latents, gradients, self.beta)
+
+    def _check_rows(self, X, name: str = "X") -> Tensor:
+        check_is_fitted(self)
+        if name != "X":
+            return owned_tensor(check_rows(X, self.layout_.n_columns, name))
+        return owned_tensor(validate_data(self, X, dtype=np.float32, reset=False))
+
+    def _encode(self, network: TokenAutoencoder, rows: Tensor) -> Tensor:
+        return network.encode(self.layout_.to_tokens(rows))
+
+    def _embed(self, network: TokenAutoencoder, rows: Tensor) -> Tensor:
+        latents = self._encode(network, rows)
+        return network.pool(latents) if self.pooling == "mean" else latents
+
+    def _decode(self, network: TokenAutoencoder, latents: Tensor) -> Tensor:
+        return self.layout_.to_rows(network.decode(latents))
+
+    def _rebuild(self, latents: np.ndarray, columns: Tensor | None = None) -> np.ndarray:
+        rows = torch.from_numpy(self._run(self._decode, torch.from_numpy(latents)))
+        return self.frame_.leave(rows, columns).numpy()
+
+    def _run(self, step: Callable[[TokenAutoencoder, Tensor], Tensor], values: Tensor) -> np.ndarray:
+        """Apply a step to chunks of models, in evaluation mode; the network rests on CPU."""
+        device = resolve_device(self.device)
+        network = self.net_.module_.to(device).eval()
+        try:
+            with torch.no_grad():
+                chunks = [step(network, c.to(device)).cpu() for c in values.split(INFERENCE_MODELS)]
+        finally:
+            network.to("cpu")
+        return torch.cat(chunks).numpy()

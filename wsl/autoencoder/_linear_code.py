@@ -1,0 +1,144 @@
+"""The best linear code of tokens in closed form: where the autoencoder starts, before any training.
+
+Plain torch on tokens; nothing here is trained by gradient steps.
+"""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from ..architectures import Architecture
+from ._tokens import TokenLayout
+
+RIDGE = 1e-3
+GRADIENT_ROWS = 64
+
+
+@dataclass(frozen=True)
+class LinearCode:
+    """A linear encoder and decoder for each kind of token.
+
+    Parameters
+    ----------
+    encode : Tensor ``(n_kinds, token_size, max_latents)``
+    decode : Tensor ``(n_kinds, max_latents, token_size)``
+    sizes : tuple of int
+        Latent numbers of a token of each kind; what lies beyond is zero in both matrices.
+    """
+
+    encode: Tensor
+    decode: Tensor
+    sizes: tuple[int, ...]
+
+
+def output_gradients(
+    architecture: Architecture,
+    rows: Tensor,
+    queries: Tensor,
+    generator: torch.Generator,
+    n_draws: int = 4,
+) -> Tensor:
+    """Return gradients of random projections of the outputs, ``(n_draws * n_models, n_weights)``.
+
+    With ``s`` standard normal and outputs ``f``, the gradient ``g`` of ``s . f(w)`` has
+    ``E[g g'] = J'J``: the second-order cost of an error in the weights, in squared output.
+    """
+    gradients = []
+    for _ in range(n_draws):
+        for chunk in rows.split(GRADIENT_ROWS):
+            weights = chunk.clone().requires_grad_(True)
+            outputs = behavior(architecture.forward(weights, queries))
+            signs = torch.randn(outputs.shape, generator=generator).to(outputs)
+            gradients.append(torch.autograd.grad((outputs * signs).sum(), weights)[0])
+    return torch.cat(gradients)
+
+
+def behavior(outputs: Tensor) -> Tensor:
+    """Return softmax outputs; a network with one output is taken as it stands."""
+    return outputs if outputs.shape[-1] == 1 else outputs.softmax(-1)
+
+
+def fit_linear_code(
+    tokens: Tensor,
+    layout: TokenLayout,
+    n_latents: int,
+    gradients: Tensor | None = None,
+    beta: float = 1.0,
+) -> LinearCode:
+    """Return the linear code that loses least under the metric of the autoencoder's own loss.
+
+    Parameters
+    ----------
+    tokens : Tensor ``(n_models, n_tokens, token_size)``
+        Centred.
+    n_latents : int
+        Latent numbers of one model, at most; they go to the directions that matter most, so kinds
+        of token get different shares.
+    gradients : Tensor ``(n_gradients, n_tokens, token_size)``, optional
+        Gradients of the outputs by the tokens, from ``output_gradients``.
+    beta : float
+        Weight of the structural part of the metric.
+
+    Notes
+    -----
+    For each kind, with ``C`` the second moment of its tokens and ``G`` that of the gradients scaled
+    to mean 1, the metric is ``M = beta I + (1 - beta) G``: the quadratic form of
+    ``beta L_S + (1 - beta) L_B`` near zero error. The optimal code is the principal components of
+    ``M^(1/2) C M^(1/2)``; plain PCA where beta is 1. Latents have unit variance.
+    """
+    counts, lengths = layout.kind_counts, layout.kind_lengths
+    moments = _second_moments(tokens, layout)
+    metrics = [torch.eye(n, dtype=torch.float64) for n in lengths]
+    if gradients is not None and beta < 1.0:
+        sensitivity = _second_moments(gradients, layout)
+        total = sum(float(g.trace()) * n for g, n in zip(sensitivity, counts, strict=True))
+        mean = total / layout.n_columns or 1.0
+        metrics = [
+            max(beta, RIDGE) * identity + (1.0 - beta) * g / mean
+            for identity, g in zip(metrics, sensitivity, strict=True)
+        ]
+    codes = [_directions(c, m) for c, m in zip(moments, metrics, strict=True)]
+    sizes = _share_out([importance for importance, _, _ in codes], counts, n_latents)
+    encode = tokens.new_zeros(len(codes), layout.token_size, max(sizes))
+    decode = tokens.new_zeros(len(codes), max(sizes), layout.token_size)
+    for kind, ((_, into, out), n, size) in enumerate(zip(codes, lengths, sizes, strict=True)):
+        encode[kind, :n, :size] = into[:, :size]
+        decode[kind, :size, :n] = out[:size]
+    return LinearCode(encode, decode, sizes)
+
+
+def _second_moments(tokens: Tensor, layout: TokenLayout) -> list[Tensor]:
+    """Return for each kind of token its second moment ``(length, length)`` in float64."""
+    moments = []
+    for own, n in zip(tokens.split(layout.kind_counts, dim=1), layout.kind_lengths, strict=True):
+        flat = own[..., :n].flatten(0, -2).double().cpu()
+        moments.append(flat.T @ flat / len(flat))
+    return moments
+
+
+def _directions(moment: Tensor, metric: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Return importances ``(length,)``, most first, encoder and decoder ``(length, length)``."""
+    values, vectors = torch.linalg.eigh(metric)
+    root = (vectors * values.sqrt()) @ vectors.T
+    inverse = (vectors / values.sqrt()) @ vectors.T
+    importance, axes = torch.linalg.eigh(root @ moment @ root)
+    importance, axes = importance.flip(0).clamp_min(0.0), axes.flip(1)
+    spread = importance.clamp_min(RIDGE * float(importance[0]) or 1.0).sqrt()
+    into, out = root @ axes / spread, spread[:, None] * (axes.T @ inverse)
+    return importance, into.float(), out.float()
+
+
+def _share_out(spectra: list[Tensor], counts: list[int], n_latents: int) -> tuple[int, ...]:
+    """Give each kind the number of latents whose importances are the largest over all kinds."""
+    ranked = sorted(
+        ((float(value), -kind, -rank) for kind, s in enumerate(spectra) for rank, value in enumerate(s)),
+        reverse=True,
+    )
+    sizes = [0] * len(spectra)
+    left = n_latents
+    for _, kind, _ in ranked:
+        if counts[-kind] <= left:
+            sizes[-kind] += 1
+            left -= counts[-kind]
+    return tuple(sizes)

@@ -1,0 +1,155 @@
+"""The network: a transformer over the tokens of one model, around a linear code of each token.
+
+Losses, scaling and training live elsewhere; nothing here knows what a weight means.
+"""
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from ._linear_code import LinearCode
+from ._tokens import TokenLayout
+
+INITIAL_SPREAD = 0.02
+
+
+class KindLinear(nn.Module):
+    """A linear map of its own for each kind of token.
+
+    Parameters
+    ----------
+    kind_counts : list of int
+        Tokens of each kind; tokens of one kind lie together.
+    weight : Tensor ``(n_kinds, n_in, n_out)``
+        Initial weights; biases start at zero.
+    """
+
+    def __init__(self, kind_counts: list[int], weight: Tensor):
+        super().__init__()
+        self.kind_counts = kind_counts
+        self.weight = nn.Parameter(weight.clone())
+        self.bias = nn.Parameter(weight.new_zeros(len(weight), weight.shape[2]))
+
+    def forward(self, tokens: Tensor) -> Tensor:
+        """Map tokens ``(n_models, n_tokens, n_in)`` to ``(n_models, n_tokens, n_out)``."""
+        parts = tokens.split(self.kind_counts, dim=1)
+        maps = zip(parts, self.weight, self.bias, strict=True)
+        return torch.cat([part @ weight + bias for part, weight, bias in maps], dim=1)
+
+
+class TokenTransformer(nn.Module):
+    """Attention among the tokens of a model, told by position which token is which.
+
+    What it returns is added to a linear map of the same tokens, and it starts at zero.
+    """
+
+    def __init__(
+        self, layout: TokenLayout, n_in: int, n_out: int, d_model: int, n_layers: int, n_heads: int
+    ):
+        super().__init__()
+        counts = layout.kind_counts
+        n_kinds = len(counts)
+        self.embed = KindLinear(counts, torch.randn(n_kinds, n_in, d_model) / n_in**0.5)
+        self.positions: Tensor
+        self.register_buffer("positions", torch.from_numpy(layout.positions.T.copy()))
+        sizes = (layout.positions.max(axis=0) + 1).tolist()  # layers, units, parts
+        self.position_tables = nn.ModuleList(nn.Embedding(size, d_model) for size in sizes)
+        for table in self.position_tables.parameters():
+            nn.init.normal_(table, std=INITIAL_SPREAD)
+        self.blocks = nn.ModuleList(
+            nn.TransformerEncoderLayer(
+                d_model,
+                n_heads,
+                dim_feedforward=2 * d_model,
+                dropout=0.0,
+                activation="gelu",
+                batch_first=True,  # attention runs over tokens, never over the models of a batch
+                norm_first=True,
+            )
+            for _ in range(n_layers)
+        )
+        self.norm = nn.LayerNorm(d_model)
+        self.project = KindLinear(counts, torch.zeros(n_kinds, d_model, n_out))
+
+    def forward(self, tokens: Tensor) -> Tensor:
+        """Map tokens ``(n_models, n_tokens, n_in)`` to ``(n_models, n_tokens, n_out)``."""
+        hidden = self.embed(tokens)
+        for table, index in zip(self.position_tables, self.positions, strict=True):
+            hidden = hidden + table(index)
+        for block in self.blocks:
+            hidden = block(hidden)
+        return self.project(self.norm(hidden))
+
+
+class TokenAutoencoder(nn.Module):
+    """Encoder, bottleneck, decoder and projection head.
+
+    ``z = x A + T_e(x)`` and ``x' = z B + T_d(z)``, with A and B linear maps for each kind of token
+    and T transformers. A and B start as the closed-form linear code, T at zero, so training starts
+    from the best linear code and not from noise.
+
+    Parameters
+    ----------
+    layout : TokenLayout
+    code : LinearCode
+    d_model, n_layers, n_heads : int
+        Of the encoder and of the decoder each.
+    """
+
+    def __init__(
+        self, layout: TokenLayout, code: LinearCode, d_model: int, n_layers: int, n_heads: int
+    ):
+        super().__init__()
+        n_in, n_latent = layout.token_size, code.encode.shape[2]
+        counts = layout.kind_counts
+        self.encode_linear = KindLinear(counts, code.encode)
+        self.decode_linear = KindLinear(counts, code.decode)
+        self.encoder = TokenTransformer(layout, n_in, n_latent, d_model, n_layers, n_heads)
+        self.decoder = TokenTransformer(layout, n_latent, n_in, d_model, n_layers, n_heads)
+        used = torch.arange(n_latent) < torch.tensor(code.sizes)[:, None]  # (n_kinds, n_latent)
+        kinds = torch.from_numpy(layout.kinds)
+        self.used: Tensor
+        self.register_buffer("used", used[kinds])  # (n_tokens, n_latent)
+        self.kind_of_latent: Tensor
+        places = kinds[:, None] * n_latent + torch.arange(n_latent)
+        ranks = torch.unique(places[self.used], return_inverse=True)[1]
+        self.register_buffer("kind_of_latent", ranks)  # (n_latents,)
+        n_pooled = sum(code.sizes)
+        self.head = nn.Sequential(
+            nn.Linear(n_pooled, d_model), nn.GELU(), nn.Linear(d_model, d_model)
+        )
+
+    @property
+    def n_latents(self) -> int:
+        """Latent numbers of one model."""
+        return len(self.kind_of_latent)
+
+    @property
+    def latent_blocks(self) -> list[np.ndarray]:
+        """The columns of the latents that belong to each token."""
+        token = self.used.nonzero()[:, 0].cpu().numpy()
+        return [np.flatnonzero(token == t) for t in np.unique(token)]
+
+    def encode(self, tokens: Tensor) -> Tensor:
+        """Map tokens ``(n_models, n_tokens, token_size)`` to latents ``(n_models, n_latents)``."""
+        return (self.encode_linear(tokens) + self.encoder(tokens))[:, self.used]
+
+    def decode(self, latents: Tensor) -> Tensor:
+        """Map latents ``(n_models, n_latents)`` to tokens ``(n_models, n_tokens, token_size)``."""
+        spread = latents.new_zeros(len(latents), *self.used.shape)
+        spread[:, self.used] = latents
+        return self.decode_linear(spread) + self.decoder(spread)
+
+    def pool(self, latents: Tensor) -> Tensor:
+        """Average latents over the tokens of one kind, ``(n_models, n_pooled)``."""
+        index = self.kind_of_latent
+        sums = latents.new_zeros(len(latents), int(index.max()) + 1).index_add(1, index, latents)
+        return sums / torch.bincount(index)
+
+    def project(self, latents: Tensor) -> Tensor:
+        """Map latents to the space of the contrastive loss, ``(n_models, d_model)``."""
+        return self.head(self.pool(latents))
+
+    def forward(self, tokens: Tensor) -> Tensor:
+        """Rebuild tokens, ``(n_models, n_tokens, token_size)``."""
+        return self.decode(self.encode(tokens))

@@ -1,0 +1,190 @@
+"""What training minimises: views of a batch, the three losses, their scales and weights.
+
+The formulas of the losses live in ``_losses``, the loop around this in ``_training``.
+"""
+
+import math
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from ..architectures import Architecture
+from ._linear_code import output_gradients
+from ._losses import BEHAVIORAL_LOSSES, contrastive_loss, structural_loss
+from ._network import TokenAutoencoder
+from ._tokens import TokenLayout
+
+LOSS_NAMES = ("total", "structural", "behavioral", "contrastive")
+NOISE = 1.0
+SCALE_QUERIES = 256
+EXACT = 1e-9
+
+
+@dataclass(frozen=True)
+class Weighting:
+    """The constants of the loss, in the paper's symbols; an arm of weight zero is not computed."""
+
+    gamma: float
+    beta: float
+    temperature: float
+    behavioral_loss: str
+    n_queries: int
+
+
+class Objective(nn.Module):
+    r"""The weighted loss of a batch of rows.
+
+    .. math:: L = \gamma L_C + (1 - \gamma) (\beta L_S + (1 - \beta) L_B)
+
+    each term divided by its scale.
+
+    Parameters
+    ----------
+    layout : TokenLayout
+    mean, scale : Tensor ``(n_weights,)``
+        A weight is ``mean + scale * column`` of the rows that arrive here.
+    weighting : Weighting
+    architecture : Architecture or None
+        Needed for the behavioral and the contrastive term.
+    queries : Tensor ``(n_all_queries, n_features)`` or None
+    permuted : bool
+        Whether models are shown with their hidden units in other orders too.
+    generator : torch.Generator
+        On CPU; draws queries, views and noise.
+    """
+
+    def __init__(
+        self,
+        layout: TokenLayout,
+        mean: Tensor,
+        scale: Tensor,
+        weighting: Weighting,
+        architecture: Architecture | None,
+        queries: Tensor | None,
+        permuted: bool,
+        generator: torch.Generator,
+    ):
+        super().__init__()
+        self.layout, self.weighting, self.architecture = layout, weighting, architecture
+        self.permuted, self.generator = permuted, generator
+        self.mean: Tensor
+        self.scale: Tensor
+        self.mask: Tensor
+        self.register_buffer("mean", mean)
+        self.register_buffer("scale", scale)
+        self.register_buffer("mask", torch.from_numpy(layout.mask))
+        self.queries: Tensor
+        self.register_buffer("queries", queries)
+        self.scales: dict[str, float] = dict.fromkeys(LOSS_NAMES[1:], 1.0)
+
+    @property
+    def contrasts(self) -> bool:
+        """Whether the contrastive term is on."""
+        return self.permuted and self.weighting.gamma > 0
+
+    def weights(self, rows: Tensor) -> Tensor:
+        """Undo the scaling of rows ``(n_models, n_weights)``."""
+        return self.mean + self.scale * rows
+
+    def fit_scales(self, rows: Tensor, batch_size: int) -> dict[str, float]:
+        """Set each term's scale to its value for the mean of the zoo, an embedding of one point."""
+        nothing = torch.zeros_like(rows)
+        scales = {"structural": rows.square().mean().item(), "behavioral": 0.0, "contrastive": 0.0}
+        if self.queries is not None:
+            with torch.no_grad():
+                scales["behavioral"] = self._behavioral(
+                    nothing, self.weights(rows), self.queries[:SCALE_QUERIES]
+                ).item()
+        if self.contrasts:
+            scales["contrastive"] = math.log(max(2, 2 * min(batch_size, len(rows)) - 1))
+        self.scales = {name: value or 1.0 for name, value in scales.items()}
+        return self.scales
+
+    def gradients(self, rows: Tensor) -> Tensor:
+        """Return gradients of the outputs by the rows, ``(n_gradients, n_weights)``."""
+        assert self.architecture is not None
+        queries = self.queries[:SCALE_QUERIES]
+        weights = self.weights(rows)
+        return self.scale * output_gradients(self.architecture, weights, queries, self.generator)
+
+    def is_met(self, network: TokenAutoencoder, rows: Tensor) -> bool:
+        """Whether the network rebuilds rows exactly, and that is all that is asked."""
+        if self.contrasts or self.queries is not None:
+            return False
+        tokens = self.layout.to_tokens(rows)
+        with torch.no_grad():
+            loss = structural_loss(network(tokens), tokens, self.mask).item()
+        return loss <= EXACT * self.scales["structural"]
+
+    def forward(
+        self, network: TokenAutoencoder, rows: Tensor, training: bool = True
+    ) -> dict[str, Tensor]:
+        """Return the total and each term that is on, before its scale.
+
+        Parameters
+        ----------
+        rows : Tensor ``(n_models, n_weights)``, scaled
+        training : bool
+            Whether to show noisy and permuted copies, and fresh queries.
+        """
+        rows, other = self._views(rows, training)
+        tokens = self.layout.to_tokens(rows)
+        views = tokens if other is None else torch.cat([tokens, self.layout.to_tokens(other)])
+        latents = network.encode(views)
+        rebuilt = network.decode(latents[: len(rows)])
+        losses = {"structural": structural_loss(rebuilt, tokens, self.mask)}
+        if self.queries is not None:
+            queries = self._draw_queries(training)
+            rebuilt_rows = self.layout.to_rows(rebuilt)
+            losses["behavioral"] = self._behavioral(rebuilt_rows, self.weights(rows), queries)
+        if other is not None:
+            view, other_view = network.project(latents).split(len(rows))
+            losses["contrastive"] = contrastive_loss(
+                view, other_view, self.weighting.temperature
+            )
+        return {"total": self._weigh(losses), **losses}
+
+    def _weigh(self, losses: dict[str, Tensor]) -> Tensor:
+        scaled = {name: loss / self.scales[name] for name, loss in losses.items()}
+        beta, gamma = self.weighting.beta, self.weighting.gamma
+        rebuild = scaled["structural"]
+        if "behavioral" in scaled:
+            rebuild = beta * rebuild + (1 - beta) * scaled["behavioral"]
+        if "contrastive" not in scaled:
+            return rebuild
+        return gamma * scaled["contrastive"] + (1 - gamma) * rebuild
+
+    def _behavioral(self, rebuilt: Tensor, weights: Tensor, queries: Tensor) -> Tensor:
+        assert self.architecture is not None
+        with torch.no_grad():
+            original = self.architecture.forward(weights, queries)
+        loss = BEHAVIORAL_LOSSES[self.weighting.behavioral_loss]
+        return loss(self.architecture.forward(self.weights(rebuilt), queries), original)
+
+    def _draw_queries(self, training: bool) -> Tensor:
+        assert isinstance(self.queries, Tensor)
+        n_queries = min(self.weighting.n_queries, len(self.queries))
+        if not training:
+            return self.queries[:n_queries]
+        drawn = torch.randperm(len(self.queries), generator=self.generator)[:n_queries]
+        return self.queries[drawn.to(self.queries.device)]
+
+    def _views(self, rows: Tensor, training: bool) -> tuple[Tensor, Tensor | None]:
+        """Return rows to rebuild and, for the contrastive term, other copies of the same models."""
+        if training and self.architecture is not None:
+            amount = NOISE * torch.rand(len(rows), 1, generator=self.generator)
+            noise = torch.randn(rows.shape, generator=self.generator)
+            rows = rows + (amount * noise).to(rows)
+        if not (self.contrasts or (training and self.permuted)):
+            return rows, None
+        other = self._permute(rows)
+        if training:  # half of the batch is rebuilt from a random order, so that orders do not matter
+            half = torch.arange(len(rows), device=rows.device)[:, None] < len(rows) // 2
+            rows, other = torch.where(half, other, rows), torch.where(half, rows, other)
+        return rows, other if self.contrasts else None
+
+    def _permute(self, rows: Tensor) -> Tensor:
+        assert self.architecture is not None
+        permuted = self.architecture.permute(self.weights(rows), self.generator)
+        return (permuted - self.mean) / self.scale
