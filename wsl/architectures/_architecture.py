@@ -20,6 +20,7 @@ from . import _symmetry
 from ._batched import forward_models
 from ._build import build_cnn, build_mlp
 from ._convert import flatten_model, sklearn_module
+from ._spec import module_from_spec, module_to_spec
 
 _NORMS_WITH_STATE = (nn.modules.batchnorm._NormBase,)
 FORWARD_BYTES = 32 * 2**20
@@ -118,6 +119,15 @@ class Architecture:
         Its outputs are the model's decision values: what comes before the softmax or sigmoid.
         """
         return cls(sklearn_module(model))
+
+    def to_spec(self) -> dict[str, Any]:
+        """Return the architecture as JSON values; UnsupportedModuleError for other than standard layers."""
+        return {"module": module_to_spec(self._module), "input_shape": self.input_shape}
+
+    @classmethod
+    def from_spec(cls, spec: dict[str, Any]) -> "Architecture":
+        """Undo ``to_spec``; InvalidInputError if ``spec`` is not what it writes."""
+        return cls(module_from_spec(spec["module"]), input_shape=spec["input_shape"])
 
     @property
     def n_inputs(self) -> int:
@@ -239,10 +249,17 @@ class Architecture:
         ]
         return outputs[0] if len(outputs) == 1 else torch.cat(outputs)
 
-    def forward_each(self, weights: Tensor, inputs: Tensor) -> Tensor:
-        """Run each model on inputs of its own, ``(n_models, n_inputs, ...)``; tensors only."""
+    def forward_parameters(self, parameters: Mapping[str, Tensor], inputs: Tensor) -> Tensor:
+        """Run each model, given by its parameters ``(n_models, *shape)``, on inputs of its own.
+
+        ``inputs`` is ``(n_models, n_inputs, ...)``, or ``(1, n_inputs, ...)`` where all models share them.
+        """
         shaped = self.shape_inputs(inputs, n_leading=2)
-        return forward_models(self._module, self.parameters(weights), shaped).flatten(2)
+        return forward_models(self._module, dict(parameters), shaped).flatten(2)
+
+    def forward_each(self, weights: Tensor, inputs: Tensor) -> Tensor:
+        """Run each row ``(n_models, n_weights)`` on inputs of its own; tensors only."""
+        return self.forward_parameters(self.parameters(weights), inputs)
 
     @cached_property
     def activation_size(self) -> int:

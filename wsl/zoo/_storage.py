@@ -1,0 +1,123 @@
+"""The format of a stored zoo: a folder with a JSON manifest and a safetensors file that it names.
+
+Reading runs no code. What the parts mean is for ``ModelZoo``.
+"""
+
+import hashlib
+import io
+import json
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from safetensors import SafetensorError
+from safetensors.numpy import load as load_tensors
+from safetensors.numpy import save as save_tensors
+
+from ..architectures import Architecture
+from ..exceptions import UnsupportedModuleError, WslError, ZooFileError
+
+FORMAT = "wsl-zoo"
+VERSION = 1
+MANIFEST = "zoo.json"
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """Yield a temporary path beside ``path`` that takes its place if the block ends well."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    os.close(handle)
+    temporary = Path(name)
+    try:
+        yield temporary
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def write_folder(
+    path: Path, weights: np.ndarray, architecture: Architecture, metadata: pd.DataFrame
+) -> Path:
+    """Write the parts of a zoo. The manifest comes last: until then the old one holds."""
+    if path.exists() and not path.is_dir():
+        raise ZooFileError(f"{path} is a file; wanted a folder to write the zoo into")
+    path.mkdir(parents=True, exist_ok=True)
+    data = save_tensors({"weights": np.ascontiguousarray(weights)})
+    digest = hashlib.sha256(data).hexdigest()
+    file_name = f"weights-{digest[:16]}.safetensors"
+    with replacing(path / file_name) as temporary:
+        temporary.write_bytes(data)
+    manifest = {
+        "format": FORMAT,
+        "version": VERSION,
+        "weights": file_name,
+        "sha256": digest,
+        "architecture": _architecture_spec(architecture),
+        "metadata": metadata.to_json(orient="table", index=False, double_precision=15),
+    }
+    with replacing(path / MANIFEST) as temporary:
+        temporary.write_text(json.dumps(manifest, indent=1))
+    for stale in path.glob("weights-*.safetensors"):
+        if stale.name != file_name:
+            stale.unlink(missing_ok=True)
+    return path
+
+
+def _architecture_spec(architecture: Architecture) -> dict[str, Any] | None:
+    try:
+        return architecture.to_spec()
+    except UnsupportedModuleError:
+        return None
+
+
+def read_folder(path: Path, architecture: Architecture | None) -> dict[str, Any]:
+    """Return the parts that ``write_folder`` wrote, checked, as arguments of ``ModelZoo``."""
+    manifest = _read_manifest(path / MANIFEST)
+    file = path / Path(manifest["weights"]).name
+    if file.name != manifest["weights"]:
+        raise ZooFileError(f"{path / MANIFEST} names weights outside its folder")
+    data = _read_bytes(file)
+    if hashlib.sha256(data).hexdigest() != manifest["sha256"]:
+        raise ZooFileError(f"{file} is damaged: its checksum is not the one in {MANIFEST}")
+    try:
+        weights = load_tensors(data)["weights"]
+        metadata = pd.read_json(io.StringIO(manifest["metadata"]), orient="table")
+        if architecture is None and manifest["architecture"] is not None:
+            architecture = Architecture.from_spec(manifest["architecture"])
+    except (SafetensorError, KeyError, TypeError, ValueError, WslError) as error:
+        raise ZooFileError(f"{path} holds no readable zoo: {error}") from error
+    if architecture is None:
+        raise ZooFileError(
+            f"{path} was saved from a module that cannot be stored; give architecture="
+        )
+    if not len(metadata.columns):
+        metadata = pd.DataFrame(index=range(len(weights)))
+    return {"weights": weights, "architecture": architecture, "metadata": metadata}
+
+
+def _read_manifest(file: Path) -> dict[str, Any]:
+    try:
+        manifest = json.loads(_read_bytes(file))
+    except ValueError as error:
+        raise ZooFileError(f"{file} is not JSON: {error}") from error
+    wanted = {"format", "version", "weights", "sha256", "architecture", "metadata"}
+    if not isinstance(manifest, dict) or manifest.get("format") != FORMAT or wanted - set(manifest):
+        raise ZooFileError(f"{file} is not the manifest of a stored zoo")
+    if manifest["version"] != VERSION:
+        raise ZooFileError(
+            f"{file} has format version {manifest['version']!r}; this release reads {VERSION}"
+        )
+    return manifest
+
+
+def _read_bytes(file: Path) -> bytes:
+    try:
+        return file.read_bytes()
+    except OSError as error:
+        raise ZooFileError(f"{file} cannot be read: {error.strerror}") from error

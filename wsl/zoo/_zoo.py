@@ -1,0 +1,111 @@
+"""``ModelZoo``: rows of weights with the architecture that gives them meaning and what is known of each.
+
+Training lives in ``_train``, the file format in ``_storage``.
+"""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from .. import metrics
+from .._validation import check_length, check_n_columns
+from ..architectures import Architecture
+from ..exceptions import InvalidInputError
+from ._storage import read_folder, write_folder
+
+
+class ModelZoo:
+    """A population of models of one architecture.
+
+    Parameters
+    ----------
+    weights : array ``(n_models, n_weights)``
+        Kept as float32, without a copy where it already is. A diverged model may hold NaN.
+    architecture : Architecture
+    metadata : DataFrame, optional
+        One row for each model; the index is dropped. Empty by default.
+
+    Raises
+    ------
+    InvalidInputError
+        If weights and architecture, or weights and metadata, do not fit.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from wsl import Architecture, ModelZoo
+    >>> architecture = Architecture.mlp(2, [3], 1)
+    >>> zoo = ModelZoo(np.zeros((5, architecture.n_weights)), architecture)
+    >>> len(zoo), len(zoo[1:3])
+    (5, 2)
+    """
+
+    def __init__(self, weights, architecture: Architecture, metadata: pd.DataFrame | None = None):
+        self.weights = np.asarray(weights, dtype=np.float32)
+        self.architecture = architecture
+        if self.weights.ndim != 2:
+            raise InvalidInputError(
+                f"weights has shape {self.weights.shape}; wanted (n_models, n_weights)"
+            )
+        check_n_columns(self.weights, architecture.n_weights)
+        if metadata is None:
+            metadata = pd.DataFrame(index=range(len(self.weights)))
+        check_length(metadata, len(self.weights), "metadata", "weights")
+        self.metadata = metadata.reset_index(drop=True)
+
+    def __len__(self) -> int:
+        return len(self.weights)
+
+    def __getitem__(self, index) -> "ModelZoo":
+        """Return the zoo of the models in a slice, a mask, an array of indices, or one index."""
+        rows = np.arange(len(self))[index]
+        rows = np.atleast_1d(rows)
+        return ModelZoo(self.weights[rows], self.architecture, self.metadata.iloc[rows])
+
+    def __iter__(self) -> Iterator["ModelZoo"]:
+        return (self[i] for i in range(len(self)))
+
+    def __repr__(self) -> str:
+        return f"ModelZoo({len(self)} models of {self.architecture!r})"
+
+    def forward(self, X, batch_size: int | None = None) -> np.ndarray:
+        """Return the outputs of all models on X, ``(n_models, n_samples, n_outputs)``."""
+        return self.architecture.forward(self.weights, X, batch_size)
+
+    def accuracy(self, X, y) -> np.ndarray:
+        """Return the share of samples that each model classifies right, ``(n_models,)``.
+
+        With one output, class 1 is predicted where the logit is positive.
+        """
+        y = np.asarray(y)
+        check_length(y, len(X), "y", "X")
+        return metrics.accuracy(self.forward(X), y)
+
+    def agreement(self, other: "ModelZoo", X) -> np.ndarray:
+        """Return the share of samples on which each model predicts as its twin in ``other`` does."""
+        check_length(other, len(self), "other", "the zoo")
+        return metrics.agreement(self.forward(X), other.forward(X), per_model=True)
+
+    def save(self, path: str | Path) -> Path:
+        """Write the zoo into a folder and return it.
+
+        Weights are stored as safetensors, the rest as JSON. What a folder held before stays
+        readable until the new zoo is complete. An architecture that is no Sequential of standard
+        layers is not stored; ``load`` then asks for it.
+        """
+        return write_folder(Path(path), self.weights, self.architecture, self.metadata)
+
+    @classmethod
+    def load(cls, path: str | Path, architecture: Architecture | None = None) -> "ModelZoo":
+        """Read a zoo that ``save`` wrote; no code in it is run.
+
+        Raises
+        ------
+        ZooFileError
+            If a file is missing, damaged or of another kind; it is named.
+        """
+        contents: dict[str, Any] = read_folder(Path(path), architecture)
+        return cls(**contents)
