@@ -80,6 +80,8 @@ class Perceptron:
             gradient[:, layer.bias] = delta.sum(1)
             if index > 0:
                 weight = weights[:, layer.weight].unflatten(1, shape)
-                delta = delta * weight if layer.n_out == 1 else torch.bmm(delta, weight)
+                product = torch.mul if layer.n_out == 1 else torch.bmm
+                # into memory laid out as the outputs are: the next step is slow on mixed layouts
+                delta = product(delta, weight, out=torch.empty_like(inputs))
                 delta = _BACKWARD[type(self._layers[index - 1].activation)](delta, inputs)
         return gradient
