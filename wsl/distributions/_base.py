@@ -27,6 +27,9 @@ class DistributionFamily(ABC):
     properties : tuple, Interval or list of Interval
         The values of the property: a tuple of classes, an :class:`~wsl.distributions.Interval` of
         numbers, or a list of intervals where the property is several numbers at once.
+    property_is_share : bool, default=False
+        Whether the property is the share of a group among the rows: ``audit`` can then say how many
+        rows, seen directly, would tell as much as a model.
 
     Notes
     -----
@@ -49,6 +52,7 @@ class DistributionFamily(ABC):
     """
 
     properties: Properties
+    property_is_share = False
 
     @abstractmethod
     def sample(self, property_value: Any, n_samples: int, random_state: Any = None) -> Sample:

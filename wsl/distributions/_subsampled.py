@@ -57,6 +57,8 @@ class SubsampledFamily(DistributionFamily):
     0.2
     """
 
+    property_is_share = True
+
     def __init__(
         self, X: Any, y: Any, attribute: Any, *, value: Any = None, properties: Any = (0.2, 0.5)
     ):

@@ -1,0 +1,94 @@
+import numpy as np
+import pytest
+from sklearn.datasets import load_iris
+from sklearn.decomposition import PCA
+from sklearn.ensemble import RandomForestClassifier
+from sklearn.linear_model import Lasso, LinearRegression, LogisticRegression, RidgeClassifier
+from sklearn.neural_network import MLPClassifier, MLPRegressor
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import MinMaxScaler, RobustScaler, StandardScaler
+from sklearn.svm import LinearSVC
+from sklearn.tree import DecisionTreeRegressor
+
+from wsl.risk._observe import read_weights, respond
+
+X, IRIS = load_iris(return_X_y=True)
+BINARY = (IRIS == 2).astype(int)
+NUMBERS = X @ [1.0, -2.0, 0.5, 3.0] + IRIS
+
+
+def decision(model, X):
+    """What a model computes before its link function."""
+    if hasattr(model, "decision_function"):
+        return model.decision_function(X)
+    if hasattr(model, "predict_log_proba"):
+        p = model.predict_proba(X)
+        return np.log(p[:, 1] / p[:, 0])
+    return model.predict(X)
+
+
+@pytest.mark.parametrize(
+    ("model", "y"),
+    [
+        (LinearRegression(), NUMBERS),
+        (Lasso(0.01, fit_intercept=False), NUMBERS),
+        (LogisticRegression(max_iter=1000), BINARY),
+        (LogisticRegression(max_iter=1000), IRIS),
+        (RidgeClassifier(), IRIS),
+        (LinearSVC(), BINARY),
+        (MLPRegressor(hidden_layer_sizes=(5,), max_iter=20, random_state=0), NUMBERS),
+        (make_pipeline(StandardScaler(), LogisticRegression()), IRIS),
+        (make_pipeline(RobustScaler(), MinMaxScaler(), LinearRegression()), NUMBERS),
+        (
+            make_pipeline(StandardScaler(with_mean=False), "passthrough", LinearRegression()),
+            NUMBERS,
+        ),
+        (
+            make_pipeline(StandardScaler(), MLPClassifier((5, 4), max_iter=20, random_state=0)),
+            BINARY,
+        ),
+    ],
+    ids=lambda value: repr(value) if hasattr(value, "fit") else "",
+)
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+def test_the_weights_read_compute_the_models_own_function(model, y):
+    model.fit(X, y)
+    row, architecture = read_weights(model)
+    outputs = architecture.forward(row[None], X)[0]
+    expected = np.reshape(decision(model, X), outputs.shape)
+    np.testing.assert_allclose(outputs, expected, rtol=1e-3, atol=1e-3)
+
+
+@pytest.mark.parametrize(
+    "model",
+    [
+        RandomForestClassifier(3),
+        make_pipeline(PCA(2), LogisticRegression()),
+        make_pipeline(MinMaxScaler(clip=True), LogisticRegression()),
+        make_pipeline(StandardScaler(), RandomForestClassifier(3)),
+    ],
+    ids=repr,
+)
+def test_other_models_are_black_boxes(model):
+    assert read_weights(model.fit(X, IRIS)) is None
+
+
+def test_classifiers_answer_with_probabilities():
+    model = LogisticRegression(max_iter=1000).fit(X, IRIS)
+    answers, classes = respond(model, X)
+    np.testing.assert_allclose(answers, model.predict_proba(X), rtol=1e-6)
+    assert classes.tolist() == [0, 1, 2]
+
+
+def test_classifiers_without_probabilities_answer_with_decision_values():
+    answers, classes = respond(LinearSVC().fit(X, BINARY), X)
+    assert answers.shape == (150, 1)
+    assert classes is None
+
+
+def test_regressors_answer_with_predictions():
+    model = DecisionTreeRegressor().fit(X, NUMBERS)
+    answers, classes = respond(model, X)
+    np.testing.assert_allclose(answers[:, 0], model.predict(X), rtol=1e-6)
+    assert classes is None
+    assert respond(DecisionTreeRegressor().fit(X, X[:, :2]), X)[0].shape == (150, 2)

@@ -1,0 +1,102 @@
+import json
+import math
+
+import matplotlib as mpl
+import numpy as np
+import pandas as pd
+import pytest
+
+from wsl.exceptions import InvalidInputError
+from wsl.risk import AuditReport
+from wsl.risk._report import write_text
+
+
+def report_of(*rows, chance):
+    return AuditReport(
+        pd.DataFrame(rows, columns=list(AuditReport.COLUMNS)),
+        pd.DataFrame(
+            [("accuracy", 0.9, 0.88, 0.92)], columns=["metric", "value", "ci_low", "ci_high"]
+        ),
+        chance,
+        {"deepsets": "it needs weights & <there> are none"},
+        {"learner": "LogisticRegression()", "n_shadows": 64, "random_state": None},
+    )
+
+
+CLASSES = report_of(
+    ("queries", "accuracy", 1.0, 0.97, 1.0, 1.0, math.inf),
+    ("loss", "accuracy", 0.52, 0.45, 0.6, 0.04, 0.1),
+    ("kl", "accuracy", 0.8, 0.75, 0.85, 0.6, math.nan),
+    chance={"accuracy": 0.5},
+)
+NUMBERS = report_of(
+    ("queries", "mean_absolute_error", 0.1, 0.08, 0.12, 0.6, math.nan),
+    chance={"mean_absolute_error": 0.25},
+)
+EMPTY = report_of(chance={"accuracy": 0.5})
+REPORTS = pytest.mark.parametrize(
+    "report_", [CLASSES, NUMBERS, EMPTY], ids=["classes", "mae", "empty"]
+)
+
+
+@REPORTS
+def test_json_round_trip(report_, tmp_path):
+    path = report_.save(tmp_path / "new" / "report.json")
+    json.loads(path.read_text(), parse_constant=pytest.fail)  # strict JSON: no NaN, no Infinity
+    loaded = AuditReport.load(path)
+    pd.testing.assert_frame_equal(loaded.table, report_.table, check_dtype=len(report_.table) > 0)
+    pd.testing.assert_frame_equal(loaded.utility, report_.utility)
+    assert (loaded.chance, loaded.skipped) == (report_.chance, report_.skipped)
+    assert loaded.settings == report_.settings
+    assert repr(loaded) == repr(report_)
+
+
+@pytest.mark.parametrize("text", ["no json", "[]", "{}", '{"format": "other", "version": 1}'])
+def test_another_file_is_refused(text, tmp_path):
+    (tmp_path / "file").write_text(text)
+    with pytest.raises(InvalidInputError, match="path="):
+        AuditReport.load(tmp_path / "file")
+
+
+@REPORTS
+def test_the_page_stands_alone_and_says_what_the_figures_mean(report_, tmp_path):
+    page = report_.to_html(tmp_path / "page.html").read_text()
+    assert "data:image/png;base64," in page
+    assert "http" not in page.split("</head>")[1]
+    assert "weights &amp; &lt;there&gt;" in page
+    assert len(page) < 200_000
+    if report_ is CLASSES:
+        assert "100.0%" in page
+        assert "no more than chance" in page
+    if report_ is NUMBERS:
+        assert "misses the property by 0.100" in page
+
+
+@REPORTS
+def test_the_plot_shows_values_and_chance(report_):
+    mpl.use("agg")
+    from matplotlib import pyplot as plt
+
+    ax = report_.plot()
+    assert [t.get_text() for t in ax.get_yticklabels()] == report_.table["attack"].tolist()
+    guessing = [line.get_xdata()[0] for line in ax.lines if line.get_linestyle() == "--"]
+    assert guessing == list(report_.chance.values())
+    given = plt.figure().add_subplot()
+    assert report_.plot(given) is given
+    plt.close("all")
+
+
+def test_a_failed_write_leaves_the_old_file(tmp_path):
+    path = write_text(tmp_path / "file", "old")
+    with pytest.raises(UnicodeEncodeError):
+        write_text(path, "\ud800")
+    assert path.read_text() == "old"
+    assert [p.name for p in tmp_path.iterdir()] == ["file"]
+
+
+def test_repr_is_a_table():
+    text = repr(CLASSES)
+    assert "queries accuracy" in text
+    assert "chance: accuracy 0.500" in text
+    assert "left out: deepsets" in text
+    assert not np.any(["DataFrame" in line for line in text.splitlines()])

@@ -1,0 +1,7 @@
+"""The inference game: how much a learner's models give away, with intervals."""
+
+from ._audit import audit
+from ._leakage import n_leaked
+from ._report import AuditReport
+
+__all__ = ["AuditReport", "audit", "n_leaked"]

@@ -1,0 +1,119 @@
+"""What a trained model shows: answers to queries, weights where it has them, how well it does.
+
+Training many models lives in ``_shadows``.
+"""
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from sklearn.base import is_classifier
+from sklearn.metrics import mean_squared_error, r2_score
+from sklearn.pipeline import Pipeline
+from sklearn.preprocessing import MaxAbsScaler, MinMaxScaler, RobustScaler, StandardScaler
+
+from ..exceptions import WslError
+
+if TYPE_CHECKING:
+    from ..architectures import Architecture
+
+SCALERS = (MaxAbsScaler, MinMaxScaler, RobustScaler, StandardScaler)
+
+
+def respond(model: Any, X: np.ndarray) -> tuple[np.ndarray, np.ndarray | None]:
+    """Return what a fitted model answers to X, and the classes of its columns if they are such.
+
+    A classifier answers with probabilities, or decision values where it has none, or labels as
+    indicator columns; a regressor with its predictions.
+
+    Returns
+    -------
+    answers : ndarray ``(n_queries, n_outputs)`` float32
+    classes : ndarray ``(n_outputs,)`` or None
+    """
+    if not is_classifier(model):
+        return _columns(model.predict(X)), None
+    if hasattr(model, "predict_proba"):
+        return _columns(model.predict_proba(X)), np.asarray(model.classes_)
+    if hasattr(model, "decision_function"):
+        return _columns(model.decision_function(X)), None
+    return _columns(model.predict(X)[:, None] == model.classes_), np.asarray(model.classes_)
+
+
+def _columns(answers: Any) -> np.ndarray:
+    answers = np.asarray(answers, dtype=np.float32)
+    return answers.reshape(len(answers), -1)
+
+
+def read_weights(model: Any) -> "tuple[np.ndarray, Architecture] | None":
+    """Return a fitted model's weights ``(n_weights,)`` and what they mean; None if it has none.
+
+    Linear models and multi-layer perceptrons have weights. In a Pipeline of scalers and one such
+    model the scalers are folded into the first layer, which then acts on the raw features; any
+    other Pipeline is a black box.
+    """
+    scalers, last = _unpack(model)
+    if last is None or not (hasattr(last, "coefs_") or hasattr(last, "coef_")):
+        return None
+    from ..architectures import Architecture  # here, so that other learners do without torch
+
+    try:
+        architecture = Architecture.from_sklearn(last)
+        row = architecture.flatten([last])[0]
+    except (WslError, ValueError, AttributeError, KeyError):
+        return None
+    return _fold_scalers(row, architecture, scalers), architecture
+
+
+def _unpack(model: Any) -> tuple[list[Any], Any]:
+    if not isinstance(model, Pipeline):
+        return [], model
+    *steps, last = (step for _, step in model.steps if step not in (None, "passthrough"))
+    affine = all(type(s) in SCALERS and not getattr(s, "clip", False) for s in steps)
+    return (steps, last) if affine else ([], None)
+
+
+def _fold_scalers(row: np.ndarray, architecture: "Architecture", scalers: list[Any]) -> np.ndarray:
+    """Return the row whose network acts on raw features as the given one on scaled features."""
+    if not scalers:
+        return row
+    names = architecture.parameter_names[:2]
+    first, bias = (architecture.slices[name] for name in names)
+    ends = np.stack([np.zeros(architecture.n_inputs), np.ones(architecture.n_inputs)])
+    for scaler in scalers:  # each works on a column of its own, as a straight line
+        ends = scaler.transform(ends)
+    offset, slope = ends[0], ends[1] - ends[0]
+    weight = row[first].reshape(-1, architecture.n_inputs).astype(float)
+    folded = row.copy()
+    folded[bias] = row[bias] + weight @ offset
+    folded[first] = (weight * slope).ravel()
+    return folded
+
+
+def score(predict: Callable[[np.ndarray], np.ndarray], X: Any, y: Any, classifies: bool) -> dict:
+    """Return a model's own quality on ``(X, y)``: accuracy, or R2 and mean squared error."""
+    predicted = predict(X)
+    if classifies:
+        return {"accuracy": float(np.mean(predicted == y))}
+    return {
+        "r2": float(r2_score(y, predicted)),
+        "mean_squared_error": float(mean_squared_error(y, predicted)),
+    }
+
+
+def zoo_predictor(
+    architecture: "Architecture", row: np.ndarray, classifies: bool, classes: Any = None
+) -> Callable[[np.ndarray], np.ndarray]:
+    """Return the function from X to what one model of a zoo predicts.
+
+    A classifier's labels are ``classes`` in the order of the outputs, or numbers from 0.
+    """
+
+    def predict(X: np.ndarray) -> np.ndarray:
+        outputs = architecture.forward(row[None], X)[0]
+        if not classifies:
+            return outputs[:, 0] if outputs.shape[1] == 1 else outputs
+        labels = (outputs[:, 0] > 0).astype(int) if outputs.shape[1] == 1 else outputs.argmax(1)
+        return labels if classes is None else np.asarray(classes)[labels]
+
+    return predict

@@ -1,0 +1,184 @@
+"""``AuditReport``: the figures of an audit, and how they are stored.
+
+The picture and the page are drawn in ``_page``; the figures are computed in ``_figures``.
+"""
+
+import json
+import math
+import os
+import tempfile
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, ClassVar
+
+import pandas as pd
+
+from ..exceptions import InvalidInputError
+from . import _page
+
+FORMAT = "wsl-audit-report"
+VERSION = 1
+
+
+@dataclass(eq=False, repr=False)
+class AuditReport:
+    """What an audit found.
+
+    Attributes
+    ----------
+    table : DataFrame
+        One row an attack and metric: ``attack``, ``metric`` ("accuracy" for classes,
+        "mean_absolute_error" for a number), ``value``, the 95% interval ``ci_low`` to ``ci_high``,
+        ``advantage`` (0 guesses by the prior, 1 is perfect) and ``n_leaked``: how many rows of the
+        training distribution would tell as much, where the property is one of two shares.
+    utility : DataFrame
+        How good the targets themselves are: ``metric``, ``value``, ``ci_low``, ``ci_high``.
+    chance : dict from metric to float
+        What guessing by the prior reaches.
+    skipped : dict from attack to str
+        Attacks that were left out, and why.
+    settings : dict
+        How the audit was run.
+
+    Notes
+    -----
+    Intervals take targets and shadow models as samples, see the notes of
+    ``wsl.risk._intervals.crossed_spread``; those of ``utility`` take the targets alone.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from wsl.risk import AuditReport
+    >>> row = ("queries", "accuracy", 0.9, 0.85, 0.94, 0.8, 2.2)
+    >>> report = AuditReport(pd.DataFrame([row], columns=list(AuditReport.COLUMNS)),
+    ...                      chance={"accuracy": 0.5})
+    >>> report
+    AuditReport
+     attack   metric  value  ci_low  ci_high  advantage  n_leaked
+    queries accuracy  0.900   0.850    0.940      0.800     2.200
+    chance: accuracy 0.500
+    """
+
+    COLUMNS: ClassVar[tuple[str, ...]] = (
+        "attack", "metric", "value", "ci_low", "ci_high", "advantage", "n_leaked",
+    )  # fmt: skip
+
+    table: pd.DataFrame
+    utility: pd.DataFrame = field(default_factory=pd.DataFrame)
+    chance: dict[str, float] = field(default_factory=dict)
+    skipped: dict[str, str] = field(default_factory=dict)
+    settings: dict[str, Any] = field(default_factory=dict)
+
+    def plot(self, ax: Any = None) -> Any:
+        """Draw each attack's figure with its interval, and the line that guessing reaches.
+
+        Parameters
+        ----------
+        ax : matplotlib Axes, optional
+
+        Returns
+        -------
+        matplotlib Axes
+        """
+        if ax is None:
+            import matplotlib.pyplot as plt
+
+            _, ax = plt.subplots(figsize=_page.figure_size(self))
+        return _page.draw(self, ax)
+
+    def to_html(self, path: str | os.PathLike) -> Path:
+        """Write one page that needs no other file: figures, picture and what they mean.
+
+        Returns
+        -------
+        Path
+        """
+        return write_text(path, _page.render(self))
+
+    def save(self, path: str | os.PathLike) -> Path:
+        """Write the report as JSON; what stood there stays until the new file is complete.
+
+        Returns
+        -------
+        Path
+        """
+        contents = {
+            "format": FORMAT,
+            "version": VERSION,
+            "table": _records(self.table),
+            "utility": _records(self.utility),
+            "chance": self.chance,
+            "skipped": self.skipped,
+            "settings": self.settings,
+        }
+        return write_text(path, json.dumps(contents, indent=1, allow_nan=False))
+
+    @classmethod
+    def load(cls, path: str | os.PathLike) -> "AuditReport":
+        """Read a report that ``save`` wrote.
+
+        Raises
+        ------
+        InvalidInputError
+            If the file holds something else.
+        """
+        try:
+            contents = json.loads(Path(path).read_text(encoding="utf-8"))
+            known = contents["format"] == FORMAT and contents["version"] == VERSION
+        except (ValueError, KeyError, TypeError) as error:
+            raise InvalidInputError(f"path={str(path)!r} holds no audit report") from error
+        if not known:
+            raise InvalidInputError(
+                f"path={str(path)!r} holds format {contents['format']!r}, version "
+                f"{contents['version']!r}; wanted {FORMAT!r}, version {VERSION}"
+            )
+        return cls(
+            _frame(contents["table"]),
+            _frame(contents["utility"]),
+            contents["chance"],
+            contents["skipped"],
+            contents["settings"],
+        )
+
+    def __repr__(self) -> str:
+        lines = ["AuditReport"]
+        for frame in (self.table, self.utility):
+            if len(frame):
+                lines.append(frame.to_string(index=False, float_format="{:.3f}".format))
+        if self.chance:
+            shown = ", ".join(f"{metric} {value:.3f}" for metric, value in self.chance.items())
+            lines.append(f"chance: {shown}")
+        lines += [f"left out: {name}: {reason}" for name, reason in self.skipped.items()]
+        return "\n".join(lines)
+
+
+def _records(frame: pd.DataFrame) -> dict[str, list]:
+    """Return the columns as JSON has them: NaN as null, infinity as the string "inf"."""
+    return {str(name): [_plain(v) for v in frame[name].tolist()] for name in frame.columns}
+
+
+def _plain(value: Any) -> Any:
+    if not isinstance(value, float) or math.isfinite(value):
+        return value
+    return None if math.isnan(value) else str(value)
+
+
+def _frame(columns: dict[str, list]) -> pd.DataFrame:
+    frame = pd.DataFrame(columns)
+    numbers = [name for name in frame.columns if name not in ("attack", "metric")]
+    return frame.astype(dict.fromkeys(numbers, float))
+
+
+def write_text(path: str | os.PathLike, text: str) -> Path:
+    """Write a text file whole or not at all."""
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8") as file:
+            file.write(text)
+        os.replace(name, path)
+    except BaseException:
+        Path(name).unlink(missing_ok=True)
+        raise
+    return path
