@@ -25,7 +25,7 @@ from ._linear_code import LinearCode, fit_linear_code
 from ._losses import BEHAVIORAL_LOSSES
 from ._network import TokenAutoencoder
 from ._objective import Objective, Weighting
-from ._sampling import SAMPLERS
+from ._sampling import SAMPLING_METHODS, sample_latents
 from ._tokens import TokenLayout, architecture_layout, plain_layout
 from ._training import build_net, read_history
 
@@ -361,7 +361,7 @@ class WeightSpaceAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
         rows, columns = self.frame_.enter(self._check_rows(X))
         return self._rebuild(self._run(self._encode, rows), columns)
 
-    def sample(self, n_models, *, anchors=None, method="kde", random_state=None):
+    def sample(self, n_models, *, anchors=None, method="kde", bandwidth=None, random_state=None):
         """Generate models.
 
         Parameters
@@ -370,8 +370,14 @@ class WeightSpaceAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
         anchors : array-like ``(n_anchors, n_weights)``, optional
             Models whose latents the new ones are drawn around, the best of a zoo for instance. By
             default the training rows.
-        method : {"kde"}
-            KDEDOC
+        method : {"kde", "token_kde"}, default="kde"
+            A Gaussian kernel density over the latents of whole models, or one for each token by
+            itself, as in [2]_ and [3]_. The latter mixes the units of different anchors; that works
+            only where the decoder gives much the same model for all latents.
+        bandwidth : float, optional
+            Spread of the kernel over the spread of the anchors. By default 0.1 for ``"kde"``, as
+            Scott's rule is near 1 for hundreds of numbers, where decoded models no longer work; and
+            Scott's rule for ``"token_kde"``.
         random_state : int, RandomState, Generator or None
 
         Returns
@@ -381,15 +387,18 @@ class WeightSpaceAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
         check_is_fitted(self)
         if not isinstance(n_models, Integral) or n_models < 1:
             raise InvalidInputError(f"n_models={n_models!r}; wanted an int of at least 1")
-        if method not in SAMPLERS:
-            raise InvalidInputError(f"method={method!r}; wanted one of {sorted(SAMPLERS)}")
+        if method not in SAMPLING_METHODS:
+            raise InvalidInputError(f"method={method!r}; wanted one of {SAMPLING_METHODS}")
+        if bandwidth is not None and not bandwidth >= 0:
+            raise InvalidInputError(f"bandwidth={bandwidth!r}; wanted a number of at least 0, or None")
         latents = self.latents_
         if anchors is not None:
             rows, _ = self.frame_.enter(self._check_rows(anchors, "anchors"))
             latents = self._run(self._encode, rows)
         rng = resolve_random_state(random_state)
-        blocks = self.net_.module_.latent_blocks
-        return self._rebuild(SAMPLERS[method](latents, blocks, int(n_models), rng).astype(np.float32))
+        tokens = self.net_.module_.latent_blocks
+        drawn = sample_latents(method, latents, tokens, int(n_models), rng, bandwidth)
+        return self._rebuild(drawn.astype(np.float32))
 
     def score(self, X, y=None):
         """Return how much of the differences between models is rebuilt; 1 is best.
