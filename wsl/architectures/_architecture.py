@@ -18,7 +18,7 @@ from .._validation import check_n_columns, check_rows, owned_tensor
 from ..exceptions import InvalidInputError, UnsupportedModuleError
 from . import _symmetry
 from ._batched import forward_models
-from ._build import build_cnn, build_mlp
+from ._build import SelectFeatures, build_cnn, build_mlp
 from ._convert import flatten_model, sklearn_module
 from ._spec import module_from_spec, module_to_spec
 
@@ -89,10 +89,19 @@ class Architecture:
 
     @classmethod
     def mlp(
-        cls, n_inputs: int, hidden: Sequence[int], n_outputs: int, activation: str = "relu"
+        cls,
+        n_inputs: int,
+        hidden: Sequence[int],
+        n_outputs: int,
+        activation: str = "relu",
+        *,
+        features: Sequence[int] | None = None,
     ) -> "Architecture":
-        """Return a multi-layer perceptron with hidden layers of the widths in ``hidden``."""
-        return cls(build_mlp(n_inputs, hidden, n_outputs, activation))
+        """Return a multi-layer perceptron with hidden layers of the widths in ``hidden``.
+
+        With ``features``, it takes ``n_inputs`` columns and uses those with these indices only.
+        """
+        return cls(build_mlp(n_inputs, hidden, n_outputs, activation, features))
 
     @classmethod
     def cnn(
@@ -394,6 +403,8 @@ def _first_shape(module: nn.Module, input_shape: Sequence[int] | None) -> tuple[
         layer = layer[0]
     if isinstance(layer, nn.Linear):
         return (layer.in_features,)
+    if isinstance(layer, SelectFeatures):
+        return (layer.n_features,)
     if isinstance(layer, nn.Unflatten) and layer.dim == 1:
         return (math.prod(layer.unflattened_size),)
     return None

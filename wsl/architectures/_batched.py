@@ -10,6 +10,8 @@ from torch import Tensor, nn
 from torch.func import functional_call, vmap
 from torch.nn import functional as F
 
+from ._build import SelectFeatures
+
 Parameters = dict[str, Tensor]
 
 POINTWISE = (
@@ -112,6 +114,7 @@ _BATCHED: dict[type[nn.Module], Callable[..., Tensor]] = {
     nn.Conv2d: _conv2d,
     nn.Flatten: _merged,
     nn.Unflatten: _merged,
+    SelectFeatures: _pointwise,
     **dict.fromkeys(POINTWISE + DROPOUT, _pointwise),
     **dict.fromkeys(POOLING, _merged),
 }

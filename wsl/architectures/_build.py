@@ -6,7 +6,7 @@ No weights are kept here: what comes out is a shape for ``Architecture`` to desc
 from collections.abc import Sequence
 from itertools import pairwise
 
-from torch import nn
+from torch import Tensor, nn
 
 from ..exceptions import InvalidInputError
 
@@ -21,6 +21,27 @@ ACTIVATIONS: dict[str, type[nn.Module]] = {
 }
 
 
+class SelectFeatures(nn.Module):
+    """Keeps some of the input's columns: a model that does not use the others still takes them."""
+
+    def __init__(self, n_features: int, columns: Sequence[int]):
+        super().__init__()
+        self.n_features = n_features
+        self.columns = list(columns)
+        if not self.columns or not all(0 <= column < n_features for column in self.columns):
+            raise InvalidInputError(
+                f"features={self.columns}; wanted one or more indices below {n_features}"
+            )
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        """Return the columns of ``(..., n_features)``."""
+        return inputs[..., self.columns]
+
+    def extra_repr(self) -> str:
+        """Show what makes two such layers differ."""
+        return f"{self.n_features}, {self.columns}"
+
+
 def activation_class(name: str) -> type[nn.Module]:
     """Return the module class of a named activation."""
     if name not in ACTIVATIONS:
@@ -28,11 +49,17 @@ def activation_class(name: str) -> type[nn.Module]:
     return ACTIVATIONS[name]
 
 
-def build_mlp(n_inputs: int, hidden: Sequence[int], n_outputs: int, activation: str) -> nn.Sequential:
+def build_mlp(
+    n_inputs: int,
+    hidden: Sequence[int],
+    n_outputs: int,
+    activation: str,
+    features: Sequence[int] | None = None,
+) -> nn.Sequential:
     """Return Linear layers of widths ``hidden`` with activations between, and a linear output."""
     act = activation_class(activation)
-    widths = [n_inputs, *hidden, n_outputs]
-    layers: list[nn.Module] = []
+    layers: list[nn.Module] = [] if features is None else [SelectFeatures(n_inputs, features)]
+    widths = [n_inputs if features is None else len(features), *hidden, n_outputs]
     for fan_in, fan_out in pairwise(widths):
         layers += [nn.Linear(fan_in, fan_out), act()]
     return nn.Sequential(*layers[:-1])

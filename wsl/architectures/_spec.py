@@ -9,6 +9,7 @@ from torch import nn
 
 from ..exceptions import InvalidInputError, UnsupportedModuleError
 from ._batched import DROPOUT, POINTWISE, POOLING
+from ._build import SelectFeatures
 
 _ARGUMENTS: dict[type[nn.Module], tuple[str, ...]] = {
     nn.Linear: ("in_features", "out_features", "bias"),
@@ -16,6 +17,7 @@ _ARGUMENTS: dict[type[nn.Module], tuple[str, ...]] = {
         "in_channels", "out_channels", "kernel_size", "stride", "padding", "dilation", "groups",
         "bias", "padding_mode",
     ),
+    SelectFeatures: ("n_features", "columns"),
     nn.Flatten: ("start_dim", "end_dim"),
     nn.Unflatten: ("dim", "unflattened_size"),
     nn.LayerNorm: ("normalized_shape", "eps", "elementwise_affine"),

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from ..exceptions import UnsupportedModuleError
 from ._batched import DROPOUT, POINTWISE, POOLING, is_plain_convolution, named_leaves
+from ._build import SelectFeatures
 
 _UNITS_UNTOUCHED = (*POINTWISE, *POOLING, *DROPOUT)
 
@@ -65,7 +66,7 @@ def find_groups(module: nn.Module) -> tuple[PermutationGroup, ...]:
             flattened = isinstance(layer, nn.Linear)
         elif isinstance(layer, nn.Flatten):
             flattened = True
-        elif isinstance(layer, nn.Unflatten) and producer is None:
+        elif isinstance(layer, (nn.Unflatten, SelectFeatures)) and producer is None:
             continue
         elif type(layer) not in _UNITS_UNTOUCHED:
             raise _unknown(name, layer)

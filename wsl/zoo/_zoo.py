@@ -87,7 +87,7 @@ class ModelZoo:
     def agreement(self, other: "ModelZoo", X) -> np.ndarray:
         """Return the share of samples on which each model predicts as its twin in ``other`` does."""
         check_length(other, len(self), "other", "the zoo")
-        return metrics.agreement(self.forward(X), other.forward(X), per_model=True)
+        return metrics.agreement(self.forward(X), other.forward(X), average="none")
 
     def save(self, path: str | Path) -> Path:
         """Write the zoo into a folder and return it.
