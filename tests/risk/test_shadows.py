@@ -89,6 +89,28 @@ def test_a_zoo_is_seen_as_its_models_one_by_one_are():
         np.testing.assert_allclose(values, each.utility[metric], rtol=1e-4)
 
 
+class ZooOfLogits:
+    """One model, which says "b" where the first feature is positive."""
+
+    def fit_zoo(self, datasets, n_models):
+        architecture = Architecture.mlp(2, [], 1)
+        return SimpleNamespace(
+            weights=np.array([[1.0, 0, 0]] * n_models), architecture=architecture
+        )
+
+
+def test_a_zoo_of_classifiers_is_scored_by_its_labels():
+    family = DistributionFamily.from_function(two_classes, (0, 1))
+    draws = draw(family, 4, 50, seed=0)
+    utility = Trainer(ZooOfLogits(), QUERIES).train(draws, 0, redraw(draws, seed=1)).utility
+    np.testing.assert_array_equal(utility["accuracy"], 1.0)
+
+
+def two_classes(property_value, n_samples, random_state):
+    X = resolve_random_state(random_state).normal(size=(n_samples, 2))
+    return X, np.where(X[:, 0] > 0, "b", "a")
+
+
 def test_utility_is_the_learners_own_score():
     draws = draw(CAUSAL, 3, 100, seed=0)
     X, y, _ = CAUSAL.sample(1, 500, random_state=9)

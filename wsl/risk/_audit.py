@@ -49,7 +49,8 @@ def audit(
     ----------
     learner : estimator
         A scikit-learn classifier or regressor; or an object with
-        ``fit_zoo(datasets, n_models) -> ModelZoo``, which trains all models at once.
+        ``fit_zoo(datasets, n_models) -> ModelZoo``, which trains all models at once. Its
+        ``datasets`` is a function from a model's index to ``(X, y)`` or ``(X, y, environments)``.
     family : DistributionFamily
         Where the targets' training sets come from. Its ``properties`` are what there is to guess.
     attacks : sequence of str or of attack estimators, default=("deepsets", "queries")

@@ -102,18 +102,19 @@ def score(predict: Callable[[np.ndarray], np.ndarray], X: Any, y: Any, classifie
 
 
 def zoo_predictor(
-    architecture: "Architecture", row: np.ndarray, classifies: bool, classes: Any = None
+    architecture: "Architecture", row: np.ndarray, classes: np.ndarray | None
 ) -> Callable[[np.ndarray], np.ndarray]:
     """Return the function from X to what one model of a zoo predicts.
 
-    A classifier's labels are ``classes`` in the order of the outputs, or numbers from 0.
+    Outputs are logits of ``classes``, of the second alone where there are two; without classes they
+    are the predictions.
     """
 
     def predict(X: np.ndarray) -> np.ndarray:
         outputs = architecture.forward(row[None], X)[0]
-        if not classifies:
-            return outputs[:, 0] if outputs.shape[1] == 1 else outputs
-        labels = (outputs[:, 0] > 0).astype(int) if outputs.shape[1] == 1 else outputs.argmax(1)
-        return labels if classes is None else np.asarray(classes)[labels]
+        single = outputs.shape[1] == 1
+        if classes is None:
+            return outputs[:, 0] if single else outputs
+        return classes[(outputs[:, 0] > 0).astype(int) if single else outputs.argmax(1)]
 
     return predict

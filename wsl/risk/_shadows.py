@@ -124,7 +124,7 @@ class Trainer:
             bar.update(len(draws))
         kept = _finite(zoo.weights)
         weights = zoo.weights[kept]
-        scores = [] if tests is None else _score_zoo(learner, zoo, kept, tests)
+        scores = [] if tests is None else _score_zoo(learner, zoo, kept, draws, tests)
         return Population(
             draws.properties[kept],
             zoo.architecture.forward(weights, self.queries),
@@ -181,21 +181,17 @@ def _finite(weights: np.ndarray) -> np.ndarray:
 
 
 def _score_zoo(
-    learner: Any, zoo: "ModelZoo", kept: np.ndarray, tests: Draws | Test
+    learner: Any, zoo: "ModelZoo", kept: np.ndarray, draws: Draws, tests: Draws | Test
 ) -> list[dict[str, float]]:
+    """Score models on their tests; the first training set tells the classes, as to ``fit_zoo``."""
+    labels = draws(0)[1]
+    tagged = hasattr(learner, "__sklearn_tags__")
+    classifies = is_classifier(learner) if tagged else labels.dtype.kind != "f"
+    classes = np.unique(labels) if classifies else None
     scores = []
     for index in kept.tolist():
-        X, y = _test_of(tests, index)
-        classifies = y.dtype.kind != "f"  # as train_zoo decides between a class and a number
-        classes = getattr(learner, "classes_", None)
-        scores.append(
-            score(
-                zoo_predictor(zoo.architecture, zoo.weights[index], classifies, classes),
-                X,
-                y,
-                classifies,
-            )
-        )
+        predict = zoo_predictor(zoo.architecture, zoo.weights[index], classes)
+        scores.append(score(predict, *_test_of(tests, index), classifies))
     return scores
 
 

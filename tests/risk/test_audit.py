@@ -1,0 +1,159 @@
+import warnings
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.cluster import KMeans
+from sklearn.datasets import load_breast_cancer
+from sklearn.ensemble import RandomForestClassifier
+from sklearn.linear_model import LinearRegression, LogisticRegression
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+from sklearn.tree import DecisionTreeRegressor
+
+from wsl.attacks import DistributionInferenceAttack
+from wsl.distributions import (
+    EnvironmentMembershipFamily,
+    Interval,
+    RandomNetworkFamily,
+    SubsampledFamily,
+)
+from wsl.exceptions import AttackNotApplicableWarning
+from wsl.risk import AuditReport, audit, n_leaked
+
+X, Y = load_breast_cancer(return_X_y=True)
+LARGE = X[:, 0] > np.median(X[:, 0])
+TUMOURS = SubsampledFamily(X, Y, LARGE, properties=(0.2, 0.8))
+CAUSAL = EnvironmentMembershipFamily.linear_causal()
+QUICK = {
+    "n_shadows": 32,
+    "n_targets": 24,
+    "n_samples": 100,
+    "n_queries": 32,
+    "n_repeats": 3,
+    "random_state": 0,
+    "progress": False,
+}
+
+
+def test_a_learner_that_leaks_is_found_out():
+    """Least squares on x1 and x2 stores how well x2 predicts, and the fourth environment shows."""
+    report = audit(LinearRegression(), CAUSAL, **QUICK | {"n_samples": 1024, "n_shadows": 64})
+    accuracy = report.table.set_index("attack")["value"]
+    assert accuracy["queries"] > 0.9
+    assert accuracy["deepsets"] > 0.7
+    assert report.table["n_leaked"].isna().all()
+    assert report.chance == {"accuracy": 0.5}
+
+
+def test_where_distributions_are_equal_every_attack_is_at_chance():
+    family = RandomNetworkFamily(0.0, random_state=0)
+    report = audit(LinearRegression(), family, **QUICK | {"n_targets": 100})
+    assert report.table["attack"].tolist() == ["deepsets", "queries"]
+    assert (report.table["ci_low"] <= 0.5).all()
+    assert (report.table["ci_high"] >= 0.5).all()
+
+
+def test_a_white_and_a_black_box_on_real_data():
+    learner = make_pipeline(StandardScaler(), LogisticRegression())
+    report = audit(learner, TUMOURS, **QUICK)
+    assert report.table.columns.tolist() == list(AuditReport.COLUMNS)
+    assert report.table["attack"].tolist() == ["deepsets", "queries"]
+    for row in report.table.to_dict("records"):
+        assert 0 <= row["ci_low"] <= row["value"] <= row["ci_high"] <= 1
+        assert row["advantage"] == pytest.approx(2 * row["value"] - 1)
+        assert row["n_leaked"] == n_leaked(row["value"], 0.2, 0.8)
+    assert report.utility["metric"].tolist() == ["accuracy"]
+    assert 0.85 < report.utility["value"][0] <= 1
+    assert not report.skipped
+
+
+def test_a_forest_has_no_weights_and_the_report_says_so():
+    with pytest.warns(AttackNotApplicableWarning, match="deepsets"):
+        report = audit(RandomForestClassifier(5), TUMOURS, **QUICK)
+    assert report.table["attack"].tolist() == ["queries"]
+    assert list(report.skipped) == ["deepsets"]
+    assert "left out: deepsets" in repr(report)
+
+
+def test_a_numeric_property():
+    family = SubsampledFamily(X, Y, LARGE, properties=Interval(0.1, 0.9))
+    learner = make_pipeline(StandardScaler(), LogisticRegression())
+    report = audit(learner, family, **QUICK)
+    assert set(report.table["metric"]) == {"mean_absolute_error"}
+    assert 0.1 < report.chance["mean_absolute_error"] < 0.3
+
+
+def test_one_seed_one_report_whatever_the_workers():
+    learner = DecisionTreeRegressor(max_depth=3, max_features=1)
+    reports = [
+        audit(learner, CAUSAL, attacks="queries", n_jobs=n_jobs, **QUICK) for n_jobs in (1, 2, None)
+    ]
+    for other in reports[1:]:
+        pd.testing.assert_frame_equal(reports[0].table, other.table)
+        pd.testing.assert_frame_equal(reports[0].utility, other.utility)
+    changed = audit(learner, CAUSAL, attacks="queries", **QUICK | {"random_state": 1})
+    assert not changed.utility.equals(reports[0].utility)
+
+
+def test_the_adversary_may_draw_from_rows_of_its_own():
+    target, adversary = TUMOURS.split(0.5, random_state=0)
+    learner = DecisionTreeRegressor(max_depth=3)
+    held_out = (X[:50], Y[:50])
+    report = audit(
+        learner, target, adversary_family=adversary, test_set=held_out, attacks="queries", **QUICK
+    )
+    assert report.settings["adversary_family"] == repr(adversary)
+    assert set(report.utility["metric"]) == {"r2", "mean_squared_error"}
+
+
+def test_an_attack_of_ones_own():
+    attack = DistributionInferenceAttack("queries", meta_estimator=LogisticRegression(C=0.1))
+    report = audit(LinearRegression(), CAUSAL, attacks=[attack], **QUICK)
+    assert report.table["attack"].tolist() == ["queries"]
+
+
+def test_progress_is_shown_on_stderr_or_not_at_all(capsys):
+    audit(LinearRegression(), CAUSAL, attacks="queries", **QUICK)
+    assert capsys.readouterr() == ("", "")
+    audit(LinearRegression(), CAUSAL, attacks="queries", **QUICK | {"progress": True})
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert "shadow models" in err
+
+
+@pytest.mark.parametrize(
+    ("changed", "error", "named"),
+    [
+        ({"learner": KMeans()}, TypeError, "learner is a KMeans"),
+        ({"learner": LinearRegression}, TypeError, "learner is the class"),
+        ({"learner": "ols"}, TypeError, "learner is a str"),
+        ({"family": (0, 1)}, TypeError, "family is a tuple"),
+        ({"adversary_family": 3}, TypeError, "adversary_family is a int"),
+        ({"adversary_family": TUMOURS}, ValueError, "adversary_family has properties"),
+        ({"attacks": "telepathy"}, ValueError, "attacks holds 'telepathy'"),
+        ({"attacks": ()}, ValueError, "attacks is empty"),
+        ({"attacks": ("queries", "queries")}, ValueError, "wanted each once"),
+        ({"attacks": [LogisticRegression()]}, TypeError, "attacks holds LogisticRegression"),
+        ({"n_shadows": 7}, ValueError, "n_shadows=7"),
+        ({"n_shadows": 64.0}, ValueError, "n_shadows=64"),
+        ({"n_targets": 1}, ValueError, "n_targets=1"),
+        ({"n_samples": 0}, ValueError, "n_samples=0"),
+        ({"n_repeats": 0}, ValueError, "n_repeats=0"),
+        ({"n_queries": 0}, ValueError, "n_queries=0"),
+        ({"test_set": X}, ValueError, "test_set is a ndarray"),
+        ({"test_set": (X, Y[:-1])}, ValueError, "test_set has 569 rows"),
+    ],
+)
+def test_errors_name_the_parameter(changed, error, named):
+    arguments = {"learner": LinearRegression(), "family": CAUSAL, **QUICK, **changed}
+    with warnings.catch_warnings(), pytest.raises(error, match=named):
+        audit(**arguments)
+
+
+def test_a_family_without_properties_is_named():
+    class Nameless(EnvironmentMembershipFamily):
+        properties = None
+
+    with pytest.raises(ValueError, match="properties of Nameless"):
+        audit(LinearRegression(), Nameless(CAUSAL.environments), **QUICK)
