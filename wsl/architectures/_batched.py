@@ -77,28 +77,51 @@ def _linear(layer: nn.Linear, parameters: Parameters, name: str, x: Tensor) -> T
 
 
 def _conv2d(layer: nn.Conv2d, parameters: Parameters, name: str, x: Tensor) -> Tensor:
+    """Convolve as one product a model; channels come first in memory, so that nothing is moved."""
     weight = parameters[f"{name}.weight" if name else "weight"]  # (n_models, out, in, kh, kw)
-    n_models, n_out = weight.shape[:2]
-    n_sets, n_inputs = x.shape[:2]
-    columns = F.unfold(
-        x.flatten(0, 1), layer.kernel_size, layer.dilation, layer.padding, layer.stride
-    )  # (n_sets * n_inputs, in * kh * kw, n_places)
-    n_places = columns.shape[-1]
-    columns = columns.view(n_sets, n_inputs, -1, n_places).transpose(1, 2).flatten(2)
-    columns = columns.expand(n_models, *columns.shape[1:])
-    out = torch.bmm(weight.flatten(2), columns)  # (n_models, out, n_inputs * n_places)
+    padding, stride, dilation = layer.padding, layer.stride, layer.dilation
+    if any(padding):
+        x = F.pad(x, (padding[1], padding[1], padding[0], padding[0]))
+    size = [
+        (x.shape[axis - 2] - dilation[axis] * (weight.shape[axis - 2] - 1) - 1) // stride[axis] + 1
+        for axis in (0, 1)
+    ]
+    windows = [
+        (
+            slice(i * dilation[0], i * dilation[0] + (size[0] - 1) * stride[0] + 1, stride[0]),
+            slice(j * dilation[1], j * dilation[1] + (size[1] - 1) * stride[1] + 1, stride[1]),
+        )
+        for i in range(weight.shape[-2])
+        for j in range(weight.shape[-1])
+    ]
+    columns = _Windows.apply(x.transpose(1, 2), windows)  # (n_sets, in, kh * kw, n_inputs, *size)
+    columns = columns.flatten(3).flatten(1, 2)
+    out = torch.bmm(weight.flatten(2), columns.expand(len(weight), *columns.shape[1:]))
     if layer.bias is not None:
         out = out + parameters[f"{name}.bias" if name else "bias"][:, :, None]
-    height = _conv_size(layer, x.shape[-2], 0)
-    out = out.view(n_models, n_out, n_inputs, height, n_places // height)
-    return out.transpose(1, 2)
+    return out.unflatten(2, (x.shape[1], *size)).transpose(1, 2)
 
 
-def _conv_size(layer: nn.Conv2d, size: int, axis: int) -> int:
-    padding, dilation = layer.padding[axis], layer.dilation[axis]
-    assert isinstance(padding, int)
-    span = dilation * (layer.kernel_size[axis] - 1) + 1
-    return (size + 2 * padding - span) // layer.stride[axis] + 1
+class _Windows(torch.autograd.Function):
+    """Stack shifted windows of images; ``F.unfold`` does it image by image, ten times slower."""
+
+    @staticmethod
+    def forward(ctx, images: Tensor, windows: list[tuple[slice, slice]]) -> Tensor:
+        ctx.windows, ctx.shape = windows, images.shape
+        return torch.stack([images[..., rows, columns] for rows, columns in windows], dim=2)
+
+    @staticmethod
+    def backward(ctx, *gradients: Tensor) -> tuple[Tensor, None]:
+        gradient = gradients[0]
+        images = gradient.new_zeros(ctx.shape)
+        for place, (rows, columns) in enumerate(ctx.windows):
+            images[..., rows, columns] += gradient[:, :, place]
+        return images, None
+
+
+def _pool(layer: nn.Module, parameters: Parameters, name: str, x: Tensor) -> Tensor:
+    channels_first = x.transpose(1, 2)
+    return layer(channels_first.flatten(0, 1)).unflatten(0, channels_first.shape[:2]).transpose(1, 2)
 
 
 def _merged(layer: nn.Module, parameters: Parameters, name: str, x: Tensor) -> Tensor:
@@ -116,7 +139,7 @@ _BATCHED: dict[type[nn.Module], Callable[..., Tensor]] = {
     nn.Unflatten: _merged,
     SelectFeatures: _pointwise,
     **dict.fromkeys(POINTWISE + DROPOUT, _pointwise),
-    **dict.fromkeys(POOLING, _merged),
+    **dict.fromkeys(POOLING, _pool),
 }
 
 

@@ -4,7 +4,6 @@ Reading runs no code. What the parts mean is for ``ModelZoo``.
 """
 
 import hashlib
-import io
 import json
 import os
 import tempfile
@@ -59,7 +58,7 @@ def write_folder(
         "weights": file_name,
         "sha256": digest,
         "architecture": _architecture_spec(architecture),
-        "metadata": metadata.to_json(orient="table", index=False, double_precision=15),
+        "metadata": _table_to_json(metadata),
     }
     with replacing(path / MANIFEST) as temporary:
         temporary.write_text(json.dumps(manifest, indent=1))
@@ -87,7 +86,7 @@ def read_folder(path: Path, architecture: Architecture | None) -> dict[str, Any]
         raise ZooFileError(f"{file} is damaged: its checksum is not the one in {MANIFEST}")
     try:
         weights = load_tensors(data)["weights"]
-        metadata = pd.read_json(io.StringIO(manifest["metadata"]), orient="table")
+        metadata = _table_from_json(manifest["metadata"], len(weights))
         if architecture is None and manifest["architecture"] is not None:
             architecture = Architecture.from_spec(manifest["architecture"])
     except (SafetensorError, KeyError, TypeError, ValueError, WslError) as error:
@@ -96,9 +95,22 @@ def read_folder(path: Path, architecture: Architecture | None) -> dict[str, Any]
         raise ZooFileError(
             f"{path} was saved from a module that cannot be stored; give architecture="
         )
-    if not len(metadata.columns):
-        metadata = pd.DataFrame(index=range(len(weights)))
     return {"weights": weights, "architecture": architecture, "metadata": metadata}
+
+
+def _table_to_json(table: pd.DataFrame) -> dict[str, Any]:
+    """Return the columns with their types; numbers written so lose nothing."""
+    return {
+        str(name): {"dtype": str(column.dtype), "values": column.tolist()}
+        for name, column in table.items()
+    }
+
+
+def _table_from_json(columns: dict[str, Any], n_rows: int) -> pd.DataFrame:
+    series = {
+        name: pd.Series(column["values"], dtype=column["dtype"]) for name, column in columns.items()
+    }
+    return pd.DataFrame(series, index=range(n_rows))
 
 
 def _read_manifest(file: Path) -> dict[str, Any]:

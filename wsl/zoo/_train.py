@@ -31,7 +31,7 @@ from ._zoo import ModelZoo
 # Measured with benchmarks.train_zoo: a chunk that stays in a core's cache is fastest, until it is
 # so small that the calls themselves take the time. A GPU wants far more at once.
 CHUNK_BYTES = {"cpu": 2**21, "cuda": 2**28, "mps": 2**27}
-SMALLEST_CHUNK = 16
+SMALLEST_CHUNK = 32
 
 
 @validate_params(
