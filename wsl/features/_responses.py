@@ -3,6 +3,8 @@
 What is learned from the answers lives in ``wsl.attacks``.
 """
 
+from typing import ClassVar
+
 import numpy as np
 from scipy.special import expit, softmax
 from sklearn.base import BaseEstimator, OneToOneFeatureMixin, TransformerMixin
@@ -62,7 +64,7 @@ class QueryResponses(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
     (10, 15)
     """
 
-    _parameter_constraints = {
+    _parameter_constraints: ClassVar[dict] = {
         "architecture": [Architecture, None],
         "queries": ["array-like", None],
         "output": [StrOptions({"logits", "proba", "label"})],
@@ -103,13 +105,13 @@ class QueryResponses(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         """Return ``query3_output0`` and the like; the names of X without an architecture."""
         check_is_fitted(self)
         names = super().get_feature_names_out(input_features)
-        if self.architecture is None:
+        if self.queries_ is None:
             return names
         seen = ["label"]
         if self.output != "label":
             seen = [f"output{i}" for i in range(self.architecture.n_outputs)]
-        n_queries = len(self.queries_)
-        return np.asarray([f"query{q}_{s}" for q in range(n_queries) for s in seen], dtype=object)
+        queries = range(len(self.queries_))
+        return np.asarray([f"query{q}_{s}" for q in queries for s in seen], dtype=object)
 
     def _check_rows(self, X, reset: bool) -> np.ndarray:
         rows = validate_data(self, X, reset=reset, dtype=np.float32)
@@ -131,8 +133,8 @@ def check_queries(architecture: Architecture | None, queries) -> np.ndarray | No
         return None
     if queries is None:
         raise InvalidInputError(
-            f"queries=None; wanted an array (n_queries, {architecture.n_inputs}) on which the models "
-            "of the architecture are run"
+            f"queries=None; wanted an array (n_queries, {architecture.n_inputs}) of inputs for "
+            "the models of the architecture"
         )
     try:
         rows = check_array(queries, dtype=np.float32, allow_nd=True, input_name="queries")

@@ -3,6 +3,8 @@
 Features that look at what a model computes live in ``_responses``.
 """
 
+from typing import ClassVar
+
 import numpy as np
 from sklearn.base import BaseEstimator, OneToOneFeatureMixin, TransformerMixin
 from sklearn.utils.validation import check_is_fitted, validate_data
@@ -57,7 +59,7 @@ class WeightStatistics(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
     0.weight_mean 0.weight_variance 0.weight_quantile0.5 0.bias_mean
     """
 
-    _parameter_constraints = {
+    _parameter_constraints: ClassVar[dict] = {
         "architecture": [Architecture, None],
         "quantiles": ["array-like"],
     }
