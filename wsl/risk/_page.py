@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
     from ._report import AuditReport
 
+SEES = {"deepsets": "sees the weights", "queries": "sees answers to queries"}
+
 PAGE = Template(
     """<!DOCTYPE html>
 <html lang="en">
@@ -103,23 +105,26 @@ def render(report: "AuditReport") -> str:
 
 
 def _finding(row: dict[Any, Any], chance: dict[str, float]) -> str:
-    """Say in a sentence what one row of the table means."""
-    guessing = chance[row["metric"]]
-    if row["metric"] != "accuracy":
-        return (
-            f"{row['attack']}: the guess misses the property by {row['value']:.3f} on average "
-            f"(interval {row['ci_low']:.3f} to {row['ci_high']:.3f}); "
-            f"who does not look at the model misses it by {guessing:.3f}."
+    """Say in plain words what one row of the table means."""
+    guessing, value, low, high = (
+        chance[row["metric"]], row["value"], row["ci_low"], row["ci_high"],
+    )  # fmt: skip
+    name = row["attack"] + (f" ({SEES[row['attack']]})" if row["attack"] in SEES else "")
+    if row["metric"] == "accuracy":
+        text = (
+            f"{name}: the property is guessed for {value:.1%} of the models (interval {low:.1%} to "
+            f"{high:.1%}); who does not look at the model is right for {guessing:.1%}."
         )
-    text = (
-        f"{row['attack']}: the property is guessed for {row['value']:.1%} of the models "
-        f"(interval {row['ci_low']:.1%} to {row['ci_high']:.1%}); "
-        f"who does not look at the model is right for {guessing:.1%}. "
-    )
-    if row["ci_low"] <= guessing <= row["ci_high"]:
-        text += "That is no more than chance would give."
+    else:
+        text = (
+            f"{name}: the guess misses the property by {value:.3f} on average (interval {low:.3f} "
+            f"to {high:.3f}); who does not look at the model misses it by {guessing:.3f}."
+        )
+    if low <= guessing <= high:
+        text += " The interval holds chance: this attack found no leak. Another might."
     elif math.isfinite(row["n_leaked"]):
-        text += f"To tell as much from data takes at least {math.ceil(row['n_leaked'])} rows of it."
+        n_rows = math.ceil(row["n_leaked"])
+        text += f" To tell as much from data takes at least {n_rows} row{'s' * (n_rows > 1)} of it."
     return text
 
 
