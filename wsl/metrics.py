@@ -1,7 +1,7 @@
 """How well rebuilt and generated models stand for their originals: functions of plain arrays.
 
-Nothing here runs a model: outputs are ``(n_models, n_queries, n_outputs)`` as ``Architecture.forward``
-gives them, rows ``(n_models, n_weights)``.
+Nothing here runs a model: outputs are ``(n_models, n_queries, n_outputs)``, as
+``Architecture.forward`` gives them, and rows ``(n_models, n_weights)``.
 """
 
 from typing import Literal
@@ -60,7 +60,9 @@ def accuracy(outputs, y) -> np.ndarray:
     classes = predicted_classes(outputs)
     y = np.asarray(y)
     if y.shape != classes.shape[1:]:
-        raise InvalidInputError(f"y has shape {y.shape}, but outputs has {classes.shape[1]} queries")
+        raise InvalidInputError(
+            f"y has shape {y.shape}, but outputs has {classes.shape[1]} queries"
+        )
     return (classes == y).mean(axis=1)
 
 
@@ -119,8 +121,8 @@ def shuffled_agreement(outputs, other) -> float:
 
     Notes
     -----
-    Exact over all ``n_models * (n_models - 1)`` pairs without forming them: two models that vote for
-    classes agree on a query as often as their votes coincide.
+    Exact over all ``n_models * (n_models - 1)`` pairs without forming them: on one query, as many
+    pairs agree as the two sets of models have votes for the same class, multiplied and summed.
     """
     outputs, other = _check_pair(outputs, other, "outputs", "other", 3)
     classes, other_classes = predicted_classes(outputs), predicted_classes(other)
@@ -186,7 +188,7 @@ def explained_variance(rows, rebuilt) -> float:
 
 
 def diversity(rows) -> float:
-    """Return the root mean square distance between two different models.
+    r"""Return the root mean square distance between two different models.
 
     Parameters
     ----------
@@ -195,7 +197,7 @@ def diversity(rows) -> float:
 
     Notes
     -----
-    The mean over pairs of :math:`\\|w_i - w_j\\|^2` is twice the unbiased variance, summed over
+    The mean over pairs of :math:`\|w_i - w_j\|^2` is twice the unbiased variance, summed over
     columns: no matrix of distances is formed.
     """
     rows = _check_array(rows, "rows", 2)
@@ -204,7 +206,7 @@ def diversity(rows) -> float:
 
 
 def spread_ratio(rows, rebuilt) -> float:
-    """Return the spread of rebuilt or generated models relative to the originals': variance by variance.
+    """Return the variance of rebuilt or generated models over that of the originals.
 
     Near 0 where all are the same model, 1 where they differ as much as the originals do.
 
@@ -219,11 +221,10 @@ def spread_ratio(rows, rebuilt) -> float:
 
 
 def _r2(values: np.ndarray, rebuilt: np.ndarray) -> float:
-    total = float(np.square(values - values.mean(axis=0)).sum())
     lost = float(np.square(values - rebuilt).sum())
-    if total == 0.0:
+    if (values == values[0]).all():
         return float(lost == 0.0)
-    return 1.0 - lost / total
+    return 1.0 - lost / float(np.square(values - values.mean(axis=0)).sum())
 
 
 def _probabilities(outputs: np.ndarray) -> np.ndarray:
@@ -238,7 +239,9 @@ def _votes(classes: np.ndarray, outputs: np.ndarray) -> np.ndarray:
 
 def _n_ordered_pairs(n_models: int) -> int:
     if n_models < 2:
-        raise InvalidInputError(f"got {n_models} model; wanted at least 2 to compare with each other")
+        raise InvalidInputError(
+            f"got {n_models} model; wanted at least 2 to compare with each other"
+        )
     return n_models * (n_models - 1)
 
 

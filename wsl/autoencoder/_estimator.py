@@ -1,11 +1,11 @@
 """``WeightSpaceAutoencoder``: the scikit-learn side of the weight-space autoencoder.
 
-What is computed lives in the modules beside this one; here inputs are checked and parts put together.
+Inputs are checked and parts put together here; what is computed lives in the modules beside it.
 """
 
-from collections.abc import Callable, Sequence
-from numbers import Integral, Real
-from typing import Any
+from collections.abc import Sequence
+from numbers import Integral
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
@@ -16,20 +16,16 @@ from torch import Tensor
 from .. import metrics
 from .._device import resolve_device
 from .._random import resolve_random_state, scoped_torch_seed, torch_generator
-from .._sklearn_compat import Interval, StrOptions, fit_context
-from .._validation import check_n_columns, check_rows, owned_tensor
+from .._sklearn_compat import fit_context
+from .._validation import check_rows, owned_tensor
 from ..architectures import Architecture
 from ..exceptions import InvalidInputError
-from ._frame import Frame
-from ._linear_code import LinearCode, fit_linear_code
-from ._losses import BEHAVIORAL_LOSSES
-from ._network import TokenAutoencoder
-from ._objective import Objective, Weighting
+from ._codec import Codec, NetworkSize
+from ._objective import Weighting
+from ._parameters import PARAMETER_CONSTRAINTS, check_architecture
 from ._sampling import SAMPLING_METHODS, sample_latents
-from ._tokens import TokenLayout, architecture_layout, plain_layout
 from ._training import build_net, read_history
 
-INFERENCE_MODELS = 256
 SCORE_QUERIES = 1000
 
 
@@ -53,14 +49,14 @@ class WeightSpaceAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
     beta : float, default=0.1
         Weight of the structural against the behavioral loss, in [0, 1]. 1 is the structural arm.
     behavioral_loss : {"l2", "cross_entropy", "distillation"}, default="l2"
-        Squared distance of softmax outputs, cross-entropy with the original's outputs as targets, or
-        distillation at temperature 2. A network with one output is compared by that output as it
+        Squared distance of softmax outputs, cross-entropy with the original's outputs as targets,
+        or distillation at temperature 2. A network with one output is compared by that output as it
         stands under ``"l2"`` (regression), and as a binary logit under the other two.
     n_queries : int, default=256
         Queries drawn afresh for each step.
     latent_dim : int, default=16
-        Latent numbers per token, on average: a model has at most ``n_tokens * latent_dim``, and each
-        layer gets the share that its weights deserve.
+        Latent numbers per token, on average: a model has at most ``n_tokens * latent_dim``, and
+        each layer gets the share that its weights deserve.
     d_model, n_layers, n_heads : int, default=128, 4, 4
         Width, layers and heads of the encoder and of the decoder each.
     token_size : int, optional
@@ -72,7 +68,7 @@ class WeightSpaceAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
     temperature : float, default=0.1
         Of the contrastive loss.
     epochs, batch_size, learning_rate, weight_decay : default=100, 32, 3e-4, 3e-9
-        Of AdamW under a one-cycle schedule; ``learning_rate`` is its maximum.
+        Of AdamW; the learning rate warms up to ``learning_rate`` and falls along a cosine to 0.
     validation_fraction : float, default=0.1
         Share of the rows held out of training, for ``history_`` and for callbacks.
     callbacks : list, optional
@@ -80,6 +76,10 @@ class WeightSpaceAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
     pooling : {None, "mean"}, default=None
         ``"mean"`` makes ``transform`` average over the units of a layer: fewer features, for
         predicting properties of models. There is no way back from those.
+    refine_steps : int, default=0
+        Steps of descent on the latents of each model that is embedded, from the encoder's answer,
+        with the network held fixed, on all of ``queries`` in turn. Some 30 steps raise agreement
+        far above the encoder's; each costs about as much as a step of training.
     device : str or torch.device, default="auto"
     random_state : int, RandomState, Generator or None
     verbose : int, default=0
@@ -88,19 +88,17 @@ class WeightSpaceAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
     Attributes
     ----------
     history_ : list of dict
-        For each epoch ``epoch`` and ``{train,valid}_{total,structural,behavioral,contrastive}``: the
-        total as minimised, terms before their scales, nan where a term is off.
+        For each epoch ``epoch`` and ``{train,valid}_{total,structural,behavioral,contrastive}``:
+        the total as minimised, terms before their scales, nan where a term is off.
     loss_scales_ : dict
         What each term is divided by in the total.
     latents_ : ndarray ``(n_models, n_latents)``
-        The training models' latents: the default anchors of ``sample``.
+        The training models' latents, not refined: the default anchors of ``sample``.
     n_latents_ : int
     compression_ : float
         Weights of a model over its latent numbers.
-    layout_ : TokenLayout
-        Where each weight lies among the tokens.
-    frame_ : Frame
-        Reference row, means and scales.
+    codec_ : Codec
+        Token layout, reference row, scales and network.
     net_ : skorch.NeuralNet
 
     Raises
@@ -127,8 +125,8 @@ class WeightSpaceAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
     Training starts from the optimal linear code of the tokens under the metric
     :math:`\beta I + (1 - \beta) J'J` with J the derivative of the outputs on the queries, so
     directions that change behavior are kept first; with ``beta=1`` that is PCA layer by layer. If
-    rows have no more numbers than latents and only the structural loss is on, that code is exact and
-    no epoch is trained.
+    rows have no more numbers than latents and only the structural loss is on, that code is exact
+    and no epoch is trained.
 
     References
     ----------
@@ -149,38 +147,14 @@ class WeightSpaceAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
     ...     random_state=0,
     ... ).fit(rows)
     >>> autoencoder.transform(rows).shape
-    (40, 43)
+    (40, 42)
     >>> autoencoder.reconstruct(rows).shape
     (40, 67)
     >>> autoencoder.sample(5, random_state=0).shape
     (5, 67)
     """
 
-    _parameter_constraints: dict = {
-        "architecture": [Architecture, None],
-        "queries": ["array-like", None],
-        "gamma": [Interval(Real, 0, 1, closed="both")],
-        "beta": [Interval(Real, 0, 1, closed="both")],
-        "behavioral_loss": [StrOptions(set(BEHAVIORAL_LOSSES))],
-        "n_queries": [Interval(Integral, 1, None, closed="left")],
-        "latent_dim": [Interval(Integral, 1, None, closed="left")],
-        "d_model": [Interval(Integral, 1, None, closed="left")],
-        "n_layers": [Interval(Integral, 1, None, closed="left")],
-        "n_heads": [Interval(Integral, 1, None, closed="left")],
-        "token_size": [Interval(Integral, 1, None, closed="left"), None],
-        "permutations": ["boolean"],
-        "temperature": [Interval(Real, 0, None, closed="neither")],
-        "epochs": [Interval(Integral, 0, None, closed="left")],
-        "batch_size": [Interval(Integral, 1, None, closed="left")],
-        "learning_rate": [Interval(Real, 0, None, closed="neither")],
-        "weight_decay": [Interval(Real, 0, None, closed="left")],
-        "validation_fraction": [Interval(Real, 0, 1, closed="left")],
-        "callbacks": [list, tuple, None],
-        "pooling": [StrOptions({"mean"}), None],
-        "device": [str, torch.device],
-        "random_state": ["random_state", np.random.Generator],
-        "verbose": ["verbose"],
-    }
+    _parameter_constraints: ClassVar[dict] = PARAMETER_CONSTRAINTS
 
     def __init__(
         self,
@@ -205,6 +179,7 @@ class WeightSpaceAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
         validation_fraction: float = 0.1,
         callbacks: Sequence[Any] | None = None,
         pooling: str | None = None,
+        refine_steps: int = 0,
         device="auto",
         random_state=None,
         verbose=0,
@@ -229,6 +204,7 @@ class WeightSpaceAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
         self.validation_fraction = validation_fraction
         self.callbacks = callbacks
         self.pooling = pooling
+        self.refine_steps = refine_steps
         self.device = device
         self.random_state = random_state
         self.verbose = verbose
@@ -255,40 +231,28 @@ class WeightSpaceAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
             If ``permutations=True`` and the symmetries of the architecture are not known.
         """
         X = validate_data(self, X, dtype=np.float32, ensure_min_samples=2)
-        queries = self._check_parameters(X)
+        queries = check_architecture(
+            self.architecture, self.queries, self.beta, self.permutations, X
+        )
+        if self.d_model % self.n_heads:
+            raise InvalidInputError(
+                f"d_model={self.d_model} is no multiple of n_heads={self.n_heads}"
+            )
         device = resolve_device(self.device)
         rng = resolve_random_state(self.random_state)
-        self.layout_ = self._layout(X.shape[1])
-        held_out = np.sort(rng.permutation(len(X))[: int(self.validation_fraction * len(X))])
-        training = np.setdiff1d(np.arange(len(X)), held_out)
-        aligns = self.permutations and self.architecture is not None
         rows = owned_tensor(X)
-        self.frame_ = Frame.fit(rows[training], self.layout_, self.architecture if aligns else None)
-        rows, _ = self.frame_.enter(rows)
-        objective = Objective(
-            self.layout_,
-            self.frame_.mean,
-            self.frame_.scale,
-            Weighting(
-                self.gamma, self.beta, self.temperature, self.behavioral_loss, self.n_queries
-            ),
-            self.architecture,
-            queries,
-            permuted=aligns and len(self.architecture.permutation_groups) > 0,
-            generator=torch_generator(rng),
-        )
-        self.loss_scales_ = objective.fit_scales(rows[training], self.batch_size)
-        code = self._linear_code(rows[training], objective)
-        with scoped_torch_seed(rng):
-            network = TokenAutoencoder(
-                self.layout_, code, self.d_model, self.n_layers, self.n_heads
-            )
+        held_out = np.sort(rng.permutation(len(X))[: int(self.validation_fraction * len(X))])
+        training = rows[np.setdiff1d(np.arange(len(X)), held_out)]
+        codec = self._start(training, queries, rng)
+        rows, _ = codec.frame.enter(rows)
+        training, _ = codec.frame.enter(training)
+        self.loss_scales_ = codec.objective.fit_scales(training, self.batch_size)
         self.net_ = build_net(
-            network,
-            objective,
+            codec.network,
+            codec.objective,
             n_training=len(training),
             held_out=held_out,
-            epochs=0 if objective.is_met(network, rows) else self.epochs,
+            epochs=0 if codec.objective.is_met(codec.network, rows) else self.epochs,
             batch_size=self.batch_size,
             learning_rate=self.learning_rate,
             weight_decay=self.weight_decay,
@@ -296,12 +260,13 @@ class WeightSpaceAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
             device=device,
             verbose=int(self.verbose),
         ).fit(rows, None)
-        network.to("cpu")
+        codec.rest()
+        self.codec_ = codec
         self.history_ = read_history(self.net_)
-        self.n_latents_ = network.n_latents
-        self.compression_ = self.layout_.n_columns / self.n_latents_
-        self._n_features_out = sum(code.sizes) if self.pooling == "mean" else self.n_latents_
-        self.latents_ = self._run(self._encode, rows)
+        self.latents_ = codec.encode(rows, device).numpy()
+        self.n_latents_ = codec.network.n_latents
+        self.compression_ = X.shape[1] / self.n_latents_
+        self._n_features_out = codec.network.n_pooled if self.pooling == "mean" else self.n_latents_
         return self
 
     def transform(self, X):
@@ -316,8 +281,10 @@ class WeightSpaceAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
         ndarray ``(n_models, n_latents)`` float32
             With ``pooling="mean"``, ``(n_models, n_pooled)``: averages over the units of a layer.
         """
-        rows, _ = self.frame_.enter(self._check_rows(X))
-        return self._run(self._embed, rows)
+        rows, _ = self._enter(X)
+        pooled = self.pooling == "mean"
+        device = resolve_device(self.device)
+        return self.codec_.encode(rows, device, self.refine_steps, pooled).numpy()
 
     def inverse_transform(self, Z):
         """Rebuild models from their latents, hidden units in the order of the reference row.
@@ -345,7 +312,7 @@ class WeightSpaceAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
             raise InvalidInputError(
                 f"Z has {latents.shape[1]} columns, but a model has {self.n_latents_} latents"
             )
-        return self._rebuild(latents)
+        return self._rebuild(torch.from_numpy(latents))
 
     def reconstruct(self, X):
         """Encode and decode models; each comes back with its hidden units in its own order.
@@ -358,8 +325,8 @@ class WeightSpaceAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
         -------
         ndarray ``(n_models, n_weights)`` float32
         """
-        rows, columns = self.frame_.enter(self._check_rows(X))
-        return self._rebuild(self._run(self._encode, rows), columns)
+        rows, columns = self._enter(X)
+        return self._rebuild(self._encode(rows), columns)
 
     def sample(self, n_models, *, anchors=None, method="kde", bandwidth=None, random_state=None):
         """Generate models.
@@ -390,15 +357,18 @@ class WeightSpaceAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
         if method not in SAMPLING_METHODS:
             raise InvalidInputError(f"method={method!r}; wanted one of {SAMPLING_METHODS}")
         if bandwidth is not None and not bandwidth >= 0:
-            raise InvalidInputError(f"bandwidth={bandwidth!r}; wanted a number of at least 0, or None")
+            raise InvalidInputError(
+                f"bandwidth={bandwidth!r}; wanted a number of at least 0, or None"
+            )
         latents = self.latents_
         if anchors is not None:
-            rows, _ = self.frame_.enter(self._check_rows(anchors, "anchors"))
-            latents = self._run(self._encode, rows)
+            given = check_rows(anchors, self.n_features_in_, "anchors")
+            rows, _ = self.codec_.frame.enter(owned_tensor(given))
+            latents = self._encode(rows).numpy()
         rng = resolve_random_state(random_state)
-        tokens = self.net_.module_.latent_blocks
+        tokens = self.codec_.network.latent_blocks
         drawn = sample_latents(method, latents, tokens, int(n_models), rng, bandwidth)
-        return self._rebuild(drawn.astype(np.float32))
+        return self._rebuild(torch.from_numpy(drawn.astype(np.float32)))
 
     def score(self, X, y=None):
         """Return how much of the differences between models is rebuilt; 1 is best.
@@ -431,72 +401,27 @@ class WeightSpaceAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
         tags.transformer_tags.preserves_dtype = []
         return tags
 
-    def _check_parameters(self, X: np.ndarray) -> Tensor | None:
-        """Check what constraints on single parameters cannot say; return the queries to train on."""
-        if self.d_model % self.n_heads:
-            raise InvalidInputError(f"d_model={self.d_model} is no multiple of n_heads={self.n_heads}")
-        if self.architecture is None:
-            if self.queries is not None:
-                raise InvalidInputError("queries needs an architecture to run; got architecture=None")
-            return None
-        check_n_columns(X, self.architecture.n_weights, "X")
-        if self.permutations:
-            _ = self.architecture.permutation_groups  # raises where they are not known
-        if self.queries is None:
-            if self.beta < 1:
-                raise InvalidInputError(
-                    f"queries is None, but beta={self.beta} weighs behavior; wanted an array of "
-                    f"inputs with {self.architecture.n_inputs} features, or beta=1"
-                )
-            return None
-        queries = check_array(self.queries, dtype=np.float32, allow_nd=True, input_name="queries")
-        n_features = int(np.prod(queries.shape[1:]))
-        if n_features != self.architecture.n_inputs:
-            raise InvalidInputError(
-                f"queries has {n_features} features, but the architecture takes "
-                f"{self.architecture.n_inputs}"
+    def _start(self, rows: Tensor, queries: np.ndarray | None, rng: np.random.Generator) -> Codec:
+        size = NetworkSize(
+            self.latent_dim, self.d_model, self.n_layers, self.n_heads, self.token_size
+        )
+        weighting = Weighting(
+            self.gamma, self.beta, self.temperature, self.behavioral_loss, self.n_queries
+        )
+        generator = torch_generator(rng)
+        inputs = None if queries is None else owned_tensor(queries)
+        with scoped_torch_seed(rng):
+            return Codec.start(
+                rows, size, weighting, self.architecture, inputs, self.permutations, generator
             )
-        return owned_tensor(queries) if self.beta < 1 else None
 
-    def _layout(self, n_columns: int) -> TokenLayout:
-        if self.architecture is None:
-            return plain_layout(n_columns, self.token_size)
-        return architecture_layout(self.architecture, self.token_size)
-
-    def _linear_code(self, rows: Tensor, objective: Objective) -> LinearCode:
-        tokens, gradients = self.layout_.to_tokens(rows), None
-        if objective.queries is not None:
-            gradients = self.layout_.to_tokens(objective.gradients(rows))
-        n_latents = self.layout_.n_tokens * self.latent_dim
-        return fit_linear_code(tokens, self.layout_, n_latents, gradients, self.beta)
-
-    def _check_rows(self, X, name: str = "X") -> Tensor:
+    def _enter(self, X) -> tuple[Tensor, Tensor | None]:
         check_is_fitted(self)
-        if name != "X":
-            return owned_tensor(check_rows(X, self.layout_.n_columns, name))
-        return owned_tensor(validate_data(self, X, dtype=np.float32, reset=False))
+        X = validate_data(self, X, dtype=np.float32, reset=False)
+        return self.codec_.frame.enter(owned_tensor(X))
 
-    def _encode(self, network: TokenAutoencoder, rows: Tensor) -> Tensor:
-        return network.encode(self.layout_.to_tokens(rows))
+    def _encode(self, rows: Tensor) -> Tensor:
+        return self.codec_.encode(rows, resolve_device(self.device), self.refine_steps)
 
-    def _embed(self, network: TokenAutoencoder, rows: Tensor) -> Tensor:
-        latents = self._encode(network, rows)
-        return network.pool(latents) if self.pooling == "mean" else latents
-
-    def _decode(self, network: TokenAutoencoder, latents: Tensor) -> Tensor:
-        return self.layout_.to_rows(network.decode(latents))
-
-    def _rebuild(self, latents: np.ndarray, columns: Tensor | None = None) -> np.ndarray:
-        rows = torch.from_numpy(self._run(self._decode, torch.from_numpy(latents)))
-        return self.frame_.leave(rows, columns).numpy()
-
-    def _run(self, step: Callable[[TokenAutoencoder, Tensor], Tensor], values: Tensor) -> np.ndarray:
-        """Apply a step to chunks of models, in evaluation mode; the network rests on CPU."""
-        device = resolve_device(self.device)
-        network = self.net_.module_.to(device).eval()
-        try:
-            with torch.no_grad():
-                chunks = [step(network, c.to(device)).cpu() for c in values.split(INFERENCE_MODELS)]
-        finally:
-            network.to("cpu")
-        return torch.cat(chunks).numpy()
+    def _rebuild(self, latents: Tensor, columns: Tensor | None = None) -> np.ndarray:
+        return self.codec_.decode(latents, resolve_device(self.device), columns).numpy()

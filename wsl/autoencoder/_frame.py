@@ -1,4 +1,4 @@
-"""The frame in which rows are encoded: hidden units in a reference's order, weights scaled by layer.
+"""The frame in which rows are encoded: hidden units in a reference's order, weights scaled.
 
 How units are matched lives in ``wsl.architectures``.
 """
@@ -66,10 +66,17 @@ class Frame:
 
 
 def _alignment(architecture: Architecture, rows: Tensor, reference: Tensor) -> Tensor:
-    """Return ``(n_models, n_weights)`` int64: the column that comes to each place once aligned."""
+    """Return ``(n_models, n_weights)`` int64: the column that comes to each place once aligned.
+
+    Matching ends in a local optimum that depends on where it starts. Units are sorted first, so
+    that copies of a model in other orders start, and end, in the same place.
+    """
     groups = architecture.permutation_groups
     anchor = architecture.parameters(reference[None])
-    orders = _symmetry.matched_orders(architecture.parameters(rows), groups, anchor)
-    columns = torch.arange(architecture.n_weights).expand(len(rows), -1)
-    placed = _symmetry.permute_units(architecture.parameters(columns), groups, orders)
-    return architecture.rows(placed)
+    columns = architecture.parameters(torch.arange(architecture.n_weights).repeat(len(rows), 1))
+    parameters = architecture.parameters(rows)
+    orders = _symmetry.sorted_orders(parameters, groups)
+    parameters = _symmetry.permute_units(parameters, groups, orders)
+    columns = _symmetry.permute_units(columns, groups, orders)
+    orders = _symmetry.matched_orders(parameters, groups, anchor)
+    return architecture.rows(_symmetry.permute_units(columns, groups, orders))

@@ -132,7 +132,11 @@ def _directions(moment: Tensor, metric: Tensor) -> tuple[Tensor, Tensor, Tensor]
 def _share_out(spectra: list[Tensor], counts: list[int], n_latents: int) -> tuple[int, ...]:
     """Give each kind the number of latents whose importances are the largest over all kinds."""
     ranked = sorted(
-        ((float(value), -kind, -rank) for kind, s in enumerate(spectra) for rank, value in enumerate(s)),
+        (
+            (float(value), -kind, -rank)
+            for kind, s in enumerate(spectra)
+            for rank, value in enumerate(s)
+        ),
         reverse=True,
     )
     sizes = [0] * len(spectra)

@@ -4,8 +4,7 @@ How they are weighed and when they are drawn lives in ``_objective``.
 """
 
 import torch
-from torch import Tensor
-from torch.nn import functional as F
+from torch import Tensor, nn
 
 from ._linear_code import behavior
 
@@ -40,15 +39,17 @@ def contrastive_loss(view: Tensor, other: Tensor, temperature: float) -> Tensor:
         :math:`\tau`.
     """
     n_models = len(view)
-    features = F.normalize(torch.cat([view, other]), dim=1)
+    features = nn.functional.normalize(torch.cat([view, other]), dim=1)
     similarity = features @ features.T / temperature
     similarity.fill_diagonal_(float("-inf"))
     partner = torch.arange(2 * n_models, device=view.device).roll(n_models)
-    return F.cross_entropy(similarity, partner)
+    return nn.functional.cross_entropy(similarity, partner)
 
 
 def l2_loss(rebuilt: Tensor, original: Tensor) -> Tensor:
-    r"""Squared distance of softmax outputs, :math:`\|\sigma(\hat f) - \sigma(f)\|^2`; of one output as it is.
+    r"""Squared distance of softmax outputs, :math:`\|\sigma(\hat f) - \sigma(f)\|^2`.
+
+    One output is taken as it stands.
 
     Parameters
     ----------
@@ -58,7 +59,10 @@ def l2_loss(rebuilt: Tensor, original: Tensor) -> Tensor:
 
 
 def cross_entropy_loss(rebuilt: Tensor, original: Tensor) -> Tensor:
-    r"""Cross-entropy, :math:`-\sum_c \sigma(f)_c \log \sigma(\hat f)_c`; a single output is a binary logit."""
+    r"""Cross-entropy, :math:`-\sum_c \sigma(f)_c \log \sigma(\hat f)_c`.
+
+    One output is a binary logit.
+    """
     rebuilt, original = two_class_logits(rebuilt), two_class_logits(original)
     return -(original.softmax(-1) * rebuilt.log_softmax(-1)).sum(-1).mean()
 

@@ -114,9 +114,9 @@ class TokenAutoencoder(nn.Module):
         places = kinds[:, None] * n_latent + torch.arange(n_latent)
         ranks = torch.unique(places[self.used], return_inverse=True)[1]
         self.register_buffer("kind_of_latent", ranks)  # (n_latents,)
-        n_pooled = sum(code.sizes)
+        self.n_pooled = sum(code.sizes)
         self.head = nn.Sequential(
-            nn.Linear(n_pooled, d_model), nn.GELU(), nn.Linear(d_model, d_model)
+            nn.Linear(self.n_pooled, d_model), nn.GELU(), nn.Linear(d_model, d_model)
         )
 
     @property

@@ -16,7 +16,7 @@ from ._network import TokenAutoencoder
 from ._tokens import TokenLayout
 
 LOSS_NAMES = ("total", "structural", "behavioral", "contrastive")
-NOISE = 1.0
+NOISE = 0.5
 SCALE_QUERIES = 256
 EXACT = 1e-9
 
@@ -133,19 +133,34 @@ class Objective(nn.Module):
         views = tokens if other is None else torch.cat([tokens, self.layout.to_tokens(other)])
         latents = network.encode(views)
         rebuilt = network.decode(latents[: len(rows)])
-        losses = {"structural": structural_loss(rebuilt, tokens, self.mask)}
-        if self.queries is not None:
-            queries = self._draw_queries(training)
-            rebuilt_rows = self.layout.to_rows(rebuilt)
-            losses["behavioral"] = self._behavioral(rebuilt_rows, self.weights(rows), queries)
+        losses = self.rebuilding_losses(rebuilt, rows, None if training else 0)
         if other is not None:
             view, other_view = network.project(latents).split(len(rows))
-            losses["contrastive"] = contrastive_loss(
-                view, other_view, self.weighting.temperature
-            )
-        return {"total": self._weigh(losses), **losses}
+            losses["contrastive"] = contrastive_loss(view, other_view, self.weighting.temperature)
+        return {"total": self.weigh(losses), **losses}
 
-    def _weigh(self, losses: dict[str, Tensor]) -> Tensor:
+    def rebuilding_losses(
+        self, rebuilt: Tensor, rows: Tensor, step: int | None = None
+    ) -> dict[str, Tensor]:
+        """Return the structural and, where it is on, the behavioral loss of rebuilt tokens.
+
+        Parameters
+        ----------
+        rebuilt : Tensor ``(n_models, n_tokens, token_size)``
+        rows : Tensor ``(n_models, n_weights)``, scaled
+        step : int, optional
+            Picks the queries; they are drawn at random without it.
+        """
+        tokens = self.layout.to_tokens(rows)
+        losses = {"structural": structural_loss(rebuilt, tokens, self.mask)}
+        if self.queries is not None:
+            rebuilt_rows = self.layout.to_rows(rebuilt)
+            queries = self._pick_queries(step)
+            losses["behavioral"] = self._behavioral(rebuilt_rows, self.weights(rows), queries)
+        return losses
+
+    def weigh(self, losses: dict[str, Tensor]) -> Tensor:
+        """Return the weighted sum of the terms that are given, each over its scale."""
         scaled = {name: loss / self.scales[name] for name, loss in losses.items()}
         beta, gamma = self.weighting.beta, self.weighting.gamma
         rebuild = scaled["structural"]
@@ -162,11 +177,11 @@ class Objective(nn.Module):
         loss = BEHAVIORAL_LOSSES[self.weighting.behavioral_loss]
         return loss(self.architecture.forward(self.weights(rebuilt), queries), original)
 
-    def _draw_queries(self, training: bool) -> Tensor:
-        assert isinstance(self.queries, Tensor)
+    def _pick_queries(self, step: int | None) -> Tensor:
         n_queries = min(self.weighting.n_queries, len(self.queries))
-        if not training:
-            return self.queries[:n_queries]
+        if step is not None:
+            stride = len(self.queries) // n_queries
+            return self.queries[step % stride :: stride][:n_queries]
         drawn = torch.randperm(len(self.queries), generator=self.generator)[:n_queries]
         return self.queries[drawn.to(self.queries.device)]
 
@@ -179,7 +194,9 @@ class Objective(nn.Module):
         if not (self.contrasts or (training and self.permuted)):
             return rows, None
         other = self._permute(rows)
-        if training:  # half of the batch is rebuilt from a random order, so that orders do not matter
+        if (
+            training
+        ):  # half of the batch is rebuilt from a random order, so that orders do not matter
             half = torch.arange(len(rows), device=rows.device)[:, None] < len(rows) // 2
             rows, other = torch.where(half, other, rows), torch.where(half, rows, other)
         return rows, other if self.contrasts else None

@@ -23,8 +23,8 @@ def sample_kde(
     ----------
     anchors : ndarray ``(n_anchors, n_latents)``
     blocks : sequence of int arrays
-        Columns with a density of their own: one anchor is drawn for all columns of a block, anew for
-        each block and each model, and noise for every number by itself.
+        Columns with a density of their own: one anchor is drawn for all columns of a block, anew
+        for each block and each model, and noise for every number by itself.
     n_models : int
     bandwidth : float, optional
         Spread of the kernel over the spread of the anchors, column by column; by Scott's rule
@@ -52,7 +52,7 @@ def sample_latents(
     rng: np.random.Generator,
     bandwidth: float | None,
 ) -> np.ndarray:
-    """Draw latents ``(n_models, n_latents)`` by a named method; ``tokens`` are the columns of each."""
+    """Draw latents ``(n_models, n_latents)`` by a named method, given each token's columns."""
     if method == "token_kde":
         return sample_kde(anchors, tokens, n_models, rng, bandwidth)
     whole = [np.arange(anchors.shape[1])]

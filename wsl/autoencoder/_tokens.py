@@ -23,7 +23,7 @@ class TokenLayout:
     Parameters
     ----------
     columns : ndarray ``(n_tokens, token_size)`` int64
-        The column of the row that each place of each token holds; ``n_columns`` where it is padding.
+        The column of the row that each place of each token holds; ``n_columns`` for padding.
     positions : ndarray ``(n_tokens, 3)`` int64
         Layer, unit in the layer, and part of a unit that was too long for one token.
     n_columns : int
@@ -54,7 +54,7 @@ class TokenLayout:
 
     @cached_property
     def kinds(self) -> np.ndarray:
-        """``(n_tokens,)`` int64, not decreasing: the same part of the units of a layer is one kind."""
+        """``(n_tokens,)`` int64, not decreasing; a kind is one part of all units of a layer."""
         return np.unique(self.positions[:, [0, 2]], axis=0, return_inverse=True)[1].reshape(-1)
 
     @cached_property
@@ -95,7 +95,7 @@ class TokenLayout:
         return tokens.unflatten(1, self.columns.shape)
 
     def to_rows(self, tokens: Tensor) -> Tensor:
-        """Join tokens ``(n_models, n_tokens, token_size)`` to rows; what lies in padding is dropped."""
+        """Join tokens ``(n_models, n_tokens, token_size)`` to rows; padding is dropped."""
         return tokens.flatten(1).index_select(1, self._places.to(tokens.device))
 
 
@@ -118,7 +118,9 @@ def plain_layout(n_columns: int, token_size: int | None = None) -> TokenLayout:
 
 def _units(architecture: Architecture) -> Iterator[tuple[int, int, np.ndarray]]:
     layers: dict[tuple[str, int], list[np.ndarray]] = {}
-    for name, shape in zip(architecture.parameter_names, architecture.parameter_shapes, strict=True):
+    for name, shape in zip(
+        architecture.parameter_names, architecture.parameter_shapes, strict=True
+    ):
         part = architecture.slices[name]
         n_units = shape[0] if shape else 1
         columns = np.arange(part.start, part.stop).reshape(n_units, -1)

@@ -3,7 +3,9 @@
 The objective lives in ``_objective``; scikit-learn's side in ``_estimator``.
 """
 
+import math
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -72,17 +74,14 @@ def build_net(
     device: torch.device,
     verbose: int,
 ) -> WeightSpaceNet:
-    """Return a net, ready to fit: AdamW under a one-cycle schedule with a short warm-up."""
+    """Return a net, ready to fit: AdamW, its rate warmed up and then lowered to zero."""
     n_steps = max(1, epochs * -(-n_training // batch_size))
     schedule = LRScheduler(
-        torch.optim.lr_scheduler.OneCycleLR,
+        torch.optim.lr_scheduler.LambdaLR,
         step_every="batch",
-        max_lr=learning_rate,
-        total_steps=n_steps + 1,
-        pct_start=WARM_UP,
-        cycle_momentum=False,
+        lr_lambda=partial(warm_up_and_cosine, n_steps=n_steps),
     )
-    own = [("one_cycle", schedule), *_recorders(bool(len(held_out)))]
+    own = [("schedule", schedule), *_recorders(bool(len(held_out)))]
     return WeightSpaceNet(
         network,
         criterion=objective,
@@ -93,11 +92,21 @@ def build_net(
         batch_size=batch_size,
         iterator_train__shuffle=True,
         iterator_train__generator=objective.generator,
+        iterator_valid__generator=objective.generator,  # each draws a seed, if only for its workers
         train_split=RowSplit(tuple(held_out.tolist())) if len(held_out) else None,
         callbacks=[*own, *(callbacks or [])],
         device=str(device),
         verbose=verbose,
     )
+
+
+def warm_up_and_cosine(step: int, n_steps: int) -> float:
+    """Return the learning rate of a step over the highest: a linear rise, half a cosine down."""
+    rise = max(1.0, WARM_UP * n_steps)
+    if step < rise:
+        return (step + 1) / (rise + 1)
+    share = min(1.0, (step - rise) / max(1.0, n_steps - rise))
+    return 0.5 * (1.0 + math.cos(math.pi * share))
 
 
 def _recorders(validates: bool) -> list[tuple[str, PassthroughScoring]]:
