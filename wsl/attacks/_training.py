@@ -122,7 +122,7 @@ def _at_rest(net: NeuralNet) -> NeuralNet:
     It then loads on a machine without an accelerator, and in float64 the prediction for a model
     does not depend on which others stand in the same batch.
     """
-    net.module_.to("cpu", torch.float64)
+    net.module_.to("cpu").double()
     net.optimizer_.state.clear()
     net.device = "cpu"
     return net
