@@ -8,14 +8,13 @@ from typing import Any
 from zlib import crc32
 
 import numpy as np
-import pandas as pd
 
 from .._random import draw_seeds
 from ..distributions import DistributionFamily
 from ..distributions._properties import Properties
 from ._checks import check_counts, check_families, check_learner, check_test_set
 from ._draws import draw, draw_queries, redraw
-from ._figures import chance_of, evaluate, utility_table
+from ._figures import attack_table, chance_of, utility_table
 from ._report import AuditReport
 from ._shadows import Population, Trainer
 from ._trials import Plan, halves_of, labels_of, plan_attacks, try_attack
@@ -147,14 +146,8 @@ def audit(
     )  # fmt: skip
     skipped = {name: reason for name, reason in guesses.items() if isinstance(reason, str)}
     truth = labels_of(targets.properties, properties)
-    rows = [
-        row
-        for name, guessed in guesses.items()
-        if not isinstance(guessed, str)
-        for row in evaluate(name, guessed, truth, properties, family.property_is_share)
-    ]
     return AuditReport(
-        table=pd.DataFrame(rows, columns=list(AuditReport.COLUMNS)),
+        table=attack_table(guesses, truth, properties, family.property_is_share),
         utility=utility_table(targets.utility),
         chance=chance_of(properties, truth),
         skipped=skipped,

@@ -10,6 +10,24 @@ from ..distributions._properties import Properties
 from ._intervals import Estimate, mean_interval, share_interval
 from ._leakage import advantage, n_leaked
 
+COLUMNS = ("attack", "metric", "value", "ci_low", "ci_high", "advantage", "n_leaked")
+
+
+def attack_table(
+    guesses: dict[str, np.ndarray | str],
+    truth: np.ndarray,
+    properties: Properties,
+    is_share: bool,
+) -> pd.DataFrame:
+    """Return the table of all attacks that were tried; see :func:`evaluate`."""
+    rows = [
+        row
+        for name, guessed in guesses.items()
+        if not isinstance(guessed, str)
+        for row in evaluate(name, guessed, truth, properties, is_share)
+    ]
+    return pd.DataFrame(rows, columns=list(COLUMNS))
+
 
 def evaluate(
     name: str, guesses: np.ndarray, truth: np.ndarray, properties: Properties, is_share: bool

@@ -15,6 +15,7 @@ import pandas as pd
 
 from ..exceptions import InvalidInputError
 from . import _page
+from ._figures import COLUMNS
 
 FORMAT = "wsl-audit-report"
 VERSION = 1
@@ -59,9 +60,7 @@ class AuditReport:
     chance: accuracy 0.500
     """
 
-    COLUMNS: ClassVar[tuple[str, ...]] = (
-        "attack", "metric", "value", "ci_low", "ci_high", "advantage", "n_leaked",
-    )  # fmt: skip
+    COLUMNS: ClassVar[tuple[str, ...]] = COLUMNS
 
     table: pd.DataFrame
     utility: pd.DataFrame = field(default_factory=pd.DataFrame)
