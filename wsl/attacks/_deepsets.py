@@ -125,7 +125,7 @@ class DeepSetsClassifier(ClassifierMixin, _BaseDeepSets):
         Width of the hidden layer that computes them.
     dropout : float, default=0.0
         Share of a model's representation left out at each training step. The published attack
-        uses 0.5; here it cost up to ten points of accuracy and gained at most a fraction of one.
+        uses 0.5; here it cost up to eight points of accuracy and gained less than one.
     epochs, batch_size : int, default=20 and 32
         Passes over the shadow models, and how many stand in one step. Steps of 16 pay with a few
         hundred models or fewer.

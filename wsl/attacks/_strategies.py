@@ -89,8 +89,8 @@ def default_meta_estimator(setting: AttackSetting, n_features: int) -> Pipeline:
 
     So wide a kernel is nearly linear, which is what most properties need, and bends where they do
     not. On 64 to 1024 shadow models it was within about a point of a regularised linear model where
-    that is right, and up to 18 points above it where a class lies between two others. Against an
-    MLP (128, 64), the published choice, it was from two points below to nine above, at a fraction
+    that is right, and up to 20 points above it where a class lies between two others. Against an
+    MLP (128, 64), the published choice, it was from two points below to seven above, at a fraction
     of its time, and its regression error was clearly smaller throughout.
     """
     kernel = Nystroem(
