@@ -73,7 +73,9 @@ class Architecture:
 
     def __init__(self, module: nn.Module, *, input_shape: Sequence[int] | None = None):
         if not isinstance(module, nn.Module):
-            raise UnsupportedModuleError(f"module is a {type(module).__name__}; wanted an nn.Module")
+            raise UnsupportedModuleError(
+                f"module is a {type(module).__name__}; wanted an nn.Module"
+            )
         _refuse_unsupported(module)
         self._module = _template(module)
         self.input_shape = _first_shape(self._module, input_shape)
@@ -346,9 +348,7 @@ class Architecture:
         rows = weights if isinstance(weights, Tensor) else owned_tensor(check_rows(weights))
         parameters = self.parameters(rows)
         drawn = [o.to(rows.device) for o in orders(parameters, len(rows))]
-        moved = self.rows(
-            _symmetry.permute_units(parameters, self.permutation_groups, drawn)
-        )
+        moved = self.rows(_symmetry.permute_units(parameters, self.permutation_groups, drawn))
         return moved if isinstance(weights, Tensor) else moved.numpy()
 
     def __eq__(self, other: object) -> bool:
@@ -389,7 +389,7 @@ def _template(module: nn.Module) -> nn.Module:
     template = copy.deepcopy(module).cpu().float().eval().requires_grad_(False)
     for layer in template.modules():
         if getattr(layer, "inplace", False):
-            layer.inplace = False  # an input shared by all models would be overwritten
+            vars(layer)["inplace"] = False  # an input shared by all models would be overwritten
     for parameter in template.parameters():
         parameter.zero_()
     return template

@@ -79,7 +79,8 @@ def _linear(layer: nn.Linear, parameters: Parameters, name: str, x: Tensor) -> T
 def _conv2d(layer: nn.Conv2d, parameters: Parameters, name: str, x: Tensor) -> Tensor:
     """Convolve as one product a model; channels come first in memory, so that nothing is moved."""
     weight = parameters[f"{name}.weight" if name else "weight"]  # (n_models, out, in, kh, kw)
-    padding, stride, dilation = layer.padding, layer.stride, layer.dilation
+    stride, dilation = layer.stride, layer.dilation
+    padding = [int(pad) for pad in layer.padding]
     if any(padding):
         x = F.pad(x, (padding[1], padding[1], padding[0], padding[0]))
     size = [
@@ -121,7 +122,9 @@ class _Windows(torch.autograd.Function):
 
 def _pool(layer: nn.Module, parameters: Parameters, name: str, x: Tensor) -> Tensor:
     channels_first = x.transpose(1, 2)
-    return layer(channels_first.flatten(0, 1)).unflatten(0, channels_first.shape[:2]).transpose(1, 2)
+    return (
+        layer(channels_first.flatten(0, 1)).unflatten(0, channels_first.shape[:2]).transpose(1, 2)
+    )
 
 
 def _merged(layer: nn.Module, parameters: Parameters, name: str, x: Tensor) -> Tensor:
@@ -151,4 +154,6 @@ def _has_batched_form(layer: nn.Module) -> bool:
 
 def is_plain_convolution(layer: nn.Conv2d) -> bool:
     """Tell whether a convolution is one group with zero padding given as numbers."""
-    return layer.groups == 1 and layer.padding_mode == "zeros" and not isinstance(layer.padding, str)
+    return (
+        layer.groups == 1 and layer.padding_mode == "zeros" and not isinstance(layer.padding, str)
+    )

@@ -45,7 +45,9 @@ class SelectFeatures(nn.Module):
 def activation_class(name: str) -> type[nn.Module]:
     """Return the module class of a named activation."""
     if name not in ACTIVATIONS:
-        raise InvalidInputError(f"activation={name!r} is unknown; wanted one of {sorted(ACTIVATIONS)}")
+        raise InvalidInputError(
+            f"activation={name!r} is unknown; wanted one of {sorted(ACTIVATIONS)}"
+        )
     return ACTIVATIONS[name]
 
 

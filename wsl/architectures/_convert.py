@@ -12,10 +12,17 @@ from torch import nn
 from ..exceptions import InvalidInputError, UnsupportedModuleError
 from ._build import build_mlp
 
-_SKLEARN_ACTIVATIONS = {"relu": "relu", "tanh": "tanh", "logistic": "sigmoid", "identity": "identity"}
+_SKLEARN_ACTIVATIONS = {
+    "relu": "relu",
+    "tanh": "tanh",
+    "logistic": "sigmoid",
+    "identity": "identity",
+}
 
 
-def flatten_model(model: Any, names: Sequence[str], shapes: Sequence[tuple[int, ...]]) -> np.ndarray:
+def flatten_model(
+    model: Any, names: Sequence[str], shapes: Sequence[tuple[int, ...]]
+) -> np.ndarray:
     """Return one model's weights as a float32 row, in the order of ``names``.
 
     Raises InvalidInputError, which names the parameter, if one is missing, left over or of another shape.
@@ -73,6 +80,4 @@ def sklearn_module(model: Any) -> nn.Sequential:
     """Return the template module of a fitted scikit-learn MLP or linear model."""
     shapes = [weight.shape for weight, _ in sklearn_layers(model)]
     activation = _SKLEARN_ACTIVATIONS[getattr(model, "activation", "identity")]
-    return build_mlp(
-        shapes[0][1], [out for out, _ in shapes[:-1]], shapes[-1][0], activation
-    )
+    return build_mlp(shapes[0][1], [out for out, _ in shapes[:-1]], shapes[-1][0], activation)

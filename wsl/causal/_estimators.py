@@ -258,7 +258,9 @@ class CausalMitigatedClassifier(ClassifierMixin, _BaseCausalMitigated):
     def _find_classes(self, y: np.ndarray) -> np.ndarray:
         classes = np.unique(y)
         if len(classes) < 2:
-            raise InvalidInputError(f"y holds one class, {classes[0]!r}; wanted at least two classes")
+            raise InvalidInputError(
+                f"y holds one class, {classes[0]!r}; wanted at least two classes"
+            )
         return classes
 
 

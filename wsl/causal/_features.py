@@ -21,7 +21,7 @@ def resolve_columns(wanted: Sequence[Any] | None, n_features: int, names: Any) -
     for column in wanted:
         if isinstance(column, str) and column in known:
             columns.append(known.index(column))
-        elif isinstance(column, Integral) and -n_features <= column < n_features:
+        elif isinstance(column, Integral) and -n_features <= int(column) < n_features:
             columns.append(int(column) % n_features)
         else:
             raise InvalidInputError(

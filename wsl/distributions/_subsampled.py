@@ -29,6 +29,9 @@ class SubsampledFamily(DistributionFamily):
         Rows whose attribute equals it are the group.
     properties : tuple of float or Interval, default=(0.2, 0.5)
         The shares, numbers in [0, 1]: classes to tell apart, or an interval to place a number in.
+    group_as_environment : bool, default=False
+        Whether ``sample`` returns a third array: 1 for rows of the group, 0 for the others. A
+        learner that weighs environments alike then sees the group and the rest as two of them.
 
     Raises
     ------
@@ -60,12 +63,20 @@ class SubsampledFamily(DistributionFamily):
     property_is_share = True
 
     def __init__(
-        self, X: Any, y: Any, attribute: Any, *, value: Any = None, properties: Any = (0.2, 0.5)
+        self,
+        X: Any,
+        y: Any,
+        attribute: Any,
+        *,
+        value: Any = None,
+        properties: Any = (0.2, 0.5),
+        group_as_environment: bool = False,
     ):
         column = X[attribute] if isinstance(attribute, str) and hasattr(X, "columns") else attribute
         X, y = check_table(X, y)
         group = _group(check_column(column, len(X), "attribute"), value)
         self.properties = _check_shares(properties)
+        self.group_as_environment = group_as_environment
         self._others = Pool(X[~group], y[~group], "the rows outside the group")
         self._group = Pool(X[group], y[group], "the rows of the group")
 
@@ -76,13 +87,16 @@ class SubsampledFamily(DistributionFamily):
         -------
         X : ndarray ``(n_samples, n_features)`` float32, in random order
         y : ndarray ``(n_samples,)``
+        environments : ndarray ``(n_samples,)`` of int, where ``group_as_environment`` is set
         """
         self._check(property_value, n_samples)
         rng = resolve_random_state(random_state)
         n_group = math.floor(property_value * n_samples + 0.5)
-        return join_shuffled(
-            [self._group(n_group, rng), self._others(n_samples - n_group, rng)], rng
-        )
+        parts: list[Sample] = [self._group(n_group, rng), self._others(n_samples - n_group, rng)]
+        if self.group_as_environment:
+            labels = np.full(n_group, 1), np.full(n_samples - n_group, 0)
+            parts = [(*part, label) for part, label in zip(parts, labels, strict=True)]
+        return join_shuffled(parts, rng)
 
     def split(
         self, fraction: float = 0.5, random_state: Any = None

@@ -6,13 +6,13 @@ The picture and the page are drawn in ``_page``; the figures are computed in ``_
 import json
 import math
 import os
-import tempfile
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar
 
 import pandas as pd
 
+from .._files import write_text
 from ..exceptions import InvalidInputError
 from . import _page
 from ._figures import COLUMNS
@@ -166,18 +166,3 @@ def _frame(columns: dict[str, list]) -> pd.DataFrame:
     frame = pd.DataFrame(columns)
     numbers = [name for name in frame.columns if name not in ("attack", "metric")]
     return frame.astype(dict.fromkeys(numbers, float))
-
-
-def write_text(path: str | os.PathLike, text: str) -> Path:
-    """Write a text file whole or not at all."""
-    path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            file.write(text)
-        os.replace(name, path)
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
-        raise
-    return path

@@ -88,7 +88,9 @@ def train_chunk(recipe: Recipe, chunk: Chunk) -> Trained:
         for place, checkpoint in enumerate(recipe.checkpoints):
             reached = stopped if epoch < checkpoint else torch.ones_like(stopped)
             if epoch <= checkpoint and reached.any():
-                _record(trained, place, active[reached], chunk.weights[reached], losses[reached], epoch)
+                _record(
+                    trained, place, active[reached], chunk.weights[reached], losses[reached], epoch
+                )
         if stopped.any():
             kept = torch.nonzero(~stopped).flatten()
             active = active[kept]
@@ -144,7 +146,9 @@ def _batches(chunk: Chunk, batch_size: int):
     flat = [None if values is None else values.flatten(0, 1) for values in sets]
     for rows in index.split(batch_size, dim=1):
         yield tuple(
-            None if values is None else values.index_select(0, rows.flatten()).unflatten(0, rows.shape)
+            None
+            if values is None
+            else values.index_select(0, rows.flatten()).unflatten(0, rows.shape)
             for values in flat
         )
 

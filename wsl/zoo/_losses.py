@@ -74,9 +74,7 @@ LOSSES = {
         lambda outputs, targets: (outputs - targets) * (2 / outputs.shape[-1]),
         _float_targets,
     ),
-    "cross_entropy": Loss(
-        "cross_entropy", _cross_entropy, _cross_entropy_gradient, _class_targets
-    ),
+    "cross_entropy": Loss("cross_entropy", _cross_entropy, _cross_entropy_gradient, _class_targets),
     "binary": Loss(
         "binary",
         _binary,

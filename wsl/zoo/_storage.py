@@ -5,10 +5,6 @@ Reading runs no code. What the parts mean is for ``ModelZoo``.
 
 import hashlib
 import json
-import os
-import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -18,26 +14,13 @@ from safetensors import SafetensorError
 from safetensors.numpy import load as load_tensors
 from safetensors.numpy import save as save_tensors
 
+from .._files import replacing, write_text
 from ..architectures import Architecture
 from ..exceptions import UnsupportedModuleError, WslError, ZooFileError
 
 FORMAT = "wsl-zoo"
 VERSION = 1
 MANIFEST = "zoo.json"
-
-
-@contextmanager
-def replacing(path: Path) -> Iterator[Path]:
-    """Yield a temporary path beside ``path`` that takes its place if the block ends well."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    os.close(handle)
-    temporary = Path(name)
-    try:
-        yield temporary
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 def write_folder(
@@ -60,8 +43,7 @@ def write_folder(
         "architecture": _architecture_spec(architecture),
         "metadata": _table_to_json(metadata),
     }
-    with replacing(path / MANIFEST) as temporary:
-        temporary.write_text(json.dumps(manifest, indent=1))
+    write_text(path / MANIFEST, json.dumps(manifest, indent=1))
     for stale in path.glob("weights-*.safetensors"):
         if stale.name != file_name:
             stale.unlink(missing_ok=True)

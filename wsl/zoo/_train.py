@@ -185,7 +185,9 @@ def train_zoo(
     place = resolve_device(device)
     size = chunk_size or _chunk_size(recipe, len(first_y), place)
     tasks = (
-        delayed(_train_models)(recipe, source, table[i : i + size], starts[i : i + size], stop, place)
+        delayed(_train_models)(
+            recipe, source, table[i : i + size], starts[i : i + size], stop, place
+        )
         for i in range(0, n_models, size)
     )
     results = Parallel(n_jobs=n_jobs, return_as="generator")(tasks)
@@ -211,7 +213,9 @@ def _resolve_checkpoints(checkpoints: Sequence[int] | None, epochs: int) -> tupl
         return (epochs,)
     wanted = tuple(sorted({int(c) for c in checkpoints}))
     if not wanted or wanted[0] < 0 or wanted[-1] > epochs:
-        raise InvalidInputError(f"checkpoints={list(checkpoints)}; wanted epochs from 0 to {epochs}")
+        raise InvalidInputError(
+            f"checkpoints={list(checkpoints)}; wanted epochs from 0 to {epochs}"
+        )
     return wanted
 
 
@@ -250,7 +254,7 @@ def _train_models(
         members = np.arange(len(table)) if source.shared else np.flatnonzero(sizes == size)
         own_sets = sets if source.shared else [sets[i] for i in members]
         own = table.iloc[members]
-        chunk = _make_chunk(recipe, own, [starts[i] for i in members], own_sets, device)
+        chunk = _make_chunk(recipe, own, [starts[int(i)] for i in members], own_sets, device)
         chunk = replace(
             chunk, stop_at_loss=torch.tensor(stop_at_loss[own["model"].to_numpy()], device=device)
         )
@@ -281,7 +285,9 @@ def _make_chunk(
     targets = [LOSSES[recipe.loss].targets(y, n_outputs) for _, y, _ in sets]
     environments = [e for *_, e in sets if e is not None]
     if recipe.penalty is not None and len(environments) < len(sets):
-        raise InvalidInputError("datasets hold no environments; penalty wanted (X, y, environments)")
+        raise InvalidInputError(
+            "datasets hold no environments; with penalty, wanted (X, y, environments)"
+        )
     encoded = [encode_environments(e) for e in environments] if recipe.penalty is not None else []
 
     def column(name: str) -> torch.Tensor:
@@ -321,8 +327,8 @@ def _assemble(
     diverged = np.unique(metadata["model"][~np.isfinite(weights).all(axis=1)])
     if len(diverged):
         warnings.warn(
-            f"{len(diverged)} of {len(table)} models diverged, their weights are not finite: models "
-            f"{diverged[:20].tolist()}{' and more' if len(diverged) > 20 else ''}",
+            f"{len(diverged)} of {len(table)} models diverged, their weights are not finite: "
+            f"models {diverged[:20].tolist()}{' and more' if len(diverged) > 20 else ''}",
             DivergedModelWarning,
             stacklevel=3,
         )

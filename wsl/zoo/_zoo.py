@@ -1,4 +1,4 @@
-"""``ModelZoo``: rows of weights with the architecture that gives them meaning and what is known of each.
+"""``ModelZoo``: rows of weights, the architecture that gives them meaning, what is known of each.
 
 Training lives in ``_train``, the file format in ``_storage``.
 """
@@ -85,7 +85,7 @@ class ModelZoo:
         return metrics.accuracy(self.forward(X), y)
 
     def agreement(self, other: "ModelZoo", X) -> np.ndarray:
-        """Return the share of samples on which each model predicts as its twin in ``other`` does."""
+        """Return each model's share of samples on which its twin in ``other`` predicts the same."""
         check_length(other, len(self), "other", "the zoo")
         return metrics.agreement(self.forward(X), other.forward(X), average="none")
 
