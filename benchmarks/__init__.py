@@ -1,0 +1,1 @@
+"""Speed and fidelity, measured against peers in the same run: ``python -m benchmarks.NAME``."""

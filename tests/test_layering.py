@@ -34,7 +34,7 @@ def imported_modules(file: Path) -> set[str]:
         elif isinstance(node, ast.ImportFrom):
             base = package[: len(package) - node.level + 1] if node.level else []
             stem = ".".join([*base, *([node.module] if node.module else [])])
-            whole = node.level > 0 and node.module is None or stem == "wsl"
+            whole = (node.level > 0 and node.module is None) or stem == "wsl"
             names |= {f"{stem}.{alias.name}" for alias in node.names} if whole else {stem}
     return names
 

@@ -29,7 +29,7 @@ _PUBLIC = {
 }
 _SUBPACKAGES = {*_PUBLIC.values(), "datasets", "displays", "exceptions", "metrics"}
 
-__all__ = ["__version__", *sorted(_PUBLIC)]  # noqa: PLE0604
+__all__ = ["__version__", *sorted(_PUBLIC)]
 
 
 def __getattr__(name: str):

@@ -1,4 +1,4 @@
-"""Checks of inputs that several layers share; each names the parameter, what came, what was wanted."""
+"""Checks of inputs that layers share; each names the parameter, what came, what was wanted."""
 
 import numpy as np
 import torch
@@ -10,7 +10,7 @@ from .exceptions import InvalidInputError
 def check_rows(weights, n_weights: int | None = None, name: str = "weights") -> np.ndarray:
     """Return ``weights`` as a float32 array ``(n_models, n_weights)``, all finite.
 
-    Raises InvalidInputError if it is not 2-D, is empty, is not finite, or has another number of columns.
+    Raises InvalidInputError if it is not 2-D, empty, not finite, or has other columns.
     """
     try:
         rows = check_array(weights, dtype=np.float32, order="C", input_name=name)
@@ -29,7 +29,7 @@ def check_n_columns(rows, n_weights: int | None, name: str = "weights") -> None:
 
 
 def check_length(values, n_expected: int, name: str, of: str) -> None:
-    """Raise InvalidInputError unless ``values`` holds one entry for each of ``n_expected`` things."""
+    """Raise InvalidInputError unless ``values`` has ``n_expected`` entries."""
     if len(values) != n_expected:
         raise InvalidInputError(f"{name} has {len(values)} entries, but {of} has {n_expected}")
 
@@ -41,11 +41,11 @@ def per_model(values, n_models: int, name: str, dtype=np.float32) -> np.ndarray:
         return np.full(n_models, values)
     if values.shape != (n_models,):
         raise InvalidInputError(
-            f"{name} has shape {values.shape}; wanted one number, or one for each of {n_models} models"
+            f"{name} has shape {values.shape}; wanted one number, or {n_models}, one a model"
         )
     return values
 
 
 def owned_tensor(array, dtype=torch.float32) -> torch.Tensor:
-    """Return a tensor with its own memory: read-only memory maps arrive, and torch warns of them."""
+    """Return a tensor with its own memory: torch warns of read-only memory maps."""
     return torch.tensor(np.asarray(array), dtype=dtype)

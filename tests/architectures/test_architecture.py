@@ -280,9 +280,9 @@ def test_modules_that_are_refused():
 def test_errors_name_what_came_and_what_was_wanted():
     architecture = CASES["mlp"]
     rows = rows_of(architecture)
-    with pytest.raises(InvalidInputError, match="weights has 10 columns, but .* takes 193"):
+    with pytest.raises(InvalidInputError, match=r"weights has 10 columns, but .* takes 193"):
         architecture.forward(rows[:, :10], np.zeros((2, 4)))
-    with pytest.raises(InvalidInputError, match="inputs has 3 features, but .* takes 4"):
+    with pytest.raises(InvalidInputError, match=r"inputs has 3 features, but .* takes 4"):
         architecture.forward(rows, np.zeros((2, 3)))
     with pytest.raises(InvalidInputError, match="NaN"):
         architecture.forward(rows * np.nan, np.zeros((2, 4)))

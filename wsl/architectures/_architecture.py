@@ -1,11 +1,12 @@
-"""``Architecture``: what a row of weights means. Rows to modules and back, all models forward at once.
+"""``Architecture``: what a row of weights means.
 
-How a layer runs for many models lives in ``_batched``, the symmetries in ``_symmetry``.
+How a layer runs for many models lives in ``_batched``, the symmetries in ``_symmetry``, what a
+module must be in ``_template``.
 """
 
 import copy
 import math
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
 from typing import Any
 
@@ -18,11 +19,11 @@ from .._validation import check_n_columns, check_rows, owned_tensor
 from ..exceptions import InvalidInputError, UnsupportedModuleError
 from . import _symmetry
 from ._batched import forward_models
-from ._build import SelectFeatures, build_cnn, build_mlp
+from ._build import build_cnn, build_mlp
 from ._convert import flatten_model, sklearn_module
 from ._spec import module_from_spec, module_to_spec
+from ._template import first_shape, layer_names, make_template, refuse_unsupported
 
-_NORMS_WITH_STATE = (nn.modules.batchnorm._NormBase,)
 FORWARD_BYTES = 32 * 2**20
 
 
@@ -76,9 +77,9 @@ class Architecture:
             raise UnsupportedModuleError(
                 f"module is a {type(module).__name__}; wanted an nn.Module"
             )
-        _refuse_unsupported(module)
-        self._module = _template(module)
-        self.input_shape = _first_shape(self._module, input_shape)
+        refuse_unsupported(module)
+        self._module = make_template(module)
+        self.input_shape = first_shape(self._module, input_shape)
         parameters = dict(self._module.named_parameters())
         self.parameter_names = tuple(parameters)
         self.parameter_shapes = tuple(tuple(p.shape) for p in parameters.values())
@@ -132,7 +133,7 @@ class Architecture:
         return cls(sklearn_module(model))
 
     def to_spec(self) -> dict[str, Any]:
-        """Return the architecture as JSON values; UnsupportedModuleError for other than standard layers."""
+        """Return the architecture as JSON values; UnsupportedModuleError for unusual layers."""
         return {"module": module_to_spec(self._module), "input_shape": self.input_shape}
 
     @classmethod
@@ -171,7 +172,7 @@ class Architecture:
 
         Parameters
         ----------
-        models : nn.Module, state dict, fitted scikit-learn MLP or linear model, or a sequence of those
+        models : nn.Module, state dict, fitted scikit-learn MLP or linear model, or several of them
 
         Returns
         -------
@@ -180,7 +181,7 @@ class Architecture:
         Raises
         ------
         InvalidInputError
-            If a parameter is missing, left over or of another shape; it is named, and so is the model.
+            If a parameter is missing, left over or of another shape; it is named.
         """
         single = isinstance(models, (nn.Module, Mapping)) or not isinstance(models, Iterable)
         rows = []
@@ -205,7 +206,7 @@ class Architecture:
         return module.requires_grad_(True)
 
     def parameters(self, weights: Tensor) -> dict[str, Tensor]:
-        """View a tensor of rows ``(n_models, n_weights)`` as its parameters ``(n_models, *shape)``."""
+        """View rows ``(n_models, n_weights)`` as parameters ``(n_models, *shape)``."""
         check_n_columns(weights, self.n_weights)
         return {
             name: weights[:, self.slices[name]].unflatten(1, shape)
@@ -213,7 +214,7 @@ class Architecture:
         }
 
     def rows(self, parameters: Mapping[str, Tensor]) -> Tensor:
-        """Undo ``parameters``: join tensors ``(n_models, *shape)`` to rows ``(n_models, n_weights)``."""
+        """Join parameters ``(n_models, *shape)`` to rows ``(n_models, n_weights)``."""
         return torch.cat([parameters[name].flatten(1) for name in self.parameter_names], dim=1)
 
     def shape_inputs(self, inputs: Tensor, n_leading: int = 1) -> Tensor:
@@ -263,7 +264,7 @@ class Architecture:
     def forward_parameters(self, parameters: Mapping[str, Tensor], inputs: Tensor) -> Tensor:
         """Run each model, given by its parameters ``(n_models, *shape)``, on inputs of its own.
 
-        ``inputs`` is ``(n_models, n_inputs, ...)``, or ``(1, n_inputs, ...)`` where all models share them.
+        ``inputs`` is ``(n_models, n_inputs, ...)``, or ``(1, n_inputs, ...)`` if shared.
         """
         shaped = self.shape_inputs(inputs, n_leading=2)
         return forward_models(self._module, dict(parameters), shaped).flatten(2)
@@ -364,60 +365,5 @@ class Architecture:
         ends = ["?", "?"]
         if self.input_shape is not None:
             ends = [" x ".join(map(str, self.input_shape)), str(self.n_outputs)]
-        layers = [ends[0], *_layer_names(self._module), ends[1]]
+        layers = [ends[0], *layer_names(self._module), ends[1]]
         return f"Architecture({' -> '.join(layers)}, n_weights={self.n_weights})"
-
-
-def _refuse_unsupported(module: nn.Module) -> None:
-    for name, layer in module.named_modules():
-        if isinstance(layer, _NORMS_WITH_STATE) and layer.track_running_stats:
-            raise UnsupportedModuleError(
-                f"layer {name!r} ({type(layer).__name__}) keeps running statistics, which are not "
-                "weights; wanted a module without buffers that change: use LayerNorm or GroupNorm, or "
-                "track_running_stats=False"
-            )
-    parameters = list(module.parameters())
-    if not parameters:
-        raise UnsupportedModuleError(f"module {type(module).__name__} has no parameters")
-    if any(isinstance(p, nn.parameter.UninitializedParameter) for p in parameters):
-        raise UnsupportedModuleError(
-            f"module {type(module).__name__} has lazy parameters; run it once on an input before"
-        )
-
-
-def _template(module: nn.Module) -> nn.Module:
-    template = copy.deepcopy(module).cpu().float().eval().requires_grad_(False)
-    for layer in template.modules():
-        if getattr(layer, "inplace", False):
-            vars(layer)["inplace"] = False  # an input shared by all models would be overwritten
-    for parameter in template.parameters():
-        parameter.zero_()
-    return template
-
-
-def _first_shape(module: nn.Module, input_shape: Sequence[int] | None) -> tuple[int, ...] | None:
-    if input_shape is not None:
-        return tuple(int(n) for n in input_shape)
-    layer = module
-    while isinstance(layer, nn.Sequential) and len(layer):
-        layer = layer[0]
-    if isinstance(layer, nn.Linear):
-        return (layer.in_features,)
-    if isinstance(layer, SelectFeatures):
-        return (layer.n_features,)
-    if isinstance(layer, nn.Unflatten) and layer.dim == 1:
-        return (math.prod(layer.unflattened_size),)
-    return None
-
-
-def _layer_names(module: nn.Module) -> Iterator[str]:
-    if isinstance(module, nn.Sequential):
-        for layer in module:
-            yield from _layer_names(layer)
-    elif isinstance(module, nn.Linear):
-        yield f"Linear({module.in_features}, {module.out_features})"
-    elif isinstance(module, nn.Conv2d):
-        kernel = "x".join(map(str, module.kernel_size))
-        yield f"Conv2d({module.in_channels}, {module.out_channels}, {kernel})"
-    else:
-        yield type(module).__name__

@@ -39,7 +39,7 @@ def forward_models(module: nn.Module, parameters: Parameters, inputs: Tensor) ->
     module : nn.Module
         The template; its own parameters are not used.
     parameters : dict of Tensor ``(n_models, *shape)``
-    inputs : Tensor ``(1, n_inputs, *input_shape)`` shared, or ``(n_models, n_inputs, *input_shape)``
+    inputs : Tensor ``(n_models, n_inputs, *input_shape)``, or ``(1, ...)`` if all share them
 
     Returns
     -------

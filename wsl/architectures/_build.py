@@ -88,8 +88,8 @@ def build_cnn(
         height, width = height - kernel_size + 1, width - kernel_size + 1
         if min(height, width) < 1:
             raise InvalidInputError(
-                f"channels={list(channels)} has more convolutions of kernel_size={kernel_size} than "
-                f"an image of {image_shape[1]} x {image_shape[2]} can take"
+                f"channels={list(channels)} has more convolutions of kernel_size={kernel_size} "
+                f"than an image of {image_shape[1]} x {image_shape[2]} can take"
             )
         layers += [nn.Conv2d(n_channels, n_out, kernel_size), act()]
         if pool > 1 and min(height, width) >= pool:

@@ -25,21 +25,21 @@ def flatten_model(
 ) -> np.ndarray:
     """Return one model's weights as a float32 row, in the order of ``names``.
 
-    Raises InvalidInputError, which names the parameter, if one is missing, left over or of another shape.
+    Raises InvalidInputError, naming the parameter that is missing, left over or misshapen.
     """
     tensors = named_tensors(model, names)
     missing = [name for name in names if name not in tensors]
     extra = [name for name in tensors if name not in set(names)]
     if missing or extra:
         raise InvalidInputError(
-            f"the model's parameters do not fit the architecture: missing {missing}, left over {extra}"
+            f"the parameters do not fit the architecture: missing {missing}, left over {extra}"
         )
     parts = []
     for name, shape in zip(names, shapes, strict=True):
         values = np.asarray(tensors[name], dtype=np.float32)
         if values.shape != tuple(shape):
             raise InvalidInputError(
-                f"parameter {name!r} has shape {values.shape}, but the architecture takes {tuple(shape)}"
+                f"parameter {name!r} has shape {values.shape}; the architecture takes {tuple(shape)}"
             )
         parts.append(values.ravel())
     return np.concatenate(parts)

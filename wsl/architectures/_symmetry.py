@@ -75,8 +75,8 @@ def find_groups(module: nn.Module) -> tuple[PermutationGroup, ...]:
 
 def _unknown(name: str, layer: nn.Module) -> UnsupportedModuleError:
     return UnsupportedModuleError(
-        f"the permutation symmetries of layer {name!r} ({type(layer).__name__}) are not known; wanted "
-        "an nn.Sequential of Linear, Conv2d, activation, pooling, dropout and Flatten layers"
+        f"the permutation symmetries of layer {name!r} ({type(layer).__name__}) are not known; "
+        "wanted an nn.Sequential of Linear, Conv2d, activation, pooling, dropout and Flatten layers"
     )
 
 

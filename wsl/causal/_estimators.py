@@ -1,4 +1,4 @@
-"""``CausalMitigatedClassifier`` and ``CausalMitigatedRegressor``: invariant learners for scikit-learn.
+"""``CausalMitigatedClassifier`` and ``CausalMitigatedRegressor``, invariant learners.
 
 Training is ``train_zoo``, for one model as for a thousand; penalties live in ``_penalties``.
 """

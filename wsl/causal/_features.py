@@ -62,7 +62,7 @@ class PreparedDatasets:
         unknown = self.classes[codes] != y
         if unknown.any():
             raise InvalidInputError(
-                f"y holds {y[unknown][0]!r}; wanted one of the classes {self.classes.tolist()}, those of "
+                f"y holds {y[unknown][0]!r}; wanted one of {self.classes.tolist()}, the classes of "
                 "the first training set"
             )
         return codes

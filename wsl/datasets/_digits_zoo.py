@@ -26,7 +26,7 @@ INITS = ("default", "kaiming_uniform", "kaiming_normal", "lecun_normal")
 
 
 def cache_folder(data_home: str | Path | None = None) -> Path:
-    """Return where wsl keeps what it builds: ``data_home``, $WSL_DATA, or the user's cache folder."""
+    """Return where built data is kept: ``data_home``, $WSL_DATA, or the user's cache folder."""
     if data_home is not None:
         return Path(data_home).expanduser()
     if "WSL_DATA" in os.environ:

@@ -160,7 +160,7 @@ def risk_and_gradient(
     targets: Tensor,
     environments: Tensor | None,
 ) -> tuple[Tensor, Tensor]:
-    """Return each model's mean loss ``(n_models,)`` and its objective's gradient ``(n_models, n_weights)``.
+    """Return mean losses ``(n_models,)`` and gradients of the objective ``(n_models, n_weights)``.
 
     The objective is the mean loss or, with a penalty, the mean over environments of the loss in
     each, plus ``penalty_weight`` times the penalty.

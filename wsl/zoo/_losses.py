@@ -85,7 +85,7 @@ LOSSES = {
 
 
 def resolve_loss(name: str, y: np.ndarray, n_outputs: int) -> str:
-    """Return the loss that ``"auto"`` means for these targets: floats are regressed, labels classified."""
+    """Return the loss that ``"auto"`` means: floats are regressed, labels classified."""
     if name != "auto":
         return name
     if np.asarray(y).dtype.kind == "f":

@@ -57,7 +57,7 @@ class Perceptron:
     def forward(self, weights: Tensor, inputs: Tensor) -> list[Tensor]:
         """Return the inputs and each layer's outputs, ``(n_models, n_inputs, width)``.
 
-        ``weights`` is ``(n_models, n_weights)``, ``inputs`` ``(n_models or 1, n_inputs, n_features)``.
+        ``inputs`` is ``(n_models, n_inputs, n_features)``, or ``(1, ...)`` if shared.
         """
         trace = [inputs.expand(len(weights), *inputs.shape[1:])]
         for layer in self._layers:

@@ -104,7 +104,7 @@ def train_zoo(
     optimizer : {"adam", "adamw", "sgd"}, default="adam"
         As in ``torch.optim``, with its default settings.
     penalty : callable, optional
-        ``penalty(outputs, targets, members, loss) -> (n_models,)``, such as ``wsl.causal.irm_penalty``.
+        ``penalty(outputs, targets, members, loss) -> (n_models,)``: ``wsl.causal.irm_penalty``.
         Datasets must then hold environments, and the objective is the loss averaged over
         environments plus ``penalty_weight`` times the penalty.
     penalty_weight : float, default=1.0
@@ -133,7 +133,8 @@ def train_zoo(
     -------
     ModelZoo
         Its ``metadata`` has a row for each model and checkpoint: ``model``, ``seed``, ``epoch``
-        (where it stopped, if earlier), ``train_loss``, ``learning_rate``, ``weight_decay``, ``init``.
+        (where it stopped, if earlier), ``train_loss``, ``learning_rate``, ``weight_decay`` and
+        ``init``.
 
     Raises
     ------
@@ -152,8 +153,8 @@ def train_zoo(
     >>> X, y = load_iris(return_X_y=True)
     >>> zoo = train_zoo(Architecture.mlp(4, [8], 3), (X, y), n_models=16, learning_rate=0.05,
     ...                 batch_size=32, random_state=0)
-    >>> zoo
-    ModelZoo(16 models of Architecture(4 -> Linear(4, 8) -> ReLU -> Linear(8, 3) -> 3, n_weights=67))
+    >>> len(zoo), zoo.weights.shape
+    (16, (16, 67))
     >>> bool(zoo.accuracy(X, y).mean() > 0.9)
     True
     """
@@ -202,8 +203,8 @@ def _count_models(n_models: int | None, source: Datasets, *per_model_values: Any
         raise InvalidInputError("n_models is None; wanted a number, as nothing else given tells it")
     if len(set(found)) > 1:
         raise InvalidInputError(
-            f"n_models={n_models}, but datasets, seeds, init, learning_rate or weight_decay are for "
-            f"{sorted(set(found))} models; wanted one number"
+            f"n_models={n_models}, but datasets, seeds, init, learning_rate or weight_decay are "
+            f"for {sorted(set(found))} models; wanted one number"
         )
     return int(found[0])
 
