@@ -16,6 +16,8 @@ from ._losses import LOSSES
 from ._optimizers import OPTIMIZERS
 from ._perceptron import Perceptron
 
+GATHER_BYTES = 2**22
+
 Penalty = Callable[..., Tensor]
 
 
@@ -133,7 +135,11 @@ def _train_epoch(recipe: Recipe, chunk: Chunk, optimizer) -> Tensor:
 
 
 def _batches(chunk: Chunk, batch_size: int):
-    """Yield (inputs, targets, environments) of each batch, every model in an order of its own."""
+    """Yield (inputs, targets, environments) of each batch, every model in an order of its own.
+
+    Samples are put in order for several batches at once, as many as stay in the cache: model after
+    model, which is faster than a little of each.
+    """
     n_samples = chunk.inputs.shape[1]
     if batch_size == n_samples:
         yield chunk.inputs, chunk.targets, chunk.environments
@@ -144,13 +150,20 @@ def _batches(chunk: Chunk, batch_size: int):
     index = torch.from_numpy(order).to(chunk.inputs.device)
     sets = [chunk.inputs, chunk.targets, chunk.environments]
     flat = [None if values is None else values.flatten(0, 1) for values in sets]
-    for rows in index.split(batch_size, dim=1):
-        yield tuple(
+    batch_bytes = 4 * batch_size * len(order) * chunk.inputs[0, 0].numel()
+    n_together = max(1, GATHER_BYTES // batch_bytes)
+    for rows in index.split(n_together * batch_size, dim=1):
+        ordered = [
             None
             if values is None
             else values.index_select(0, rows.flatten()).unflatten(0, rows.shape)
             for values in flat
-        )
+        ]
+        for start in range(0, rows.shape[1], batch_size):
+            yield tuple(
+                None if values is None else values[:, start : start + batch_size]
+                for values in ordered
+            )
 
 
 def risk_and_gradient(

@@ -3,6 +3,7 @@
 The loop that trains one chunk lives in ``_engine``.
 """
 
+import math
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
@@ -12,7 +13,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import torch
-from joblib import Parallel, delayed
+from joblib import Parallel, delayed, effective_n_jobs
 from tqdm import tqdm
 
 from .._device import resolve_device
@@ -184,7 +185,7 @@ def train_zoo(
     starts, table["init"] = _resolve_init(init, architecture, n_models)
     stop = per_model(-np.inf if stop_at_loss is None else stop_at_loss, n_models, "stop_at_loss")
     place = resolve_device(device)
-    size = chunk_size or _chunk_size(recipe, len(first_y), place)
+    size = chunk_size or _chunk_size(recipe, len(first_y), place, n_models, n_jobs)
     tasks = (
         delayed(_train_models)(
             recipe, source, table[i : i + size], starts[i : i + size], stop, place
@@ -232,11 +233,14 @@ def _resolve_init(init: Any, architecture: Architecture, n_models: int) -> tuple
     return check_rows(init, architecture.n_weights, "init"), "given"
 
 
-def _chunk_size(recipe: Recipe, n_samples: int, device: torch.device) -> int:
+def _chunk_size(
+    recipe: Recipe, n_samples: int, device: torch.device, n_models: int, n_jobs: int | None
+) -> int:
     architecture = recipe.architecture
     batch = min(recipe.batch_size or n_samples, n_samples)
     numbers = 5 * architecture.n_weights + 3 * batch * architecture.activation_size
-    return max(SMALLEST_CHUNK, CHUNK_BYTES[device.type] // (4 * numbers))
+    fitting = max(SMALLEST_CHUNK, CHUNK_BYTES[device.type] // (4 * numbers))
+    return min(fitting, math.ceil(n_models / effective_n_jobs(n_jobs)))
 
 
 def _train_models(
