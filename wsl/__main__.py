@@ -1,0 +1,84 @@
+"""The command line: ``python -m wsl``, or ``wsl``, does the main job on the two real data sets.
+
+Arguments and printing only; the job itself lives in ``_tour``.
+"""
+
+import argparse
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NoReturn
+
+from . import __version__
+from .exceptions import WslError
+
+
+class _Parser(argparse.ArgumentParser):
+    """Answers a bad option in one line."""
+
+    def error(self, message: str) -> NoReturn:
+        self.exit(2, f"{self.prog}: {message} (see --help)\n")
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """Return the parser of the command line."""
+    parser = _Parser(
+        prog="wsl",
+        description="Rebuild, audit and mitigate real models: an autoencoder on a zoo of digit "
+        "classifiers, and audits of two learners on census data. Tables and pictures are written "
+        "into a folder.",
+    )
+    parser.add_argument("--quick", action="store_true", help="a smaller job, in under 40 seconds")
+    parser.add_argument(
+        "--out", type=Path, default=Path("wsl-report"), metavar="DIR",
+        help="folder for tables and pictures (default: %(default)s)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--seed", type=_seed, default=0, metavar="N", help="seed of everything drawn (default: 0)"
+    )
+    parser.add_argument(
+        "--device",
+        default="auto",
+        help="auto, cpu, cuda or mps (default: auto, the fastest there is)",
+    )
+    parser.add_argument("--version", action="version", version=f"wsl {__version__}")
+    return parser
+
+
+def _seed(text: str) -> int:
+    seed = int(text)
+    if not 0 <= seed < 2**31:
+        raise ValueError
+    return seed
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command line and return its exit code: 0, or 2 for a bad option."""
+    parser = build_parser()
+    options = parser.parse_args(argv)
+    start = time.perf_counter()
+    from . import _tour
+    from ._device import resolve_device
+
+    try:
+        resolve_device(options.device)
+        options.out.mkdir(parents=True, exist_ok=True)
+    except (WslError, OSError) as error:
+        parser.error(str(error).splitlines()[0])
+    scale = _tour.SCALES["quick" if options.quick else "full"]
+    try:
+        for finding in _tour.run(scale, options.out, options.seed, options.device):
+            numbers = finding.table.to_string(float_format="{:.3f}".format, na_rep="")
+            print(f"\n{finding.title}\n{'-' * len(finding.title)}\n{finding.text}\n\n{numbers}\n")
+            sys.stdout.flush()
+    except KeyboardInterrupt:
+        print(f"\ninterrupted; what was finished is in {options.out}", file=sys.stderr)
+        return 130
+    seconds = time.perf_counter() - start
+    print(f"Tables, pictures and reports are in {options.out.resolve()} ({seconds:.0f} s).")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
