@@ -227,9 +227,10 @@ def _leakage(
     table = table[["value", "ci_low", "ci_high", "advantage", "n_leaked", "utility"]]
     table = table.rename(columns={"value": "attack accuracy", "utility": "model accuracy"})
     explained = (
-        f"{text}\nAttacks see the weights (deepsets) or the answers to queries (queries); 95% "
-        "intervals; guessing is right half the time.\nTarget and adversary draw from rows that they "
-        "do not share; models are scored on rows that neither has."
+        f"{text}\n"
+        "Attacks see the weights (deepsets) or the answers to queries (queries); 95% intervals;\n"
+        "guessing is right half the time. Target and adversary draw from rows that they do not\n"
+        "share; models are scored on rows that neither has."
     )
     display = LeakageDisplay.from_reports(reports)
     display.ax_.set_title(title)

@@ -39,7 +39,7 @@ def flatten_model(
         values = np.asarray(tensors[name], dtype=np.float32)
         if values.shape != tuple(shape):
             raise InvalidInputError(
-                f"parameter {name!r} has shape {values.shape}; the architecture takes {tuple(shape)}"
+                f"weights {name!r} has shape {values.shape}, the architecture takes {tuple(shape)}"
             )
         parts.append(values.ravel())
     return np.concatenate(parts)

@@ -1,0 +1,112 @@
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from wsl import _tour
+from wsl.__main__ import main
+from wsl.risk import AuditReport
+
+TINY = _tour.Scale(32, 2, 1, 12, 6, 2)
+README = Path(__file__).parents[1] / "README.md"
+
+
+@pytest.fixture
+def tiny(monkeypatch, tmp_path):
+    monkeypatch.setenv("WSL_DATA", str(tmp_path / "data"))
+    monkeypatch.setitem(_tour.SCALES, "quick", TINY)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "named"),
+    [
+        (["--quik"], "--quik"),
+        (["--seed", "many"], "--seed"),
+        (["--seed", "-1"], "--seed"),
+        (["--device", "toaster"], "toaster"),
+        (["extra"], "extra"),
+    ],
+)
+def test_a_bad_option_gives_one_line_and_exit_code_2(arguments, named, capsys, tmp_path):
+    with pytest.raises(SystemExit) as exit_:
+        main([*arguments, *([] if "--out" in arguments else ["--out", str(tmp_path)])])
+    assert exit_.value.code == 2
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert captured.err.count("\n") == 1
+    assert named in captured.err
+    assert "Traceback" not in captured.err
+
+
+def test_an_output_folder_that_cannot_be_made(capsys, tmp_path):
+    (tmp_path / "file").write_text("taken")
+    with pytest.raises(SystemExit) as exit_:
+        main(["--out", str(tmp_path / "file")])
+    assert exit_.value.code == 2
+    assert capsys.readouterr().err.count("\n") == 1
+
+
+def test_help_and_version_need_no_torch():
+    code = (
+        "import sys, wsl.__main__ as m\n"
+        "try: m.main([sys.argv[1]])\n"
+        "except SystemExit as e: assert e.code == 0\n"
+        "assert 'torch' not in sys.modules"
+    )
+    for option, shown in (("--help", "--quick"), ("--version", "wsl ")):
+        done = subprocess.run(
+            [sys.executable, "-c", code, option], capture_output=True, text=True, check=True
+        )
+        assert shown in done.stdout
+
+
+@pytest.mark.usefixtures("tiny")
+def test_the_main_job_writes_what_it_prints(capsys, tmp_path):
+    out = tmp_path / "report"
+    assert main(["--quick", "--out", str(out), "--device", "cpu"]) == 0
+    printed = capsys.readouterr().out
+    assert str(out) in printed
+    for name in ("reconstruction", "census_share_of_women", "census_environment_membership"):
+        assert (out / f"{name}.png").read_bytes().startswith(b"\x89PNG")
+        table = pd.read_csv(out / f"{name}.csv")
+        assert len(table) > 2
+        assert table["model accuracy" if "census" in name else "accuracy"].between(0, 1).all()
+    assert [f"{row} loss" in printed for row in ("structural", "behavioral")] == [True, True]
+    report = AuditReport.load(out / "census_share_of_women_irm.json")
+    assert report.table["attack"].tolist() == ["deepsets", "queries"]
+    assert not list(out.glob(".*"))
+
+    again = tmp_path / "again"
+    assert main(["--quick", "--out", str(again), "--device", "cpu"]) == 0
+    for file in out.glob("*.csv"):
+        assert (again / file.name).read_text() == file.read_text()
+
+
+@pytest.mark.usefixtures("tiny")
+def test_what_was_finished_survives_an_interrupt(monkeypatch, capsys, tmp_path):
+    def interrupted(*arguments):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(_tour, "audit_share_of_women", interrupted)
+    assert main(["--quick", "--out", str(tmp_path / "report"), "--device", "cpu"]) == 130
+    assert "interrupted" in capsys.readouterr().err
+    assert sorted(f.name for f in (tmp_path / "report").iterdir()) == [
+        "reconstruction.csv",
+        "reconstruction.png",
+    ]
+
+
+def test_the_readme_has_two_set_up_commands():
+    assert len(re.findall(r"^```sh\n(.*)\n```", README.read_text(), re.MULTILINE)) == 2
+
+
+@pytest.mark.slow
+def test_the_first_example_of_the_readme_runs(tmp_path, monkeypatch):
+    monkeypatch.setenv("WSL_DATA", str(tmp_path))
+    code = re.search(r"```python\n(.*?)```", README.read_text(), re.DOTALL).group(1)
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert 0.8 < float(done.stdout.splitlines()[0]) <= 1
+    assert done.stdout.count("AuditReport") == 2
