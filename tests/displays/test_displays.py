@@ -38,7 +38,9 @@ def test_leakage_draws_values_with_their_intervals():
     np.testing.assert_allclose(container.lines[0].get_ydata(), [0.9, 0.6])
     (bars,) = container.lines[2]
     np.testing.assert_allclose(
-        np.array([segment[:, 1] for segment in bars.get_segments()], dtype=float),
+        np.array(
+            np.array([segment[:, 1] for segment in bars.get_segments()], dtype=float), dtype=float
+        ),
         [[0.8, 0.94], [0.5, 0.64]],
     )
     assert [label.get_text() for label in display.ax_.get_xticklabels()] == ["ERM", "IRM"]

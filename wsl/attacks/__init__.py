@@ -2,8 +2,10 @@
 
 from ._attack import DistributionInferenceAttack, DistributionInferenceRegressor
 from ._deepsets import DeepSetsClassifier, DeepSetsRegressor
+from ._strategies import STRATEGIES
 
 __all__ = [
+    "STRATEGIES",
     "DeepSetsClassifier",
     "DeepSetsRegressor",
     "DistributionInferenceAttack",

@@ -63,9 +63,13 @@ class LeakageDisplay:
             ax = Figure(figsize=size, layout="constrained").add_subplot()
         for place, attack in enumerate(attacks):
             own = self.table[self.table["attack"] == attack].set_index("audit").reindex(audits)
+            value, low, high = (
+                own[name].to_numpy(float) for name in ("value", "ci_low", "ci_high")
+            )
             x = np.arange(len(audits)) + 0.2 * (place - (len(attacks) - 1) / 2)
-            errors = [own["value"] - own["ci_low"], own["ci_high"] - own["value"]]
-            ax.errorbar(x, own["value"], yerr=errors, fmt="o", capsize=4, label=attack)
+            ax.errorbar(
+                x, value, yerr=[value - low, high - value], fmt="o", capsize=4, label=attack
+            )
         if self.chance is not None:
             ax.axhline(self.chance, color="0.6", linestyle="--", linewidth=1, label="guessing")
         ax.set_xticks(range(len(audits)), audits)

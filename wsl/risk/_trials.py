@@ -17,9 +17,6 @@ from ..distributions._properties import Properties
 from ..exceptions import AttackNotApplicableWarning, InvalidInputError, UnsupportedModuleError
 from ._shadows import Population, run_jobs, seeded, union_of_classes
 
-WHITE_BOX = ("deepsets",)
-BLACK_BOX = ("queries",)
-
 
 @dataclass(frozen=True)
 class Plan:
@@ -56,22 +53,21 @@ def _plan(attack: Any, is_numeric: bool) -> Plan:
 
     wanted = DistributionInferenceRegressor if is_numeric else DistributionInferenceAttack
     if isinstance(attack, str):
-        _check_strategy(attack)
-        return Plan(attack, attack in WHITE_BOX, wanted(strategy=attack))
+        return Plan(attack, _sees_weights(attack), wanted(strategy=attack))
     if not isinstance(attack, wanted):
         raise UnsupportedModuleError(
-            f"attacks holds {attack!r}; wanted names among {WHITE_BOX + BLACK_BOX}, or a "
+            f"attacks holds {attack!r}; wanted names of strategies, or a "
             f"{wanted.__name__}, since the property is {'a number' if is_numeric else 'a class'}"
         )
-    _check_strategy(attack.strategy)
-    return Plan(attack.strategy, attack.strategy in WHITE_BOX, attack)
+    return Plan(attack.strategy, _sees_weights(attack.strategy), attack)
 
 
-def _check_strategy(name: str) -> None:
-    if name not in WHITE_BOX + BLACK_BOX:
-        raise InvalidInputError(
-            f"attacks holds {name!r}; wanted names among {WHITE_BOX + BLACK_BOX}"
-        )
+def _sees_weights(name: str) -> bool:
+    from ..attacks import STRATEGIES
+
+    if name not in STRATEGIES:
+        raise InvalidInputError(f"attacks holds {name!r}; wanted names among {sorted(STRATEGIES)}")
+    return STRATEGIES[name].white_box
 
 
 def labels_of(values: np.ndarray, properties: Properties) -> np.ndarray:
