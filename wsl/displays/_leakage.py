@@ -59,7 +59,7 @@ class LeakageDisplay:
         if ax is None:
             from matplotlib.figure import Figure
 
-            size = (1.5 + 1.3 * len(audits), 4)
+            size = (3.5 + 1.3 * len(audits), 4)
             ax = Figure(figsize=size, layout="constrained").add_subplot()
         for place, attack in enumerate(attacks):
             own = self.table[self.table["attack"] == attack].set_index("audit").reindex(audits)
@@ -74,6 +74,7 @@ class LeakageDisplay:
             ax.axhline(self.chance, color="0.6", linestyle="--", linewidth=1, label="guessing")
         ax.set_xticks(range(len(audits)), audits)
         ax.set_ylabel(f"{self.table['metric'].iloc[0].replace('_', ' ')} of the attack")
-        ax.legend(frameon=False, fontsize="small")
+        ax.margins(x=0.15)
+        ax.legend(frameon=False, loc="center left", bbox_to_anchor=(1, 0.5))
         self.ax_, self.figure_ = ax, ax.figure
         return self
