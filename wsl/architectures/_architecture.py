@@ -24,7 +24,7 @@ from ._convert import flatten_model, sklearn_module
 from ._spec import module_from_spec, module_to_spec
 from ._template import first_shape, layer_names, make_template, refuse_unsupported
 
-FORWARD_BYTES = 32 * 2**20
+FORWARD_BYTES = 8 * 2**20
 
 
 class Architecture:
@@ -236,7 +236,7 @@ class Architecture:
         weights : array or Tensor ``(n_models, n_weights)``
         inputs : array or Tensor ``(n_inputs, n_features)`` or ``(n_inputs, *input_shape)``
         batch_size : int, optional
-            Models at a time; by default as many as keep the activations at about 32 MiB.
+            Models at a time; by default as many as keep the activations at about 8 MiB.
 
         Returns
         -------
