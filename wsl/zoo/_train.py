@@ -335,6 +335,6 @@ def _assemble(
             f"{len(diverged)} of {len(table)} models diverged, their weights are not finite: "
             f"models {diverged[:20].tolist()}{' and more' if len(diverged) > 20 else ''}",
             DivergedModelWarning,
-            stacklevel=3,
+            stacklevel=4,  # past scikit-learn's check of parameters, to the caller
         )
     return ModelZoo(weights, architecture, metadata)
