@@ -1,5 +1,7 @@
 """Checks of inputs that layers share; each names the parameter, what came, what was wanted."""
 
+from collections.abc import Callable
+
 import numpy as np
 import torch
 from sklearn.utils import check_array
@@ -34,16 +36,22 @@ def check_length(values, n_expected: int, name: str, of: str) -> None:
         raise InvalidInputError(f"{name} has {len(values)} entries, but {of} has {n_expected}")
 
 
-def per_model(values, n_models: int, name: str, dtype=np.float32) -> np.ndarray:
-    """Return ``values``, one for all models or one for each, as an array ``(n_models,)``."""
-    values = np.asarray(values, dtype=dtype)
-    if values.ndim == 0:
-        return np.full(n_models, values)
-    if values.shape != (n_models,):
+def per_model(
+    values, n_models: int, name: str, *, wanted: str, valid: Callable, dtype=np.float32
+) -> np.ndarray:
+    """Return ``values``, one for all models or one for each, as an array ``(n_models,)``.
+
+    ``valid`` maps them to booleans, and ``wanted`` says in words what makes them so.
+    """
+    values = np.asarray(values)
+    if values.ndim > 0 and values.shape != (n_models,):
         raise InvalidInputError(
             f"{name} has shape {values.shape}; wanted one number, or {n_models}, one a model"
         )
-    return values
+    if values.dtype.kind not in "biuf" or not np.all(valid(values)):
+        bad = values if values.dtype.kind not in "biuf" else values[~valid(values)]
+        raise InvalidInputError(f"{name} holds {bad.flat[0]}; wanted {wanted}")
+    return np.broadcast_to(values, n_models).astype(dtype)
 
 
 def owned_tensor(array, dtype=torch.float32) -> torch.Tensor:

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from .._validation import check_length
+from ..architectures import Architecture
 from ..exceptions import InvalidInputError
 
 Dataset = tuple[Any, ...]  # (X, y) or (X, y, environments)
@@ -24,16 +25,25 @@ class Datasets:
     source : tuple, sequence of tuples or callable
         One ``(X, y)`` or ``(X, y, environments)`` for all models, one for each in a sequence, or a
         function from the index of a model to its tuple.
+    architecture : Architecture
+        What the samples are for: X must have the number of features that it takes.
     """
 
-    def __init__(self, source: Dataset | Sequence[Dataset] | Callable[[int], Dataset]):
+    def __init__(
+        self,
+        source: Dataset | Sequence[Dataset] | Callable[[int], Dataset],
+        architecture: Architecture,
+    ):
         self._source = source
+        self._n_features = architecture.n_inputs
         self.shared = isinstance(source, tuple)
         if not self.shared and not callable(source) and not hasattr(source, "__getitem__"):
             raise InvalidInputError(
                 f"datasets is a {type(source).__name__}; wanted a tuple (X, y[, environments]), a "
                 "sequence of such tuples, or a function from a model's index to one"
             )
+        if self.n_models == 0:
+            raise InvalidInputError("datasets is empty; wanted one for each model")
 
     @property
     def n_models(self) -> int | None:
@@ -48,10 +58,10 @@ class Datasets:
         else:
             dataset = self._source[model]
         name = "datasets" if self.shared else f"datasets[{model}]"
-        return _checked(dataset, name)
+        return _checked(dataset, name, self._n_features)
 
 
-def _checked(dataset: Any, name: str) -> Dataset:
+def _checked(dataset: Any, name: str, n_features: int) -> Dataset:
     if not isinstance(dataset, tuple) or len(dataset) not in (2, 3):
         raise InvalidInputError(
             f"{name} is {type(dataset).__name__}; wanted a tuple (X, y) or (X, y, environments)"
@@ -60,6 +70,10 @@ def _checked(dataset: Any, name: str) -> Dataset:
     y = np.asarray(dataset[1])
     if X.ndim < 2 or not len(X):
         raise InvalidInputError(f"X of {name} has shape {X.shape}; wanted (n_samples, n_features)")
+    if X[0].size != n_features:
+        raise InvalidInputError(
+            f"X of {name} has {X[0].size} features, but the architecture takes {n_features}"
+        )
     if not np.isfinite(X).all():
         raise InvalidInputError(f"X of {name} holds NaN or infinity; wanted finite numbers")
     if y.dtype.kind == "f" and not np.isfinite(y).all():

@@ -44,13 +44,13 @@ def _binary_targets(y: np.ndarray, n_outputs: int) -> Tensor:
 
 
 def _class_targets(y: np.ndarray, n_outputs: int) -> Tensor:
-    labels = y.astype(np.int64)
-    if y.ndim != 1 or (labels != y).any() or labels.min() < 0 or labels.max() >= n_outputs:
+    if y.ndim != 1 or not np.isin(y, np.arange(n_outputs)).all():
+        values = np.unique(y)
         raise InvalidInputError(
-            f"y runs from {y.min()} to {y.max()} with shape {y.shape}; loss='cross_entropy' wanted "
-            f"whole labels 0 to {n_outputs - 1}, one for each sample"
+            f"y runs from {values[0]} to {values[-1]} with shape {y.shape}; loss='cross_entropy' "
+            f"wanted whole labels 0 to {n_outputs - 1}, one for each sample"
         )
-    return torch.from_numpy(labels)
+    return torch.from_numpy(y.astype(np.int64))
 
 
 def _cross_entropy(outputs: Tensor, targets: Tensor) -> Tensor:

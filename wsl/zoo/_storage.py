@@ -13,8 +13,10 @@ import pandas as pd
 from safetensors import SafetensorError
 from safetensors.numpy import load as load_tensors
 from safetensors.numpy import save as save_tensors
+from sklearn.utils import check_array
 
 from .._files import replacing, write_text
+from .._validation import check_length, check_n_columns
 from ..architectures import Architecture
 from ..exceptions import UnsupportedModuleError, WslError, ZooFileError
 
@@ -60,18 +62,21 @@ def _architecture_spec(architecture: Architecture) -> dict[str, Any] | None:
 def read_folder(path: Path, architecture: Architecture | None) -> dict[str, Any]:
     """Return the parts that ``write_folder`` wrote, checked, as arguments of ``ModelZoo``."""
     manifest = _read_manifest(path / MANIFEST)
-    file = path / Path(manifest["weights"]).name
+    file = path / Path(str(manifest["weights"])).name
     if file.name != manifest["weights"]:
         raise ZooFileError(f"{path / MANIFEST} names weights outside its folder")
     data = _read_bytes(file)
     if hashlib.sha256(data).hexdigest() != manifest["sha256"]:
         raise ZooFileError(f"{file} is damaged: its checksum is not the one in {MANIFEST}")
     try:
-        weights = load_tensors(data)["weights"]
+        weights = check_array(
+            load_tensors(data)["weights"], ensure_all_finite=False, ensure_min_samples=0
+        )
         metadata = _table_from_json(manifest["metadata"], len(weights))
         if architecture is None and manifest["architecture"] is not None:
             architecture = Architecture.from_spec(manifest["architecture"])
-    except (SafetensorError, KeyError, TypeError, ValueError, WslError) as error:
+            check_n_columns(weights, architecture.n_weights)
+    except (AttributeError, KeyError, SafetensorError, TypeError, ValueError, WslError) as error:
         raise ZooFileError(f"{path} holds no readable zoo: {error}") from error
     if architecture is None:
         raise ZooFileError(
@@ -92,6 +97,8 @@ def _table_from_json(columns: dict[str, Any], n_rows: int) -> pd.DataFrame:
     series = {
         name: pd.Series(column["values"], dtype=column["dtype"]) for name, column in columns.items()
     }
+    for name, column in series.items():
+        check_length(column, n_rows, f"metadata[{name!r}]", "weights")
     return pd.DataFrame(series, index=range(n_rows))
 
 

@@ -19,13 +19,13 @@ from tqdm import tqdm
 from .._device import resolve_device
 from .._random import draw_seeds
 from .._sklearn_compat import HasMethods, Interval, StrOptions, validate_params
-from .._validation import check_rows, per_model
 from ..architectures import Architecture
 from ..exceptions import DivergedModelWarning, InvalidInputError
 from ._data import Dataset, Datasets, encode_environments
 from ._engine import Chunk, Recipe, Trained, train_chunk
 from ._init import SCHEMES, initial_row
 from ._losses import LOSSES, resolve_loss
+from ._models import count_models, model_table, resolve_init, resolve_stop
 from ._optimizers import OPTIMIZERS
 from ._zoo import ModelZoo
 
@@ -159,8 +159,8 @@ def train_zoo(
     >>> bool(zoo.accuracy(X, y).mean() > 0.9)
     True
     """
-    source = Datasets(datasets)
-    n_models = _count_models(n_models, source, seeds, init, learning_rate, weight_decay)
+    source = Datasets(datasets, architecture)
+    n_models = count_models(n_models, source, seeds, init, learning_rate, weight_decay)
     first_y = source[0][1]
     recipe = Recipe(
         architecture=architecture,
@@ -172,18 +172,11 @@ def train_zoo(
         penalty_weight=float(penalty_weight),
         checkpoints=_resolve_checkpoints(checkpoints, int(epochs)),
     )
-    table = pd.DataFrame(
-        {
-            "model": np.arange(n_models),
-            "seed": draw_seeds(random_state, n_models)
-            if seeds is None
-            else per_model(seeds, n_models, "seeds", np.int64),
-            "learning_rate": per_model(learning_rate, n_models, "learning_rate"),
-            "weight_decay": per_model(weight_decay, n_models, "weight_decay"),
-        }
-    )
-    starts, table["init"] = _resolve_init(init, architecture, n_models)
-    stop = per_model(-np.inf if stop_at_loss is None else stop_at_loss, n_models, "stop_at_loss")
+    if seeds is None:
+        seeds = draw_seeds(random_state, n_models)
+    table = model_table(n_models, seeds, learning_rate, weight_decay)
+    starts, table["init"] = resolve_init(init, architecture, n_models)
+    stop = resolve_stop(stop_at_loss, n_models)
     place = resolve_device(device)
     size = chunk_size or _chunk_size(recipe, len(first_y), place, n_models, n_jobs)
     tasks = (
@@ -197,19 +190,6 @@ def train_zoo(
     return _assemble(architecture, table, trained)
 
 
-def _count_models(n_models: int | None, source: Datasets, *per_model_values: Any) -> int:
-    counts = [len(v) for v in per_model_values if np.ndim(v) > 0]
-    found = [n for n in (n_models, source.n_models, *counts) if n is not None]
-    if not found:
-        raise InvalidInputError("n_models is None; wanted a number, as nothing else given tells it")
-    if len(set(found)) > 1:
-        raise InvalidInputError(
-            f"n_models={n_models}, but datasets, seeds, init, learning_rate or weight_decay are "
-            f"for {sorted(set(found))} models; wanted one number"
-        )
-    return int(found[0])
-
-
 def _resolve_checkpoints(checkpoints: Sequence[int] | None, epochs: int) -> tuple[int, ...]:
     if checkpoints is None:
         return (epochs,)
@@ -219,18 +199,6 @@ def _resolve_checkpoints(checkpoints: Sequence[int] | None, epochs: int) -> tupl
             f"checkpoints={list(checkpoints)}; wanted epochs from 0 to {epochs}"
         )
     return wanted
-
-
-def _resolve_init(init: Any, architecture: Architecture, n_models: int) -> tuple[Any, Any]:
-    """Return, for each model, its starting row or scheme, and the name to record."""
-    if isinstance(init, str):
-        return [init] * n_models, init
-    if all(isinstance(scheme, str) for scheme in init):
-        unknown = sorted(set(init) - set(SCHEMES))
-        if unknown:
-            raise InvalidInputError(f"init holds {unknown}; wanted some of {sorted(SCHEMES)}")
-        return list(init), list(init)
-    return check_rows(init, architecture.n_weights, "init"), "given"
 
 
 def _chunk_size(
