@@ -111,16 +111,21 @@ def compare(setting: Setting, args: argparse.Namespace) -> dict:
         ours.append(train_ours(setting, sets, args.jobs, args.seed))
     peer_rate = args.peer_models / sum(seconds for seconds, _ in peer)
     rate = args.models * args.rounds / sum(seconds for seconds, _ in ours)
-    n_same = args.peer_models
+    same = ours[0][1][: args.peer_models]
     return {
         "experiment": setting.name,
-        "propinfer models/s": peer_rate,
-        "wsl models/s": rate,
-        "ratio": rate / peer_rate,
-        f"propinfer mse ({n_same} models)": np.concatenate([e for _, e in peer]).mean(),
-        "wsl mse (the same)": ours[0][1][:n_same].mean(),
-        f"wsl mse ({args.models} models)": ours[0][1].mean(),
+        "propinfer models/s": f"{peer_rate:.2f}",
+        "wsl models/s": f"{rate:.1f}",
+        "ratio": f"{rate / peer_rate:.0f}",
+        f"propinfer mse ({args.peer_models} models)": _mean(np.concatenate([e for _, e in peer])),
+        "wsl mse (on the same sets)": _mean(same),
+        f"wsl mse ({args.models} models)": _mean(ours[0][1]),
     }
+
+
+def _mean(errors: np.ndarray) -> str:
+    """Return the mean and its standard error."""
+    return f"{errors.mean():.3f} +- {errors.std(ddof=1) / len(errors) ** 0.5:.3f}"
 
 
 def main() -> None:
@@ -134,7 +139,7 @@ def main() -> None:
     torch.set_num_threads(1)  # the peer is slower with more, on networks as small as these
     print(describe_machine("propinfer", "scikit-learn"))
     rows = [compare(setting, args) for setting in settings(args.seed)]
-    print(pd.DataFrame(rows).set_index("experiment").T.to_string(float_format="{:.3f}".format))
+    print(pd.DataFrame(rows).set_index("experiment").T.to_string())
 
 
 if __name__ == "__main__":
