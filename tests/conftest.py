@@ -3,8 +3,12 @@
 With ``testpaths`` this file is also read before the doctests of the package are collected.
 """
 
+import inspect
 import os
+import re
 import tempfile
+
+import pytest
 
 os.environ["SCIPY_ARRAY_API"] = "1"  # scikit-learn leaves out a check of every estimator without it
 
@@ -17,3 +21,21 @@ os.environ["WSL_DATA"] = _DATA.name  # what is built in tests stays out of the u
 
 def pytest_configure(config):
     config.add_cleanup(_DATA.cleanup)
+
+
+@pytest.fixture(scope="session")
+def documented():
+    """Return a function: names that a section of a numpydoc docstring explains."""
+
+    def names(docstring: str, section: str) -> list[str]:
+        lines = inspect.cleandoc(docstring).splitlines()
+        heads = [i for i in range(len(lines) - 1) if re.fullmatch("-{3,}", lines[i + 1])]
+        for head, end in zip(heads, [*heads[1:], len(lines)], strict=True):
+            if lines[head] == section:  # "a, b : type" explains two
+                entries = [
+                    re.match(r"(\w+(?:, \w+)*)(?: : .*)?$", line) for line in lines[head + 2 : end]
+                ]
+                return [name for entry in entries if entry for name in entry[1].split(", ")]
+        return []
+
+    return names

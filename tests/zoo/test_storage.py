@@ -130,6 +130,13 @@ def test_a_later_zoo_takes_the_place_of_the_first(stored):
     assert_same(ModelZoo.load(stored), second)
 
 
+def test_reading_draws_from_no_global_generator(tmp_path):
+    path = make_zoo(ARCHITECTURES["cnn"]).save(tmp_path / "zoo")
+    state = torch.get_rng_state()
+    ModelZoo.load(path)
+    assert torch.equal(torch.get_rng_state(), state)
+
+
 def test_what_else_lies_in_the_folder_stays(stored):
     (stored / "notes.txt").write_text("mine")
     make_zoo(seed=1).save(stored)

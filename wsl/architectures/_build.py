@@ -1,12 +1,14 @@
 """Template modules for the common architectures, as plain ``nn.Sequential`` networks.
 
-No weights are kept here: what comes out is a shape for ``Architecture`` to describe.
+No weights are kept here: what comes out is a shape for ``Architecture`` to describe. As torch draws
+weights for every layer, its global generator is given back its state.
 """
 
 from collections.abc import Sequence
 from itertools import pairwise
 
 from torch import Tensor, nn
+from torch.random import fork_rng
 
 from ..exceptions import InvalidInputError
 
@@ -51,6 +53,7 @@ def activation_class(name: str) -> type[nn.Module]:
     return ACTIVATIONS[name]
 
 
+@fork_rng(devices=[])
 def build_mlp(
     n_inputs: int,
     hidden: Sequence[int],
@@ -67,6 +70,7 @@ def build_mlp(
     return nn.Sequential(*layers[:-1])
 
 
+@fork_rng(devices=[])
 def build_cnn(
     image_shape: tuple[int, int, int],
     channels: Sequence[int],

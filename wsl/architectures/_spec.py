@@ -6,6 +6,7 @@ Where files lie and how they are written is for the caller.
 from typing import Any
 
 from torch import nn
+from torch.random import fork_rng
 
 from ..exceptions import InvalidInputError, UnsupportedModuleError
 from ._batched import DROPOUT, POINTWISE, POOLING
@@ -52,6 +53,7 @@ def module_to_spec(module: nn.Module) -> list[Any]:
     return [type(module).__name__, values]
 
 
+@fork_rng(devices=[])  # torch draws weights that nobody keeps
 def module_from_spec(spec: Any) -> nn.Module:
     """Undo ``module_to_spec``; InvalidInputError if ``spec`` is not what it writes."""
     if not isinstance(spec, list):

@@ -100,6 +100,9 @@ class WeightSpaceAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
     codec_ : Codec
         Token layout, reference row, scales and network.
     net_ : skorch.NeuralNet
+    n_features_in_ : int
+    feature_names_in_ : ndarray of str
+        Where X had column names.
 
     Raises
     ------

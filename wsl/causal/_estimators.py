@@ -14,11 +14,10 @@ from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from .._sklearn_compat import Interval, StrOptions, fit_context
-from .._validation import check_length
 from ..architectures import Architecture
 from ..exceptions import InvalidInputError
 from ..zoo import ModelZoo, train_zoo
-from ._features import PreparedDatasets, resolve_columns
+from ._features import PreparedDatasets, check_environments, check_sets, resolve_columns
 from ._penalties import PENALTIES
 
 
@@ -91,12 +90,17 @@ class _BaseCausalMitigated(BaseEstimator):
             the estimator itself is fitted.
         """
         self._validate_params()
+        check_sets(datasets, n_models)
         first = datasets(0) if callable(datasets) else datasets
         first = first if isinstance(first, tuple) else first[0]
         X, y = np.asarray(first[0]), np.asarray(first[1])
+        if X.ndim != 2:
+            raise InvalidInputError(
+                f"X of datasets has shape {X.shape}; wanted (n_samples, n_features)"
+            )
         names = getattr(first[0], "columns", None)
         columns = resolve_columns(self.causal_features, X.shape[1], names)
-        prepared = PreparedDatasets(datasets, columns, self._find_classes(y))
+        prepared = PreparedDatasets(datasets, X.shape[1], columns, self._find_classes(y))
         shared = prepared.prepare(datasets) if isinstance(datasets, tuple) else prepared
         return self._train(shared, n_models, X.shape[1], columns, prepared.classes, n_jobs)
 
@@ -112,6 +116,10 @@ class _BaseCausalMitigated(BaseEstimator):
         n_outputs = 1 if classes is None or len(classes) == 2 else len(classes)
         losses = {None: "mse", 2: "binary"}
         hidden = tuple(self.hidden_layer_sizes)
+        if not all(isinstance(width, Integral) and int(width) > 0 for width in hidden):
+            raise InvalidInputError(
+                f"hidden_layer_sizes={self.hidden_layer_sizes!r}; wanted whole numbers above 0"
+            )
         zoo = train_zoo(
             Architecture.mlp(len(columns), hidden, n_outputs, self.activation),
             datasets,
@@ -138,12 +146,11 @@ class _BaseCausalMitigated(BaseEstimator):
 
     def _fit(self, X: np.ndarray, y: np.ndarray, environments: Any) -> None:
         if environments is not None:
-            environments = np.asarray(environments)
-            check_length(environments, len(X), "environments", "X")
+            environments = check_environments(environments, len(X))
         names = getattr(self, "feature_names_in_", None)
         self.features_ = np.array(resolve_columns(self.causal_features, X.shape[1], names))
         columns, classes = tuple(self.features_.tolist()), self._find_classes(y)
-        dataset = PreparedDatasets(None, columns, classes).prepare((X, y, environments))
+        dataset = PreparedDatasets(None, X.shape[1], columns, classes).prepare((X, y, environments))
         zoo = self._train(dataset, 1, X.shape[1], columns, classes)
         self.architecture_ = zoo.architecture
         self.weights_ = zoo.weights[0]
@@ -267,8 +274,43 @@ class CausalMitigatedClassifier(ClassifierMixin, _BaseCausalMitigated):
 class CausalMitigatedRegressor(RegressorMixin, _BaseCausalMitigated):
     """A regressor that relies on what predicts alike in every training environment.
 
-    Parameters, attributes (but ``classes_``), errors and references are those of
-    :class:`CausalMitigatedClassifier`; the loss is the squared error.
+    Errors, notes and references are those of :class:`CausalMitigatedClassifier`; the loss is the
+    squared error.
+
+    Parameters
+    ----------
+    hidden_layer_sizes : sequence of int, default=(32,)
+        Widths of the hidden layers of the multi-layer perceptron that is trained.
+    activation : {"relu", "tanh", "sigmoid", "gelu", "silu", "identity"}, default="relu"
+    penalty : {"irm"} or None, default="irm"
+        "irm" is IRMv1. None is empirical risk minimisation (ERM), the learner to compare with.
+    penalty_weight : float, default=1.0
+        How much the penalty counts beside the loss.
+    causal_features : sequence of str or int, optional
+        Names or indices of the columns that the learner may use; all columns by default.
+    optimizer : {"adam", "adamw", "sgd"}, default="adam"
+    epochs : int, default=100
+    batch_size : int or None, default=256
+        None takes all samples at once.
+    learning_rate : float, default=1e-2
+    weight_decay : float, default=1e-4
+    device : str or torch.device, default="auto"
+    random_state : int, RandomState, Generator or None, default=None
+    verbose : int, default=0
+        Above 0, a progress bar.
+
+    Attributes
+    ----------
+    architecture_ : Architecture
+    weights_ : ndarray ``(n_weights,)`` float32
+        The trained model, as a row for a zoo.
+    features_ : ndarray of int
+        Columns in use.
+    loss_ : float
+        Mean training loss in the last epoch.
+    n_features_in_ : int
+    feature_names_in_ : ndarray of str
+        Where X had column names.
 
     Examples
     --------

@@ -8,7 +8,9 @@ from numbers import Integral
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
+from .._validation import check_length
 from ..exceptions import InvalidInputError
 
 
@@ -21,7 +23,7 @@ def resolve_columns(wanted: Sequence[Any] | None, n_features: int, names: Any) -
     for column in wanted:
         if isinstance(column, str) and column in known:
             columns.append(known.index(column))
-        elif isinstance(column, Integral) and -n_features <= int(column) < n_features:
+        elif _is_index(column) and -n_features <= int(column) < n_features:
             columns.append(int(column) % n_features)
         else:
             raise InvalidInputError(
@@ -33,24 +35,67 @@ def resolve_columns(wanted: Sequence[Any] | None, n_features: int, names: Any) -
     return tuple(columns)
 
 
+def _is_index(column: Any) -> bool:
+    return isinstance(column, Integral) and not isinstance(column, bool)
+
+
+def check_environments(environments: Any, n_samples: int) -> np.ndarray:
+    """Return the environment of each sample, ``(n_samples,)``; none may be missing."""
+    labels = np.asarray(environments)
+    if labels.ndim != 1:
+        raise InvalidInputError(f"environments has shape {labels.shape}; wanted ({n_samples},)")
+    check_length(labels, n_samples, "environments", "X")
+    if (missing := pd.isna(labels)).any():
+        raise InvalidInputError(
+            f"environments is missing for {missing.sum()} of {n_samples} samples; wanted a label "
+            "for each"
+        )
+    return labels
+
+
+def check_sets(datasets: Any, n_models: int) -> None:
+    """Raise InvalidInputError unless ``datasets`` is of a known form, and for so many models."""
+    if isinstance(datasets, tuple) or callable(datasets):
+        return
+    if not isinstance(datasets, Sequence):
+        raise InvalidInputError(
+            f"datasets is a {type(datasets).__name__}; wanted a tuple (X, y[, environments]), a "
+            "sequence of such tuples, or a function from a model's index to one"
+        )
+    if len(datasets) != n_models:
+        raise InvalidInputError(f"n_models={n_models}, but datasets holds {len(datasets)} sets")
+
+
 class PreparedDatasets:
     """Training sets of many models, cut to some columns and with labels as whole numbers.
 
     A function from a model's index to its set, so that workers prepare only what they train on.
     """
 
-    def __init__(self, datasets: Any, columns: tuple[int, ...], classes: np.ndarray | None):
+    def __init__(
+        self,
+        datasets: Any,
+        n_features: int,
+        columns: tuple[int, ...],
+        classes: np.ndarray | None,
+    ):
         self.datasets = datasets
+        self.n_features = n_features
         self.columns = columns
         self.classes = classes
 
     def __call__(self, model: int) -> tuple[Any, ...]:
         raw = self.datasets(model) if callable(self.datasets) else self.datasets[model]
-        return self.prepare(raw)
+        return self.prepare(raw, f"datasets[{model}]")
 
-    def prepare(self, raw: tuple[Any, ...]) -> tuple[Any, ...]:
+    def prepare(self, raw: tuple[Any, ...], name: str = "datasets") -> tuple[Any, ...]:
         """Return ``(X, y, environments)``; without environments, all samples are of one."""
-        X, y = np.asarray(raw[0])[:, list(self.columns)], np.asarray(raw[1])
+        X, y = np.asarray(raw[0]), np.asarray(raw[1])
+        if X.ndim != 2 or X.shape[1] != self.n_features:
+            raise InvalidInputError(
+                f"X of {name} has shape {X.shape}; wanted (n_samples, {self.n_features})"
+            )
+        X = X[:, list(self.columns)]
         environments = raw[2] if len(raw) > 2 and raw[2] is not None else np.zeros(len(y), int)
         return X, self.encode(y), environments
 
