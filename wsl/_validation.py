@@ -3,6 +3,7 @@
 from collections.abc import Callable
 
 import numpy as np
+import pandas as pd
 import torch
 from sklearn.utils import check_array
 
@@ -34,6 +35,17 @@ def check_length(values, n_expected: int, name: str, of: str) -> None:
     """Raise InvalidInputError unless ``values`` has ``n_expected`` entries."""
     if len(values) != n_expected:
         raise InvalidInputError(f"{name} has {len(values)} entries, but {of} has {n_expected}")
+
+
+def check_environments(labels, n_samples: int, of: str = "") -> np.ndarray:
+    """Return the environment of each sample, ``(n_samples,)``; ``of`` names their training set."""
+    labels, name = np.asarray(labels), f"environments of {of}" if of else "environments"
+    if labels.ndim != 1:
+        raise InvalidInputError(f"{name} has shape {labels.shape}; wanted ({n_samples},)")
+    check_length(labels, n_samples, name, "X")
+    if pd.isna(labels).any():
+        raise InvalidInputError(f"{name} has missing values; wanted a label for each sample")
+    return labels
 
 
 def per_model(

@@ -176,8 +176,12 @@ def test_where_it_is_kept(tmp_path, monkeypatch):
     assert len(list(data.glob("digits-zoo-*/zoo.json"))) == 1
     monkeypatch.setenv("WSL_DATA", "~/zoos")
     assert cache_folder() == home / "zoos"
-    monkeypatch.delenv("WSL_DATA")
-    assert cache_folder() == home / ".cache" / "wsl"
+    for unset in (
+        lambda: monkeypatch.setenv("WSL_DATA", ""),
+        lambda: monkeypatch.delenv("WSL_DATA"),
+    ):
+        unset()
+        assert cache_folder() == home / ".cache" / "wsl"
     monkeypatch.setenv("XDG_CACHE_HOME", str(data))
     assert cache_folder() == data / "wsl"
     assert not home.exists()

@@ -327,6 +327,14 @@ WRONG = {
         {"datasets": (X, Y, np.zeros(3))},
         "environments of datasets has 3 entries, but X has 40",
     ),
+    "table of environments": (
+        {"datasets": (X, Y, X)},
+        r"environments of datasets has shape \(40, 3\); wanted \(40,\)",
+    ),
+    "missing environments": (
+        {"datasets": [SHARED, (X, Y, np.array(["a", None] * 20)), SHARED]},
+        r"environments of datasets\[1\] has missing values",
+    ),
     "columns of X": ({"datasets": (X[:, :2], Y)}, "X of datasets has 2 .* takes 3"),
     "columns of one set": (
         {"datasets": [SHARED, (X[:, :2], Y), SHARED]},

@@ -14,10 +14,11 @@ from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from .._sklearn_compat import Interval, StrOptions, fit_context
+from .._validation import check_environments
 from ..architectures import Architecture
 from ..exceptions import InvalidInputError
 from ..zoo import ModelZoo, train_zoo
-from ._features import PreparedDatasets, check_environments, check_sets, resolve_columns
+from ._features import PreparedDatasets, check_sets, resolve_columns
 from ._penalties import PENALTIES
 
 

@@ -8,9 +8,7 @@ from numbers import Integral
 from typing import Any
 
 import numpy as np
-import pandas as pd
 
-from .._validation import check_length
 from ..exceptions import InvalidInputError
 
 
@@ -37,20 +35,6 @@ def resolve_columns(wanted: Sequence[Any] | None, n_features: int, names: Any) -
 
 def _is_index(column: Any) -> bool:
     return isinstance(column, Integral) and not isinstance(column, bool)
-
-
-def check_environments(environments: Any, n_samples: int) -> np.ndarray:
-    """Return the environment of each sample, ``(n_samples,)``; none may be missing."""
-    labels = np.asarray(environments)
-    if labels.ndim != 1:
-        raise InvalidInputError(f"environments has shape {labels.shape}; wanted ({n_samples},)")
-    check_length(labels, n_samples, "environments", "X")
-    if (missing := pd.isna(labels)).any():
-        raise InvalidInputError(
-            f"environments is missing for {missing.sum()} of {n_samples} samples; wanted a label "
-            "for each"
-        )
-    return labels
 
 
 def check_sets(datasets: Any, n_models: int) -> None:

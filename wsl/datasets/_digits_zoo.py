@@ -29,8 +29,8 @@ def cache_folder(data_home: str | Path | None = None) -> Path:
     """Return where built data is kept: ``data_home``, $WSL_DATA, or the user's cache folder."""
     if data_home is not None:
         return Path(data_home).expanduser()
-    if "WSL_DATA" in os.environ:
-        return Path(os.environ["WSL_DATA"]).expanduser()
+    if named := os.environ.get("WSL_DATA"):
+        return Path(named).expanduser()
     base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
     return Path(base) / "wsl"
 

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from .._validation import check_length
+from .._validation import check_environments, check_length
 from ..architectures import Architecture
 from ..exceptions import InvalidInputError
 
@@ -81,9 +81,7 @@ def _checked(dataset: Any, name: str, n_features: int) -> Dataset:
     check_length(y, len(X), f"y of {name}", "X")
     if len(dataset) == 2 or dataset[2] is None:
         return X, y, None
-    environments = np.asarray(dataset[2])
-    check_length(environments, len(X), f"environments of {name}", "X")
-    return X, y, environments
+    return X, y, check_environments(dataset[2], len(X), name)
 
 
 def encode_environments(environments: np.ndarray) -> Tensor:
