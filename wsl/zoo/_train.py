@@ -14,13 +14,14 @@ import numpy as np
 import pandas as pd
 import torch
 from joblib import Parallel, delayed, effective_n_jobs
+from torch import nn
 from tqdm import tqdm
 
 from .._device import resolve_device
 from .._random import draw_seeds
 from .._sklearn_compat import HasMethods, Interval, StrOptions, validate_params
 from ..architectures import Architecture
-from ..exceptions import DivergedModelWarning, InvalidInputError
+from ..exceptions import DivergedModelWarning, InvalidInputError, UnsupportedModuleError
 from ._data import Dataset, Datasets, encode_environments
 from ._engine import Chunk, Recipe, Trained, train_chunk
 from ._init import SCHEMES, initial_row
@@ -29,9 +30,9 @@ from ._models import count_models, model_table, resolve_init, resolve_stop
 from ._optimizers import OPTIMIZERS
 from ._zoo import ModelZoo
 
-# Measured with benchmarks.train_zoo: a chunk that stays in a core's cache is fastest, until it is
-# so small that the calls themselves take the time. A GPU wants far more at once.
-CHUNK_BYTES = {"cpu": 2**21, "cuda": 2**28, "mps": 2**27}
+# Measured on experiment A's models: below 128 in a chunk (2 MiB here) the calls themselves take the
+# time, above 256 nothing is gained and memory grows. A GPU wants far more at once.
+CHUNK_BYTES = {"cpu": 2**22, "cuda": 2**28, "mps": 2**27}
 SMALLEST_CHUNK = 32
 
 
@@ -141,6 +142,8 @@ def train_zoo(
     ------
     InvalidInputError
         If an argument has a wrong value or length; it is named.
+    UnsupportedModuleError
+        If the architecture has dropout, which is not trained with.
 
     Warns
     -----
@@ -159,6 +162,7 @@ def train_zoo(
     >>> bool(zoo.accuracy(X, y).mean() > 0.9)
     True
     """
+    _refuse_dropout(architecture)
     source = Datasets(datasets, architecture)
     n_models = count_models(n_models, source, seeds, init, learning_rate, weight_decay)
     first_y = source[0][1]
@@ -188,6 +192,15 @@ def train_zoo(
     results = Parallel(n_jobs=n_jobs, return_as="generator")(tasks)
     trained = list(_with_progress(results, table, size, progress))
     return _assemble(architecture, table, trained)
+
+
+def _refuse_dropout(architecture: Architecture) -> None:
+    for name, layer in architecture.template.named_modules():
+        if getattr(layer, "p", 0) and isinstance(layer, nn.modules.dropout._DropoutNd):
+            raise UnsupportedModuleError(
+                f"layer {name!r} of the architecture is {layer!r}; wanted p=0, as models trained "
+                "together have no dropout of their own"
+            )
 
 
 def _resolve_checkpoints(checkpoints: Sequence[int] | None, epochs: int) -> tuple[int, ...]:
