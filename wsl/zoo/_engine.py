@@ -199,10 +199,10 @@ def _output_gradient(
 ) -> tuple[Tensor, Tensor]:
     """Return each model's mean loss and the gradient of its objective in the outputs."""
     loss = LOSSES[recipe.loss]
-    values = loss.value(outputs, targets)  # (n_models, n_samples)
+    values, slope = loss.evaluate(outputs, targets)
     risk = values.mean(1)
     if recipe.penalty is None:
-        return risk, loss.gradient(outputs, targets) / values.shape[1]
+        return risk, slope / values.shape[1]
     assert environments is not None
     members = membership(environments)
     present = (members.sum(-1) > 0).sum(0)
