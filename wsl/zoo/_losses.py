@@ -81,8 +81,7 @@ def _cross_entropy(outputs: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
     # over the axis in the middle: over a short last one, torch's softmax is twenty times slower
     log_p = outputs.mT.contiguous().log_softmax(1)
     labels = targets[:, None]
-    gradient = log_p.exp()
-    gradient.scatter_add_(1, labels, gradient.new_full((), -1).expand_as(labels))
+    gradient = log_p.exp().scatter_add(1, labels, log_p.new_full(labels.shape, -1))
     return -log_p.gather(1, labels)[:, 0], gradient.mT
 
 
