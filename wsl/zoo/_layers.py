@@ -159,24 +159,24 @@ class MaxPoolLayer:
 
     def backward(self, delta: Tensor, wanted: bool) -> Tensor | None:
         """Return the gradient in what the layer took."""
-        return largest_gradient(
-            self._x, self._out, delta, self._windows, self._apart, self._delta
-        )
+        return largest_gradient(self._x, self._out, delta, self._windows, self._apart, self._delta)
 
 
-# activation -> its value, and its gradient from (delta, output, input)
+# activation -> its value, and its gradient from (delta, output, input), which may overwrite delta
 _POINTWISE: dict[type[nn.Module], tuple[Callable, Callable]] = {
     nn.ReLU: (
         lambda layer, x, out: torch.clamp_min(x, 0, out=out),
-        lambda layer, delta, out, x: aten.threshold_backward(delta, out, 0),
+        lambda layer, delta, out, x: aten.threshold_backward.grad_input(
+            delta, out, 0, grad_input=delta
+        ),
     ),
     nn.Tanh: (
         lambda layer, x, out: torch.tanh(x, out=out),
-        lambda layer, delta, out, x: aten.tanh_backward(delta, out),
+        lambda layer, delta, out, x: aten.tanh_backward.grad_input(delta, out, grad_input=delta),
     ),
     nn.Sigmoid: (
         lambda layer, x, out: torch.sigmoid(x, out=out),
-        lambda layer, delta, out, x: aten.sigmoid_backward(delta, out),
+        lambda layer, delta, out, x: aten.sigmoid_backward.grad_input(delta, out, grad_input=delta),
     ),
     nn.Identity: (
         lambda layer, x, out: out.copy_(x),
