@@ -62,6 +62,8 @@ def detect_layout(path: Path) -> Layout:
 
 def list_checkpoints(path: Path, layout: Layout, epochs: Epochs) -> list[Checkpoint]:
     """Return the models in a folder or file, in the order of their names."""
+    if layout == "ray" and path.is_file():
+        raise ZooFileError(f"{path} is a file; wanted a folder of ray-tune trials")
     if layout == "ray":
         found = _ray_checkpoints(path, epochs)
     elif path.is_file():
