@@ -123,6 +123,8 @@ def test_files_of_torch(suffix, zipped, tmp_path):
         file = tmp_path / f"{name}{suffix}"
         torch.save(state, file, _use_new_zipfile_serialization=zipped)
     (tmp_path / "README.md").write_text("mine")
+    (tmp_path / f"._net_0{suffix}").write_text("what macOS leaves in archives")
+    (tmp_path / "__MACOSX").mkdir()
     np.testing.assert_array_equal(read_zoo(tmp_path, ARCHITECTURE).weights, rows)
 
 

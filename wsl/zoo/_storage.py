@@ -31,10 +31,20 @@ def write_folder(
             write_rows(file, part.start, weights[part])
         write_manifest(file, architecture, table)
     except BaseException:
-        file.unlink(missing_ok=True)
+        _discard(file)
         raise
     sweep(path)
     return path
+
+
+def _discard(file: Path) -> None:
+    """Remove weights that were not finished: an interrupt may come just after they were."""
+    try:
+        named = read_manifest(file.parent)["weights"]
+    except ZooFileError:
+        named = None
+    if named != file.name:
+        file.unlink(missing_ok=True)
 
 
 def read_folder(

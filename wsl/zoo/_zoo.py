@@ -23,7 +23,8 @@ class ModelZoo:
     Parameters
     ----------
     weights : array ``(n_models, n_weights)``
-        Kept as float32, without a copy where it already is. A diverged model may hold NaN.
+        Kept as float32, without a copy where it already is; a memory map stays one. A diverged
+        model may hold NaN.
     architecture : Architecture
     metadata : DataFrame, optional
         One row for each model; the index is dropped. Empty by default.
