@@ -16,7 +16,7 @@ from ..architectures import Architecture
 
 @dataclass(frozen=True)
 class Dense:
-    """A weight ``(n_out, n_in)`` and a bias that lie as one matrix, the bias its last row or column.
+    """A weight ``(n_out, n_in)`` and a bias that lie as one matrix, the bias at its end.
 
     The longer side comes last: of two equal products, that is the fast one.
     """
