@@ -19,7 +19,7 @@ from .._validation import check_n_columns, check_rows, owned_tensor
 from ..exceptions import InvalidInputError, UnsupportedModuleError
 from . import _symmetry
 from ._batched import Training, forward_models, plan_steps
-from ._build import build_cnn, build_mlp
+from ._build import build_cnn, build_mlp, replace_activations
 from ._convert import flatten_model, sklearn_module
 from ._graph import Step, trace
 from ._spec import module_from_spec, module_to_spec
@@ -148,6 +148,20 @@ class Architecture:
         Its outputs are the model's decision values: what comes before the softmax or sigmoid.
         """
         return cls(sklearn_module(model))
+
+    def with_activation(self, activation: str) -> "Architecture":
+        """Return the same architecture with every activation layer of one kind.
+
+        Raises
+        ------
+        InvalidInputError
+            If the name is not one of those that ``mlp`` takes.
+        UnsupportedModuleError
+            If the module has no activation layers: functions called in its code are not replaced.
+        """
+        return Architecture(
+            replace_activations(self.template, activation), input_shape=self.input_shape
+        )
 
     def to_spec(self) -> dict[str, Any]:
         """Return the architecture as JSON values; UnsupportedModuleError for unusual layers."""
