@@ -5,18 +5,10 @@ from torch import nn
 
 from wsl import Architecture
 
-# The CNN of the MNIST zoos of Schuerholt et al. (2022): 8, 6 and 4 channels, 2,464 weights.
-MNIST_CNN = Architecture(
-    nn.Sequential(
-        nn.Unflatten(1, (1, 28, 28)),
-        nn.Conv2d(1, 8, 5), nn.MaxPool2d(2), nn.ReLU(),
-        nn.Conv2d(8, 6, 5), nn.MaxPool2d(2), nn.ReLU(),
-        nn.Conv2d(6, 4, 2), nn.ReLU(),
-        nn.Flatten(),
-        nn.Linear(36, 20), nn.ReLU(),
-        nn.Linear(20, 10),
-    )
-)  # fmt: skip
+# The CNN of the MNIST zoos of Schuerholt et al. (2022).
+MNIST_CNN = Architecture.cnn(
+    (1, 28, 28), [8, 6, 4], [20], 10, kernel_size=[5, 5, 2], pool=[2, 2, 1]
+)
 
 
 def multiplications(architecture: Architecture, training: bool = False) -> int:

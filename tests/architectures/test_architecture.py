@@ -319,3 +319,26 @@ def test_another_activation_keeps_the_rows_and_changes_the_function():
         relu.with_activation("step")
     with pytest.raises(UnsupportedModuleError, match="no activation layers"):
         Architecture(nn.Linear(2, 1)).with_activation("relu")
+
+
+def test_what_a_cnn_is_built_of():
+    def kinds(**options):
+        architecture = Architecture.cnn((1, 12, 12), [3, 2], [4], 2, **options)
+        return [repr(layer) for layer in architecture.template[1:]]
+
+    assert kinds(kernel_size=[5, 2], pool=[1, 2], dropout=0.25) == [
+        "Conv2d(1, 3, kernel_size=(5, 5), stride=(1, 1))",
+        "ReLU()",
+        "Conv2d(3, 2, kernel_size=(2, 2), stride=(1, 1))",
+        "ReLU()",
+        "MaxPool2d(kernel_size=2, stride=2, padding=0, dilation=1, ceil_mode=False)",
+        "Flatten(start_dim=1, end_dim=-1)",
+        "Linear(in_features=18, out_features=4, bias=True)",
+        "ReLU()",
+        "Dropout(p=0.25, inplace=False)",
+        "Linear(in_features=4, out_features=2, bias=True)",
+    ]
+    with pytest.raises(InvalidInputError, match=r"kernel_size=\[3\]; wanted a number from 1, or 2"):
+        kinds(kernel_size=[3])
+    with pytest.raises(InvalidInputError, match="dropout=1.5"):
+        kinds(dropout=1.5)

@@ -116,12 +116,14 @@ class Architecture:
         activation: str = "relu",
         *,
         features: Sequence[int] | None = None,
+        dropout: float | None = None,
     ) -> "Architecture":
         """Return a multi-layer perceptron with hidden layers of the widths in ``hidden``.
 
         With ``features``, it takes ``n_inputs`` columns and uses those with these indices only.
+        With ``dropout``, a Dropout layer of this probability follows each activation.
         """
-        return cls(build_mlp(n_inputs, hidden, n_outputs, activation, features))
+        return cls(build_mlp(n_inputs, hidden, n_outputs, activation, features, dropout))
 
     @classmethod
     def cnn(
@@ -130,16 +132,31 @@ class Architecture:
         channels: Sequence[int],
         hidden: Sequence[int],
         n_outputs: int,
-        kernel_size: int = 3,
-        pool: int = 2,
+        kernel_size: int | Sequence[int] = 3,
+        pool: int | Sequence[int] = 2,
         activation: str = "relu",
+        *,
+        dropout: float | None = None,
     ) -> "Architecture":
         """Return a small CNN: unpadded convolutions with max-pooling, a flatten, an MLP head.
 
         ``image_shape`` is (channels, height, width); inputs are rows of that many numbers.
+        ``kernel_size`` and ``pool`` are for all convolutions, or one for each; a pool of 1 is none.
+        With ``dropout``, a Dropout layer of this probability follows each activation of the head.
+
+        Examples
+        --------
+        The CNN of the MNIST zoos of Schuerholt et al. (2022):
+
+        >>> from wsl import Architecture
+        >>> Architecture.cnn((1, 28, 28), [8, 6, 4], [20], 10, [5, 5, 2], [2, 2, 1]).n_weights
+        2464
         """
-        module = build_cnn(image_shape, channels, hidden, n_outputs, kernel_size, pool, activation)
-        return cls(module)
+        return cls(
+            build_cnn(
+                image_shape, channels, hidden, n_outputs, kernel_size, pool, activation, dropout
+            )
+        )
 
     @classmethod
     def from_sklearn(cls, model: Any) -> "Architecture":
