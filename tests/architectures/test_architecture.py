@@ -340,5 +340,5 @@ def test_what_a_cnn_is_built_of():
     ]
     with pytest.raises(InvalidInputError, match=r"kernel_size=\[3\]; wanted a number from 1, or 2"):
         kinds(kernel_size=[3])
-    with pytest.raises(InvalidInputError, match="dropout=1.5"):
+    with pytest.raises(InvalidInputError, match=r"dropout=1\.5"):
         kinds(dropout=1.5)

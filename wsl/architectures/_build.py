@@ -91,7 +91,7 @@ def build_mlp(
     widths = [n_inputs if features is None else len(features), *hidden, n_outputs]
     for fan_in, fan_out in pairwise(widths[:-1]):
         layers += [nn.Linear(fan_in, fan_out), act(), *drop]
-    return nn.Sequential(*layers, nn.Linear(*widths[-2:]))
+    return nn.Sequential(*layers, nn.Linear(widths[-2], widths[-1]))
 
 
 @fork_rng(devices=[])
@@ -137,6 +137,6 @@ def _for_each(value: int | Sequence[int], n_layers: int, name: str) -> list[int]
     values = [int(value)] * n_layers if isinstance(value, (int, np.integer)) else list(value)
     if len(values) != n_layers or not all(v >= 1 for v in values):
         raise InvalidInputError(
-            f"{name}={value}; wanted a number from 1, or {n_layers} of them, one for each of channels"
+            f"{name}={value}; wanted a number from 1, or {n_layers}, one for each of channels"
         )
     return values
