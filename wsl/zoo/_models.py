@@ -1,18 +1,53 @@
-"""What differs from model to model: how many there are, seeds, rates, starts and when to stop.
+"""What differs from model to model: how many there are, seeds, hyper-parameters, starts.
 
-Checked and put side by side here; used in ``_train`` and ``_engine``.
+Checked and put side by side here; a table of hyper-parameters is read in ``_hyperparameters``.
 """
 
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from .._random import draw_seeds
 from .._validation import check_rows, per_model
 from ..architectures import Architecture
 from ..exceptions import InvalidInputError
 from ._data import Datasets
 from ._init import SCHEMES
+
+_WHOLE = "whole numbers from 0", lambda v: (v >= 0) & (v % 1 == 0), np.int64
+_POSITIVE = "positive numbers", lambda v: (v > 0) & np.isfinite(v), np.float32
+_FROM_ZERO = "numbers from 0", lambda v: (v >= 0) & np.isfinite(v), np.float32
+_PROBABILITY = "numbers from 0, below 1", lambda v: (v >= 0) & (v < 1), np.float32
+
+# column of the table -> (its argument, (what is wanted, whether values are that, their type))
+COLUMNS: dict[str, tuple[str, tuple[str, Any, Any]]] = {
+    "model": ("model of hyperparameters", _WHOLE),
+    "seed": ("seeds", _WHOLE),
+    "learning_rate": ("learning_rate", _POSITIVE),
+    "weight_decay": ("weight_decay", _FROM_ZERO),
+    "dropout": ("dropout", _PROBABILITY),
+}
+
+
+@dataclass
+class Models:
+    """Models to train: a table with a row for each, where they start, the loss they stop at."""
+
+    table: pd.DataFrame
+    starts: Sequence[Any]
+    stop_at_loss: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.table)
+
+    def part(self, start: int, stop: int) -> "Models":
+        """Return the models in places ``start`` to ``stop``."""
+        return Models(
+            self.table[start:stop], self.starts[start:stop], self.stop_at_loss[start:stop]
+        )
 
 
 def count_models(n_models: int | None, source: Datasets, *per_model_values: Any) -> int:
@@ -23,39 +58,33 @@ def count_models(n_models: int | None, source: Datasets, *per_model_values: Any)
         raise InvalidInputError("n_models is None; wanted a number, as nothing else given tells it")
     if len(set(found)) > 1:
         raise InvalidInputError(
-            f"n_models={n_models}, but datasets, seeds, init, learning_rate or weight_decay are "
-            f"for {sorted(set(found))} models; wanted one number"
+            f"n_models={n_models}, but datasets, hyperparameters, seeds, init, learning_rate, "
+            f"weight_decay or dropout are for {sorted(set(found))} models; wanted one number"
         )
     return int(found[0])
 
 
-def model_table(n_models: int, seeds: Any, learning_rate: Any, weight_decay: Any) -> pd.DataFrame:
-    """Return one row a model: its index, seed, learning rate and weight decay."""
+def resolve_seeds(seeds: Any, random_state: Any, n_models: int, out: Any) -> Any:
+    """Return given seeds, or draw them; InvalidInputError where ``out`` could not be resumed."""
+    if seeds is not None:
+        return seeds
+    if out is not None and random_state is None:
+        raise InvalidInputError(
+            "random_state is None; with out, wanted an int, or seeds: a run that is broken off "
+            "can be resumed only with the same seeds"
+        )
+    return draw_seeds(random_state, n_models)
+
+
+def model_table(n_models: int, columns: Mapping[str, Any]) -> pd.DataFrame:
+    """Return one row a model, with those of ``COLUMNS`` whose values are given, checked."""
     return pd.DataFrame(
         {
-            "model": np.arange(n_models),
-            "seed": per_model(
-                seeds,
-                n_models,
-                "seeds",
-                wanted="whole numbers from 0",
-                valid=lambda v: (v >= 0) & (v % 1 == 0),
-                dtype=np.int64,
-            ),
-            "learning_rate": per_model(
-                learning_rate,
-                n_models,
-                "learning_rate",
-                wanted="positive numbers",
-                valid=lambda v: (v > 0) & np.isfinite(v),
-            ),
-            "weight_decay": per_model(
-                weight_decay,
-                n_models,
-                "weight_decay",
-                wanted="numbers from 0",
-                valid=lambda v: (v >= 0) & np.isfinite(v),
-            ),
+            name: per_model(
+                columns[name], n_models, argument, wanted=wanted, valid=valid, dtype=dtype
+            )
+            for name, (argument, (wanted, valid, dtype)) in COLUMNS.items()
+            if columns.get(name) is not None
         }
     )
 
