@@ -5,7 +5,6 @@ Training lives in ``_train``, the file format in ``_storage``.
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -44,7 +43,9 @@ class ModelZoo:
     """
 
     def __init__(self, weights, architecture: Architecture, metadata: pd.DataFrame | None = None):
-        self.weights = np.asarray(weights, dtype=np.float32)
+        if not isinstance(weights, np.memmap) or weights.dtype != np.float32:
+            weights = np.asarray(weights, dtype=np.float32)
+        self.weights = weights
         self.architecture = architecture
         if self.weights.ndim != 2:
             raise InvalidInputError(
@@ -99,13 +100,29 @@ class ModelZoo:
         return write_folder(Path(path), self.weights, self.architecture, self.metadata)
 
     @classmethod
-    def load(cls, path: str | Path, architecture: Architecture | None = None) -> "ModelZoo":
+    def load(
+        cls,
+        path: str | Path,
+        architecture: Architecture | None = None,
+        mmap: bool = False,
+        verify: bool = True,
+    ) -> "ModelZoo":
         """Read a zoo that ``save`` wrote; no code in it is run.
+
+        Parameters
+        ----------
+        path : str or Path
+            The folder.
+        architecture : Architecture, optional
+            Takes the place of the stored one; needed where none could be stored.
+        mmap : bool
+            Leave the weights on disk, as a read-only memory map: for zoos larger than memory.
+        verify : bool
+            Compare the checksum of the weights. False opens a large zoo that you trust at once.
 
         Raises
         ------
         ZooFileError
             If a file is missing, damaged or of another kind; it is named.
         """
-        contents: dict[str, Any] = read_folder(Path(path), architecture)
-        return cls(**contents)
+        return cls(**read_folder(Path(path), architecture, mmap=mmap, verify=verify))
