@@ -26,6 +26,7 @@ _PUBLIC = {
     "WeightStatistics": "features",
     "audit": "risk",
     "train_zoo": "zoo",
+    "train_zoos": "zoo",
 }
 _SUBPACKAGES = {*_PUBLIC.values(), "datasets", "displays", "exceptions", "metrics"}
 

@@ -21,6 +21,8 @@ from ._init import initial_row
 from ._losses import LOSSES
 from ._models import Models
 
+_takes_dropout = "dropout" in Chunk.__dataclass_fields__
+
 
 @dataclass(frozen=True)
 class Job:
@@ -47,11 +49,13 @@ def train_models(job: Job, models: Models, datasets: Datasets, test: Datasets | 
         trained = _train(job, models, sets)
         scores = {}
         if test is not None:
-            own, held_out = (
-                evaluate(job.recipe, trained.weights, s, job.device) for s in (sets, test.of(indices))
-            )
-            scores = {"train_accuracy": own.accuracy, "test_loss": held_out.loss}
-            scores["test_accuracy"] = held_out.accuracy
+            own = evaluate(job.recipe, trained.weights, sets, job.device)
+            held_out = evaluate(job.recipe, trained.weights, test.of(indices), job.device)
+            scores = {
+                "train_accuracy": own.accuracy,
+                "test_loss": held_out.loss,
+                "test_accuracy": held_out.accuracy,
+            }
     return _to_rows(models, trained, scores)
 
 
@@ -104,7 +108,7 @@ def _make_chunk(job: Job, models: Models, members: np.ndarray, sets: Sequence[Da
         weight_decay=column("weight_decay")[:, None],
         stop_at_loss=torch.tensor(models.stop_at_loss[members], device=device),
         rngs=rngs,
-        **({"dropout": column("dropout")} if "dropout" in table else {}),
+        **({"dropout": column("dropout")} if _takes_dropout and "dropout" in table else {}),
     )
 
 

@@ -10,7 +10,6 @@ from typing import Any
 import joblib
 import numpy as np
 import torch
-from joblib.externals import cloudpickle
 from torch import Tensor
 
 from .._validation import check_environments, check_length
@@ -89,8 +88,11 @@ class Datasets:
         elif isinstance(self._source, Mapping):
             sets = list(self._source.values())
         else:  # what a function or another object holds shows only when it is pickled
+            import cloudpickle  # comes with Dask, whose backend alone asks
+
             return len(cloudpickle.dumps(self._source))
-        return sum(np.asarray(values).nbytes for one in sets for values in one if values is not None)
+        arrays = [values for dataset in sets for values in dataset if values is not None]
+        return sum(np.asarray(values).nbytes for values in arrays)
 
     def __sizeof__(self) -> int:
         """Return the bytes of the data where they are many: joblib's Dask backend asks for it."""
@@ -141,7 +143,7 @@ def by_size(sets: Sequence[Dataset], n_models: int) -> Iterator[tuple[np.ndarray
     sizes = np.array([len(X) for X, *_ in sets])
     for size in np.unique(sizes):
         places = np.flatnonzero(sizes == size)
-        yield places, [sets[i] for i in places]
+        yield places, [sets[int(i)] for i in places]
 
 
 def encode_environments(environments: np.ndarray) -> Tensor:

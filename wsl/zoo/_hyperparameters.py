@@ -48,11 +48,12 @@ def as_columns(hyperparameters: Any) -> dict[str, Any]:
     table = read_table(hyperparameters)
     text = ("init", "activation")
     return {
-        name: list(table[name]) if name in text else table[name].to_numpy() for name in table
+        str(name): list(values) if name in text else values.to_numpy()
+        for name, values in table.items()
     }
 
 
-def with_one_activation(architecture: Architecture, activations: list[str]) -> Architecture:
+def with_one_activation(architecture: Any, activations: list[str]) -> Architecture:
     """Return the architecture with the activation that all models are to have."""
     names = sorted(set(map(str, activations)))
     if len(names) > 1:

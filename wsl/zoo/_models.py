@@ -50,10 +50,39 @@ class Models:
         )
 
 
-def count_models(n_models: int | None, source: Datasets, *per_model_values: Any) -> int:
+def resolve_models(
+    architecture: Architecture,
+    datasets: Datasets,
+    n_models: int | None,
+    columns: dict[str, Any],
+    stop_at_loss: Any,
+    random_state: Any,
+    resumable: bool,
+) -> Models:
+    """Return what differs from model to model, checked, with seeds drawn where none are given.
+
+    ``columns`` holds values of all models, or one for all, by their name in the table.
+    """
+    named, n_sets = columns.get("model"), datasets.n_models
+    n_models = count_models(n_models, n_sets if named is None else None, *columns.values())
+    seeds = resolve_seeds(columns["seed"], random_state, n_models, resumable)
+    indices = np.arange(n_models) if named is None else named
+    table = model_table(n_models, {**columns, "model": indices, "seed": seeds})
+    if n_sets is not None and table["model"].max() >= n_sets:
+        raise InvalidInputError(
+            f"hyperparameters has model {table['model'].max()}, but datasets holds {n_sets}"
+        )
+    starts, init = resolve_init(columns["init"], architecture, n_models)
+    table.insert(4, "init", init)
+    if "activation" in columns:
+        table["activation"] = columns["activation"]
+    return Models(table, starts, resolve_stop(stop_at_loss, n_models))
+
+
+def count_models(n_models: int | None, n_sets: int | None, *per_model_values: Any) -> int:
     """Return the number of models that the arguments agree on."""
     counts = [len(v) for v in per_model_values if np.ndim(v) > 0]
-    found = [n for n in (n_models, source.n_models, *counts) if n is not None]
+    found = [n for n in (n_models, n_sets, *counts) if n is not None]
     if not found:
         raise InvalidInputError("n_models is None; wanted a number, as nothing else given tells it")
     if len(set(found)) > 1:
@@ -64,11 +93,11 @@ def count_models(n_models: int | None, source: Datasets, *per_model_values: Any)
     return int(found[0])
 
 
-def resolve_seeds(seeds: Any, random_state: Any, n_models: int, out: Any) -> Any:
-    """Return given seeds, or draw them; InvalidInputError where ``out`` could not be resumed."""
+def resolve_seeds(seeds: Any, random_state: Any, n_models: int, resumable: bool) -> Any:
+    """Return given seeds, or draw them; an error if another run is to draw the same and cannot."""
     if seeds is not None:
         return seeds
-    if out is not None and random_state is None:
+    if resumable and random_state is None:
         raise InvalidInputError(
             "random_state is None; with out, wanted an int, or seeds: a run that is broken off "
             "can be resumed only with the same seeds"
