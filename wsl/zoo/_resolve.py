@@ -5,6 +5,7 @@ What differs from model to model is resolved in ``_models``.
 
 import math
 from collections.abc import Sequence
+from typing import TypeGuard
 
 import pandas as pd
 from torch import nn
@@ -32,14 +33,14 @@ def refuse_dropout(architecture: Architecture, dropout: pd.Series | None) -> Non
     """Raise UnsupportedModuleError for dropout, which the engine has none of."""
     given = dropout is not None and bool((dropout > 0).any())
     for name, layer in architecture.template.named_modules():
-        if _is_dropout(layer) and (given or getattr(layer, "p", 0)):
+        if _is_dropout(layer) and (given or layer.p):
             raise UnsupportedModuleError(
                 f"layer {name!r} of the architecture is {layer!r}; wanted p=0, as models trained "
                 "together have no dropout of their own"
             )
 
 
-def _is_dropout(module: nn.Module) -> bool:
+def _is_dropout(module: nn.Module) -> TypeGuard[nn.modules.dropout._DropoutNd]:
     return isinstance(module, nn.modules.dropout._DropoutNd)
 
 
