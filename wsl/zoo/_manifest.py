@@ -78,8 +78,9 @@ def table_to_json(table: pd.DataFrame) -> dict[str, Any]:
 
     Raises InvalidInputError, naming the column, if it holds what JSON does not.
     """
-    if not table.columns.is_unique:
-        twice = table.columns[table.columns.duplicated()].tolist()
+    names = table.columns.map(str)
+    if not names.is_unique:
+        twice = names[names.duplicated()].tolist()
         raise InvalidInputError(f"metadata has several columns named {twice}; wanted one each")
     return {str(name): _column_to_json(name, column) for name, column in table.items()}
 

@@ -13,6 +13,7 @@ from .. import metrics
 from .._validation import check_length, check_n_columns
 from ..architectures import Architecture
 from ..exceptions import InvalidInputError
+from ._rows import batch_rows
 from ._storage import read_folder, write_folder
 
 
@@ -61,9 +62,17 @@ class ModelZoo:
         return len(self.weights)
 
     def __getitem__(self, index) -> "ModelZoo":
-        """Return the zoo of the models in a slice, a mask, an array of indices, or one index."""
-        rows = np.arange(len(self))[index]
-        rows = np.atleast_1d(rows)
+        """Return the zoo of the models in a slice, a mask, an array of indices, or one index.
+
+        The weights of a slice or of one model are a view, as numpy has it; others are a copy.
+        """
+        if isinstance(index, slice):
+            rows = index
+        elif isinstance(index, (int, np.integer)):
+            row = range(len(self))[index]
+            rows = slice(row, row + 1)
+        else:
+            rows = np.arange(len(self))[index]
         return ModelZoo(self.weights[rows], self.architecture, self.metadata.iloc[rows])
 
     def __iter__(self) -> Iterator["ModelZoo"]:
@@ -71,6 +80,19 @@ class ModelZoo:
 
     def __repr__(self) -> str:
         return f"ModelZoo({len(self)} models of {self.architecture!r})"
+
+    def batches(self, batch_size: int | None = None) -> Iterator["ModelZoo"]:
+        """Yield the zoo in pieces, in order and without a copy.
+
+        Parameters
+        ----------
+        batch_size : int, optional
+            Models in a piece; by default as many as hold 32 MiB of weights.
+        """
+        if batch_size is not None and batch_size < 1:
+            raise InvalidInputError(f"batch_size={batch_size}; wanted at least 1, or None")
+        step = batch_size or batch_rows(self.architecture.n_weights)
+        return (self[start : start + step] for start in range(0, len(self), step))
 
     def forward(self, X, batch_size: int | None = None) -> np.ndarray:
         """Return the outputs of all models on X, ``(n_models, n_samples, n_outputs)``."""
@@ -83,19 +105,38 @@ class ModelZoo:
         """
         y = np.asarray(y)
         check_length(y, len(X), "y", "X")
-        return metrics.accuracy(self.forward(X), y)
+        pieces = self.batches(self._batch_size(X))
+        return _joined(metrics.accuracy(piece.forward(X), y) for piece in pieces)
 
     def agreement(self, other: "ModelZoo", X) -> np.ndarray:
         """Return each model's share of samples on which its twin in ``other`` predicts the same."""
         check_length(other, len(self), "other", "the zoo")
-        return metrics.agreement(self.forward(X), other.forward(X), average="none")
+        size = min(self._batch_size(X), other._batch_size(X))
+        pairs = zip(self.batches(size), other.batches(size), strict=True)
+        return _joined(
+            metrics.agreement(one.forward(X), two.forward(X), average="none") for one, two in pairs
+        )
+
+    def _batch_size(self, X) -> int:
+        """Return how many models to score at a time, so that weights and outputs stay small."""
+        return batch_rows(
+            max(self.architecture.n_weights, len(X) * self.architecture.activation_size)
+        )
 
     def save(self, path: str | Path) -> Path:
         """Write the zoo into a folder and return it.
 
         Weights are stored as safetensors, the rest as JSON. What a folder held before stays
-        readable until the new zoo is complete. An architecture that is no Sequential of standard
+        readable until the new zoo is complete, even if the process is killed. Metadata may hold
+        numbers, booleans, text and None. An architecture that is no Sequential of standard
         layers is not stored; ``load`` then asks for it.
+
+        Raises
+        ------
+        ZooFileError
+            If ``path`` is a file.
+        InvalidInputError
+            If the metadata hold something else; the column is named.
         """
         return write_folder(Path(path), self.weights, self.architecture, self.metadata)
 
@@ -126,3 +167,7 @@ class ModelZoo:
             If a file is missing, damaged or of another kind; it is named.
         """
         return cls(**read_folder(Path(path), architecture, mmap=mmap, verify=verify))
+
+
+def _joined(scores: Iterator[np.ndarray]) -> np.ndarray:
+    return np.concatenate([np.empty(0), *scores])
