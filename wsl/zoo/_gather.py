@@ -93,6 +93,8 @@ def _train_missing(
 
     for start, stop in done:
         count(start, stop)
+    if not missing.any():
+        return
     cause: Exception | None = None
     chunks = _cut(done, len(models), chunk_size)
     for start, result in train_chunks(job, models, chunks, datasets, test, n_jobs):

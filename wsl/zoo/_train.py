@@ -28,7 +28,6 @@ from ._losses import LOSSES, resolve_loss
 from ._models import resolve_models
 from ._optimizers import OPTIMIZERS
 from ._resolve import (
-    CHUNK_BYTES,
     check_dropout,
     fitting_chunk_size,
     refuse_dropout,
@@ -241,9 +240,7 @@ def train_zoo(
 
 
 def _warn_of_diverged(zoo: ModelZoo) -> None:
-    size = max(1, CHUNK_BYTES["cpu"] // (4 * zoo.architecture.n_weights))
-    parts = (zoo.weights[start : start + size] for start in range(0, len(zoo), size))
-    finite = [np.isfinite(part).all(axis=1) for part in parts]
+    finite = [np.isfinite(part.weights).all(axis=1) for part in zoo.batches()]
     diverged = np.unique(zoo.metadata["model"][~np.concatenate(finite)])
     if len(diverged):
         warnings.warn(
