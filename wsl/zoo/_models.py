@@ -3,6 +3,7 @@
 Checked and put side by side here; a table of hyper-parameters is read in ``_hyperparameters``.
 """
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -52,7 +53,7 @@ class Models:
 
 def resolve_models(
     architecture: Architecture,
-    datasets: Datasets,
+    datasets: Sequence[Datasets],
     n_models: int | None,
     columns: dict[str, Any],
     stop_at_loss: Any,
@@ -61,16 +62,19 @@ def resolve_models(
 ) -> Models:
     """Return what differs from model to model, checked, with seeds drawn where none are given.
 
-    ``columns`` holds values of all models, or one for all, by their name in the table.
+    ``datasets`` are those to train on and those to test on; ``columns`` holds values of all
+    models, or one for all, by their name in the table.
     """
-    named, n_sets = columns.get("model"), datasets.n_models
-    n_models = count_models(n_models, n_sets if named is None else None, *columns.values())
+    named = columns.get("model")
+    n_sets = [sets.n_models for sets in datasets if sets.n_models is not None]
+    n_models = count_models(n_models, n_sets if named is None else [], *columns.values())
     seeds = resolve_seeds(columns["seed"], random_state, n_models, resumable)
     indices = np.arange(n_models) if named is None else named
     table = model_table(n_models, {**columns, "model": indices, "seed": seeds})
-    if n_sets is not None and table["model"].max() >= n_sets:
+    if table["model"].max() >= min(n_sets, default=math.inf):
         raise InvalidInputError(
-            f"hyperparameters has model {table['model'].max()}, but datasets holds {n_sets}"
+            f"hyperparameters has model {table['model'].max()}, but datasets or test_set holds "
+            f"sets for {min(n_sets)} models"
         )
     starts, init = resolve_init(columns["init"], architecture, n_models)
     table.insert(4, "init", init)
@@ -79,16 +83,17 @@ def resolve_models(
     return Models(table, starts, resolve_stop(stop_at_loss, n_models))
 
 
-def count_models(n_models: int | None, n_sets: int | None, *per_model_values: Any) -> int:
+def count_models(n_models: int | None, n_sets: Sequence[int], *per_model_values: Any) -> int:
     """Return the number of models that the arguments agree on."""
     counts = [len(v) for v in per_model_values if np.ndim(v) > 0]
-    found = [n for n in (n_models, n_sets, *counts) if n is not None]
+    found = [n for n in (n_models, *n_sets, *counts) if n is not None]
     if not found:
         raise InvalidInputError("n_models is None; wanted a number, as nothing else given tells it")
     if len(set(found)) > 1:
         raise InvalidInputError(
-            f"n_models={n_models}, but datasets, hyperparameters, seeds, init, learning_rate, "
-            f"weight_decay or dropout are for {sorted(set(found))} models; wanted one number"
+            f"n_models={n_models}, but datasets, test_set, hyperparameters, seeds, init, "
+            "learning_rate, weight_decay or dropout are for "
+            f"{sorted(set(found))} models; wanted one number"
         )
     return int(found[0])
 

@@ -216,8 +216,9 @@ def train_zoo(
         architecture = with_one_activation(architecture, columns["activation"])
     source = Datasets(datasets, architecture)
     test = None if test_set is None else Datasets(test_set, architecture, "test_set")
+    given = [source] if test is None else [source, test]
     models = resolve_models(
-        architecture, source, n_models, columns, stop_at_loss, random_state, out is not None
+        architecture, given, n_models, columns, stop_at_loss, random_state, out is not None
     )
     check_dropout(architecture, models.table.get("dropout"))
     refuse_dropout(architecture, models.table.get("dropout"))
