@@ -283,6 +283,7 @@ def test_what_decides_nothing_may_change(plain, monkeypatch):
     monkeypatch.setattr(_gather, "train_chunks", None)
     copies = (X.copy(), Y.copy(), ENVIRONMENTS.copy())
     same = {"datasets": copies, "test_set": copies[:2], "seeds": np.array([1, 2]), "chunk_size": 1}
+    same |= {"epochs": np.int64(1), "penalty_weight": np.float32(1), "n_models": np.int64(2)}
     same |= {"n_jobs": 2, "learning_rate": [1e-3, 1e-3], "random_state": 5, "progress": True}
     assert len(train_zoo(**PLAIN | same, out=plain)) == 2
 
@@ -301,6 +302,12 @@ def test_a_function_is_told_by_its_name_and_two_sets(tmp_path):
     sets[2][1] = sets[2][1] + 1
     with pytest.raises(ZooFileError):
         train_zoo(ARCHITECTURE, draw, **options)
+
+
+def test_numbers_may_come_from_numpy(tmp_path):
+    for number in (8, np.int64(8)):
+        options = {"batch_size": number, "epochs": 1, "random_state": np.int64(0)}
+        assert len(train_zoo(ARCHITECTURE, OWN, out=tmp_path, **options)) == N_MODELS
 
 
 def test_seeds_that_cannot_be_drawn_again_are_refused(tmp_path):

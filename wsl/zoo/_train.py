@@ -227,7 +227,7 @@ def train_zoo(
         architecture=architecture,
         loss=resolve_loss(loss, first_y, architecture.n_outputs),
         epochs=int(epochs),
-        batch_size=batch_size,
+        batch_size=None if batch_size is None else int(batch_size),
         optimizer=optimizer,
         penalty=penalty,
         penalty_weight=float(penalty_weight),
