@@ -63,6 +63,10 @@ def contained(folder: Path, name: object, named_by: object) -> Path:
 
 def refuse_escape(path: Path, folder: Path) -> Path:
     """Return ``path``, which lies in ``folder``; ZooFileError if links lead it out of there."""
-    if not path.resolve().is_relative_to(folder.resolve()):
+    try:
+        inside = path.resolve().is_relative_to(folder.resolve())
+    except (OSError, RuntimeError) as error:  # a link to itself
+        raise ZooFileError(f"{path} cannot be read: {error}") from error
+    if not inside:
         raise ZooFileError(f"{path} is a link that leads outside {folder}")
     return path

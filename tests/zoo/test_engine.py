@@ -7,10 +7,11 @@ from torch import nn
 from torch.nn import functional as F
 
 from wsl import Architecture, train_zoo
+from wsl.architectures._build import ACTIVATIONS
 from wsl.causal import irm_penalty
-from wsl.zoo._engine import Recipe, membership
 from wsl.zoo._init import initial_row
-from wsl.zoo._perceptron import Perceptron
+from wsl.zoo._minibatches import membership
+from wsl.zoo._network import Blueprint
 
 N_MODELS, N_SAMPLES, BATCH_SIZE, EPOCHS = 5, 37, 16, 3  # the last batch of an epoch is smaller
 RATES = np.array([1e-3, 3e-3, 1e-2, 2e-2, 5e-3])
@@ -30,11 +31,26 @@ class Gated(nn.Module):
         return self.left(x) * torch.sigmoid(self.right(x))
 
 
+class Residual(nn.Module):
+    """Batch normalisation and a sum, so that its models run layer by layer under autograd."""
+
+    def __init__(self, n_outputs):
+        super().__init__()
+        # a bias before the norm has no effect: Adam would make large steps of its rounding errors
+        self.first, self.norm = nn.Linear(4, 6, bias=False), nn.BatchNorm1d(6)
+        self.second, self.last = nn.Linear(6, 6), nn.Linear(6, n_outputs)
+
+    def forward(self, x):
+        x = torch.tanh(self.norm(self.first(x)))
+        return self.last(x + self.second(x))
+
+
 ARCHITECTURES = {
     "mlp": lambda n_outputs: Architecture.mlp(4, [8, 5], n_outputs, "tanh"),
     "linear": lambda n_outputs: Architecture.mlp(4, [], n_outputs),
     "cnn": lambda n_outputs: Architecture.cnn((1, 6, 6), [3], [5], n_outputs),
     "vmap": lambda n_outputs: Architecture(Gated(n_outputs), input_shape=(4,)),
+    "batch norm": lambda n_outputs: Architecture(Residual(n_outputs), input_shape=(4,)),
 }
 N_OUTPUTS = {"mse": 1, "cross_entropy": 3, "binary": 1}
 OPTIMIZERS = {"adam": torch.optim.Adam, "adamw": torch.optim.AdamW, "sgd": torch.optim.SGD}
@@ -77,7 +93,7 @@ def torch_loop(
 ):
     """Train one model with torch alone; return its row and its last epoch's mean loss."""
     rng = np.random.default_rng(seed)
-    module = architecture.module(initial_row(architecture, "default", rng))
+    module = architecture.module(initial_row(architecture, "default", rng)).train()
     steps = OPTIMIZERS[optimizer](module.parameters(), lr=rate, weight_decay=decay)
     X, y, environments = dataset
     inputs, targets = torch.tensor(X), torch.tensor(y)
@@ -163,11 +179,37 @@ def test_with_a_penalty_on_environments(name, loss):
         assert zoo.metadata["train_loss"][i] == pytest.approx(last, rel=1e-3)
 
 
+LAYERED = {
+    **{a: lambda n, a=a: Architecture.mlp(36, [8, 3], n, a) for a in sorted(ACTIVATIONS)},
+    "wider and wider": lambda n: Architecture.mlp(36, [2, 3, 5], n),
+    "nothing between": lambda n: Architecture(nn.Sequential(nn.Linear(36, 3), nn.Linear(3, n))),
+    "features": lambda n: Architecture.mlp(36, [4], n, features=[3, 1]),
+    "features of a linear model": lambda n: Architecture.mlp(36, [], n, features=[3]),
+    "cnn": lambda n: Architecture.cnn((1, 6, 6), [3, 4], [5], n, kernel_size=2),
+    "convolutions": lambda n: Architecture(
+        nn.Sequential(
+            nn.Unflatten(1, (4, 3, 3)),
+            nn.Conv2d(4, 3, 2, padding=(1, 2), dilation=(1, 2), bias=False),
+            nn.Tanh(),
+            nn.Conv2d(3, 2, (1, 2), stride=(2, 1)),
+            nn.MaxPool2d(2, stride=1),
+            nn.Conv2d(2, 3, 1),
+            nn.GELU(),
+            nn.Flatten(),
+            nn.Linear(9, n),
+        )
+    ),
+    "ends in a convolution": lambda n: Architecture(
+        nn.Sequential(nn.Unflatten(1, (1, 6, 6)), nn.Conv2d(1, n, 6), nn.Flatten())
+    ),
+}
+
+
 @pytest.mark.parametrize("penalty", [None, irm_penalty])
 @pytest.mark.parametrize("loss", N_OUTPUTS)
-@pytest.mark.parametrize("activation", ["relu", "tanh", "sigmoid", "identity"])
-def test_the_fast_path_is_what_autograd_does(activation, loss, penalty, monkeypatch):
-    architecture = Architecture.mlp(4, [8, 3], N_OUTPUTS[loss], activation)
+@pytest.mark.parametrize("name", LAYERED)
+def test_layers_do_what_autograd_does(name, loss, penalty, monkeypatch):
+    architecture = LAYERED[name](N_OUTPUTS[loss])
     datasets = [draw_set(architecture, loss, i) for i in range(N_MODELS)]
     options = {
         "epochs": EPOCHS,
@@ -176,26 +218,22 @@ def test_the_fast_path_is_what_autograd_does(activation, loss, penalty, monkeypa
         "loss": loss,
         "penalty": penalty,
     }
-    assert Perceptron.of(architecture) is not None
+    assert Blueprint(architecture).steps is not None
     fast = train_zoo(architecture, datasets, **options)
-    monkeypatch.setattr(Recipe, "perceptron", None)
+    monkeypatch.setattr("wsl.zoo._network._chain", lambda architecture: None)
     slow = train_zoo(architecture, datasets, **options)
     np.testing.assert_allclose(fast.weights, slow.weights, **TOLERANCE)
     np.testing.assert_allclose(fast.metadata["train_loss"], slow.metadata["train_loss"], rtol=1e-4)
 
 
-def test_what_has_a_fast_path():
-    fast = [Architecture.mlp(3, [4], 2, a) for a in ("relu", "tanh", "sigmoid", "identity")]
-    assert all(Perceptron.of(architecture) for architecture in fast)
-    slow = [
-        Architecture.mlp(3, [4], 2, "gelu"),
-        Architecture.mlp(3, [4], 2, features=[0]),
-        Architecture.cnn((1, 6, 6), [3], [], 2),
+def test_what_has_no_layers_here():
+    others = [
         Architecture(nn.Sequential(nn.Linear(3, 2, bias=False))),
-        Architecture(nn.Sequential(nn.Linear(3, 2), nn.Linear(2, 1))),
         Architecture(Gated(2), input_shape=(4,)),
+        Architecture(nn.Sequential(nn.Linear(3, 2), nn.BatchNorm1d(2))),
+        Architecture(nn.Sequential(nn.Conv2d(1, 2, 3, padding="same")), input_shape=(1, 4, 4)),
     ]
-    assert not any(Perceptron.of(architecture) for architecture in slow)
+    assert all(Blueprint(architecture).steps is None for architecture in others)
 
 
 def test_an_epoch_on_all_samples_draws_no_order():
@@ -215,7 +253,7 @@ def test_an_epoch_on_all_samples_draws_no_order():
 
 def test_membership_gives_each_environment_the_weight_one():
     environments = torch.tensor([[0, 0, 1, 1, 1], [0, 2, 2, 2, 2]])
-    members = membership(environments)
+    members = membership(environments, 3)
     third, quarter = 1 / 3, 0.25
     expected = [
         [[0.5, 0.5, 0, 0, 0], [1, 0, 0, 0, 0]],

@@ -9,7 +9,7 @@ from torch import nn
 
 from wsl import Architecture, ModelZoo, train_zoo, train_zoos
 from wsl._random import draw_seeds
-from wsl.exceptions import InvalidInputError, UnsupportedModuleError
+from wsl.exceptions import InvalidInputError
 
 ARCHITECTURE = Architecture.mlp(3, [6], 1)
 QUICK = {"epochs": 2, "batch_size": 16, "random_state": 0}
@@ -132,10 +132,29 @@ def test_dropout_is_recorded_where_it_is_given():
     assert "dropout" not in train_zoo(ARCHITECTURE, SHARED, n_models=2, **QUICK).metadata
 
 
-def test_dropout_that_is_not_trained_with_is_refused():
-    architecture = Architecture(nn.Sequential(nn.Linear(3, 4), nn.Dropout(0), nn.Linear(4, 1)))
-    with pytest.raises(UnsupportedModuleError, match="layer '1'"):
-        train_zoo(architecture, SHARED, n_models=2, dropout=0.5, **QUICK)
+def dropping(p):
+    layers = nn.Linear(3, 8), nn.ReLU(), nn.Dropout(p), nn.Linear(8, 1)
+    return Architecture(nn.Sequential(*layers))
+
+
+def test_each_model_drops_units_with_a_probability_of_its_own():
+    rates = [0.0, 0.3, 0.6]
+    zoo = train_zoo(dropping(0.1), SHARED, dropout=rates, **QUICK)
+    np.testing.assert_array_equal(zoo.metadata["dropout"], np.float32(rates))
+    for i, rate in enumerate(rates):
+        seeds = zoo.metadata["seed"][[i]]
+        alone = train_zoo(dropping(rate), SHARED, seeds=seeds, epochs=2, batch_size=16)
+        np.testing.assert_allclose(zoo.weights[i], alone.weights[0], rtol=1e-4, atol=1e-6)
+    own = train_zoo(dropping(0.1), SHARED, n_models=3, **QUICK)
+    assert (np.abs(own.weights - zoo.weights).max(axis=1) > 1e-4).all()
+    assert "dropout" not in own.metadata
+
+
+def test_dropout_in_a_table():
+    rows = ParameterGrid({"dropout": [0.2, 0.4], "learning_rate": [0.01]})
+    zoo = train_zoo(dropping(0.1), SHARED, hyperparameters=rows, **QUICK)
+    as_argument = train_zoo(dropping(0.1), SHARED, dropout=[0.2, 0.4], learning_rate=0.01, **QUICK)
+    np.testing.assert_array_equal(zoo.weights, as_argument.weights)
 
 
 # --- a zoo for each activation

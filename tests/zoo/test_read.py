@@ -11,14 +11,14 @@ import torch
 from safetensors.torch import save_file
 from torch import nn
 
-from wsl import Architecture, ModelZoo, read_zoo
+from wsl import Architecture, ModelZoo, _batches, read_zoo
 from wsl.exceptions import (
     DivergedModelWarning,
     IncompleteZooWarning,
     InvalidInputError,
     ZooFileError,
 )
-from wsl.zoo import _read, _rows
+from wsl.zoo import _read
 from wsl.zoo._writer import JOURNAL
 
 ARCHITECTURE = Architecture.mlp(3, [4], 2, "tanh")
@@ -123,6 +123,8 @@ def test_files_of_torch(suffix, zipped, tmp_path):
         file = tmp_path / f"{name}{suffix}"
         torch.save(state, file, _use_new_zipfile_serialization=zipped)
     (tmp_path / "README.md").write_text("mine")
+    (tmp_path / f"._net_0{suffix}").write_text("what macOS leaves in archives")
+    (tmp_path / "__MACOSX").mkdir()
     np.testing.assert_array_equal(read_zoo(tmp_path, ARCHITECTURE).weights, rows)
 
 
@@ -517,7 +519,7 @@ def test_no_part_of_a_trial_is_a_link_outside(name, tmp_path):
 
 @every_layout
 def test_a_zoo_is_written_on_the_way(layout, tmp_path, monkeypatch):
-    monkeypatch.setattr(_rows, "BATCH_BYTES", 2 * 4 * ARCHITECTURE.n_weights)
+    monkeypatch.setattr(_batches, "BATCH_BYTES", 2 * 4 * ARCHITECTURE.n_weights)
     path = LAYOUTS[layout](tmp_path / "models", make_states()[0])
     expected = read_zoo(path, ARCHITECTURE)
     zoo = read_zoo(path, [WIDER, ARCHITECTURE], out=tmp_path / "zoo")
@@ -533,7 +535,7 @@ def test_a_zoo_is_written_on_the_way(layout, tmp_path, monkeypatch):
 
 
 def test_a_broken_read_goes_on(tmp_path, monkeypatch):
-    monkeypatch.setattr(_rows, "BATCH_BYTES", 2 * 4 * ARCHITECTURE.n_weights)
+    monkeypatch.setattr(_batches, "BATCH_BYTES", 2 * 4 * ARCHITECTURE.n_weights)
     states, rows = make_states()
     path = save_pickles(tmp_path / "models", states)
     fit, read = _read._fit, []

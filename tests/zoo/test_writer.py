@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from safetensors.numpy import load_file
 
-from wsl import Architecture, ModelZoo
+from wsl import Architecture, ModelZoo, _batches
 from wsl.exceptions import InvalidInputError, ZooFileError
 from wsl.zoo import _rows
 from wsl.zoo._writer import JOURNAL, ZooWriter
@@ -217,7 +217,7 @@ def test_a_journal_leads_to_no_file_outside(tmp_path, monkeypatch):
 
 def test_no_second_copy_of_the_weights(tmp_path, monkeypatch):
     """What is written is the caller's own memory, a bounded piece at a time."""
-    monkeypatch.setattr(_rows, "BATCH_BYTES", 2 * 4 * ARCHITECTURE.n_weights)
+    monkeypatch.setattr(_batches, "BATCH_BYTES", 2 * 4 * ARCHITECTURE.n_weights)
     sizes = []
     contiguous = np.ascontiguousarray
 

@@ -5,9 +5,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from wsl import Architecture, ModelZoo, train_zoo
+from wsl import Architecture, ModelZoo, _batches, train_zoo
 from wsl.exceptions import InvalidInputError
-from wsl.zoo import _rows
 
 ARCHITECTURES = {
     "one output": Architecture.mlp(3, [4], 1),
@@ -70,7 +69,7 @@ def test_slices_and_single_models_are_views(index):
 @pytest.mark.parametrize("batch_size", [1, 3, N_MODELS, 100, None])
 def test_batches_are_the_zoo_in_order(batch_size, monkeypatch):
     zoo = make_zoo()
-    monkeypatch.setattr(_rows, "BATCH_BYTES", 5 * zoo.weights[0].nbytes + 1)
+    monkeypatch.setattr(_batches, "BATCH_BYTES", 5 * zoo.weights[0].nbytes + 1)
     pieces = list(zoo.batches(batch_size))
     assert [len(piece) for piece in pieces][:-1] == [batch_size or 5] * (len(pieces) - 1)
     assert 0 < len(pieces[-1]) <= (batch_size or 5)
@@ -101,7 +100,7 @@ def test_scores_do_not_depend_on_batches(mmap, tmp_path, monkeypatch):
 
     monkeypatch.setattr(Architecture, "forward", recording)
     for n_bytes, n_rows in [(4 * 50 * ARCHITECTURE.activation_size, 1), (2**13, 8)]:
-        monkeypatch.setattr(_rows, "BATCH_BYTES", n_bytes)
+        monkeypatch.setattr(_batches, "BATCH_BYTES", n_bytes)
         read.clear()
         np.testing.assert_array_equal(zoo.accuracy(X, y), expected[0])
         np.testing.assert_array_equal(zoo.agreement(other, X), expected[1])

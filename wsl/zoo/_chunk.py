@@ -21,8 +21,6 @@ from ._init import initial_row
 from ._losses import LOSSES
 from ._models import Models
 
-_takes_dropout = "dropout" in Chunk.__dataclass_fields__
-
 
 @dataclass(frozen=True)
 class Job:
@@ -107,8 +105,9 @@ def _make_chunk(job: Job, models: Models, members: np.ndarray, sets: Sequence[Da
         learning_rate=column("learning_rate")[:, None],
         weight_decay=column("weight_decay")[:, None],
         stop_at_loss=torch.tensor(models.stop_at_loss[members], device=device),
+        seeds=table["seed"].to_numpy(),
         rngs=rngs,
-        **({"dropout": column("dropout")} if _takes_dropout and "dropout" in table else {}),
+        dropout=column("dropout") if "dropout" in table else None,
     )
 
 

@@ -50,7 +50,7 @@ def detect_layout(path: Path) -> Layout:
     found: list[Layout] = []
     names: dict[Layout, tuple[str, ...]] = {"safetensors": SAFETENSORS, "state_dicts": PICKLES}
     for layout, suffixes in names.items():
-        if any(file.suffix in suffixes for file in path.iterdir()):
+        if _files(path, suffixes):
             found.append(layout)
     if any((folder / "params.json").exists() or _epochs_in(folder) for folder in _folders(path)):
         found.append("ray")
@@ -73,8 +73,7 @@ def list_checkpoints(path: Path, layout: Layout, epochs: Epochs) -> list[Checkpo
             for name in states
         ]
     else:
-        suffixes = SAFETENSORS if layout == "safetensors" else PICKLES
-        files = sorted(file for file in path.iterdir() if file.suffix in suffixes)
+        files = _files(path, SAFETENSORS if layout == "safetensors" else PICKLES)
         found = [
             Checkpoint(file, partial(load_state, file), {"model": file.stem}) for file in files
         ]
@@ -85,8 +84,17 @@ def list_checkpoints(path: Path, layout: Layout, epochs: Epochs) -> list[Checkpo
     return found
 
 
+def _visible(path: Path) -> list[Path]:
+    """Return what lies in a folder, without what archivers and editors hide there."""
+    return sorted(child for child in path.iterdir() if not child.name.startswith((".", "__")))
+
+
+def _files(path: Path, suffixes: tuple[str, ...]) -> list[Path]:
+    return [file for file in _visible(path) if file.suffix in suffixes]
+
+
 def _folders(path: Path) -> list[Path]:
-    return sorted(folder for folder in path.iterdir() if folder.is_dir())
+    return [folder for folder in _visible(path) if folder.is_dir()]
 
 
 def _epochs_in(folder: Path) -> dict[int, Path]:

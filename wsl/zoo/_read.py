@@ -13,11 +13,12 @@ import numpy as np
 import pandas as pd
 from torch import Tensor
 
+from .._batches import row_slices
 from ..architectures import Architecture
 from ..exceptions import DivergedModelWarning, InvalidInputError, ZooFileError
 from ._checkpoints import float_tensors
 from ._layouts import Checkpoint, Epochs, Layout, detect_layout, list_checkpoints
-from ._rows import batch_rows
+from ._rows import DTYPE
 from ._writer import ZooWriter
 from ._zoo import ModelZoo
 
@@ -163,22 +164,21 @@ def _collect(checkpoints: list[Checkpoint], candidates: Candidates, group: bool)
 def _stream(checkpoints: list[Checkpoint], candidates: Candidates, out: Path) -> ModelZoo:
     """Read the models a batch at a time into a stored zoo, and return that, memory-mapped."""
     architecture, _ = _fit(checkpoints[0], candidates)
-    step, n_models = batch_rows(architecture.n_weights), len(checkpoints)
-    table = _table(checkpoints)
-    writer = ZooWriter(out, architecture, n_models, _fingerprint(checkpoints, architecture, step))
+    n_models, table = len(checkpoints), _table(checkpoints)
+    parts = list(row_slices(n_models, DTYPE.itemsize * architecture.n_weights))
+    writer = ZooWriter(out, architecture, n_models, _fingerprint(checkpoints, architecture, parts))
     offenders = []
-    for start in range(0, n_models, step):
-        stop = min(start + step, n_models)
-        if any(first <= start and stop <= last for first, last in writer.done):
+    for part in parts:
+        if any(first <= part.start and part.stop <= last for first, last in writer.done):
             continue
         rows = []
-        for checkpoint in checkpoints[start:stop]:
+        for checkpoint in checkpoints[part]:
             try:
                 rows.append(_fit(checkpoint, architecture)[1])
             except InvalidInputError as error:
                 offenders.append(str(error))
-        if len(rows) == stop - start:
-            writer.write(start, np.stack(rows), table[start:stop])
+        if len(rows) == part.stop - part.start:
+            writer.write(part.start, np.stack(rows), table[part])
     _refuse(offenders, n_models)
     zoo = ModelZoo.load(writer.finish(), architecture, mmap=True)
     _warn_of_diverged(zoo, checkpoints)
@@ -233,9 +233,11 @@ def _table(checkpoints: list[Checkpoint]) -> pd.DataFrame:
     return pd.DataFrame.from_records([checkpoint.metadata for checkpoint in checkpoints])
 
 
-def _fingerprint(checkpoints: list[Checkpoint], architecture: Architecture, step: int) -> str:
+def _fingerprint(
+    checkpoints: list[Checkpoint], architecture: Architecture, parts: list[slice]
+) -> str:
     """Name what decides the zoo: the files as they are now, what is known of them, the cut."""
-    digest = hashlib.sha256(repr((architecture, architecture.parameter_names, step)).encode())
+    digest = hashlib.sha256(repr((architecture, architecture.parameter_names, parts)).encode())
     for checkpoint in checkpoints:
         status = checkpoint.file.stat()
         known = (checkpoint.file.resolve(), status.st_size, status.st_mtime_ns, checkpoint.metadata)

@@ -13,17 +13,12 @@ from pathlib import Path
 
 import numpy as np
 
+from .._batches import row_slices
 from ..exceptions import ZooFileError
 
 DTYPE = np.dtype("<f4")
-BATCH_BYTES = 32 * 2**20
 _ALIGNMENT = 64
 _LONGEST_HEADER = 2**20
-
-
-def batch_rows(n_weights: int, n_bytes: int | None = None) -> int:
-    """Return how many rows of float32 fit into ``n_bytes``, at least one."""
-    return max(1, (n_bytes or BATCH_BYTES) // (DTYPE.itemsize * n_weights))
 
 
 def prepare_rows(file: Path, shape: tuple[int, int]) -> None:
@@ -50,10 +45,10 @@ def write_rows(file: Path, start: int, rows: np.ndarray) -> str:
 
 def rows_digest(file: Path, shape: tuple[int, int], start: int, stop: int) -> str:
     """Return the checksum of some rows, as ``write_rows`` did."""
-    digest, step = hashlib.sha256(), batch_rows(shape[1])
-    rows = map_rows(file, shape)
-    for first in range(start, stop, step):
-        digest.update(np.ascontiguousarray(rows[first : min(first + step, stop)]).data)
+    digest = hashlib.sha256()
+    rows = map_rows(file, shape)[start:stop]
+    for part in row_slices(len(rows), DTYPE.itemsize * shape[1]):
+        digest.update(np.ascontiguousarray(rows[part]).data)
     return digest.hexdigest()
 
 

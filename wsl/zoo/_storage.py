@@ -9,12 +9,13 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from .._batches import row_slices
 from .._files import contained
 from .._validation import check_n_columns
 from ..architectures import Architecture
 from ..exceptions import WslError, ZooFileError
 from ._manifest import MANIFEST, read_manifest, table_from_json, table_to_json, write_manifest
-from ._rows import batch_rows, file_digest, map_rows, prepare_rows, read_rows, write_rows
+from ._rows import file_digest, map_rows, prepare_rows, read_rows, write_rows
 from ._writer import make_folder, new_weights_file, sweep
 
 
@@ -22,18 +23,28 @@ def write_folder(
     path: Path, weights: np.ndarray, architecture: Architecture, metadata: pd.DataFrame
 ) -> Path:
     """Write the parts of a zoo. The manifest comes last: until then the old one holds."""
-    table, step = table_to_json(metadata), batch_rows(architecture.n_weights)
+    table = table_to_json(metadata)
     file = new_weights_file(make_folder(path))
     try:
         prepare_rows(file, (len(weights), architecture.n_weights))
-        for start in range(0, len(weights), step):
-            write_rows(file, start, weights[start : start + step])
+        for part in row_slices(len(weights), weights.itemsize * architecture.n_weights):
+            write_rows(file, part.start, weights[part])
         write_manifest(file, architecture, table)
     except BaseException:
-        file.unlink(missing_ok=True)
+        _discard(file)
         raise
     sweep(path)
     return path
+
+
+def _discard(file: Path) -> None:
+    """Remove weights that were not finished: an interrupt may come just after they were."""
+    try:
+        named = read_manifest(file.parent)["weights"]
+    except ZooFileError:
+        named = None
+    if named != file.name:
+        file.unlink(missing_ok=True)
 
 
 def read_folder(

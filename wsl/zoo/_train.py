@@ -30,7 +30,6 @@ from ._optimizers import OPTIMIZERS
 from ._resolve import (
     check_dropout,
     fitting_chunk_size,
-    refuse_dropout,
     resolve_checkpoints,
 )
 from ._zoo import ModelZoo
@@ -171,7 +170,7 @@ def train_zoo(
     InvalidInputError
         If an argument has a wrong value or length; it is named.
     UnsupportedModuleError
-        If the architecture has dropout, which is not trained with.
+        If a layer of the architecture cannot be trained; it is named.
     TrainingFailedError
         If chunks raised, or a worker was killed; its ``models`` are the indices of the models that
         were not trained. All other chunks are trained, and written if there is ``out``, before.
@@ -221,7 +220,6 @@ def train_zoo(
         architecture, given, n_models, columns, stop_at_loss, random_state, out is not None
     )
     check_dropout(architecture, models.table.get("dropout"))
-    refuse_dropout(architecture, models.table.get("dropout"))
     first_y = source[int(models.table["model"].iloc[0])][1]
     recipe = Recipe(
         architecture=architecture,

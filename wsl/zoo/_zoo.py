@@ -10,10 +10,10 @@ import numpy as np
 import pandas as pd
 
 from .. import metrics
+from .._batches import row_slices
 from .._validation import check_length, check_n_columns
 from ..architectures import Architecture
 from ..exceptions import InvalidInputError
-from ._rows import batch_rows
 from ._storage import read_folder, write_folder
 
 
@@ -23,7 +23,8 @@ class ModelZoo:
     Parameters
     ----------
     weights : array ``(n_models, n_weights)``
-        Kept as float32, without a copy where it already is. A diverged model may hold NaN.
+        Kept as float32, without a copy where it already is; a memory map stays one. A diverged
+        model may hold NaN.
     architecture : Architecture
     metadata : DataFrame, optional
         One row for each model; the index is dropped. Empty by default.
@@ -91,8 +92,9 @@ class ModelZoo:
         """
         if batch_size is not None and batch_size < 1:
             raise InvalidInputError(f"batch_size={batch_size}; wanted at least 1, or None")
-        step = batch_size or batch_rows(self.architecture.n_weights)
-        return (self[start : start + step] for start in range(0, len(self), step))
+        if batch_size is None:
+            return (self[part] for part in row_slices(len(self), self._row_bytes))
+        return (self[i : i + batch_size] for i in range(0, len(self), batch_size))
 
     def forward(self, X, batch_size: int | None = None) -> np.ndarray:
         """Return the outputs of all models on X, ``(n_models, n_samples, n_outputs)``."""
@@ -105,23 +107,26 @@ class ModelZoo:
         """
         y = np.asarray(y)
         check_length(y, len(X), "y", "X")
-        pieces = self.batches(self._batch_size(X))
-        return _joined(metrics.accuracy(piece.forward(X), y) for piece in pieces)
+        parts = row_slices(len(self), self._score_bytes(X))
+        return _joined(metrics.accuracy(self[part].forward(X), y) for part in parts)
 
     def agreement(self, other: "ModelZoo", X) -> np.ndarray:
         """Return each model's share of samples on which its twin in ``other`` predicts the same."""
         check_length(other, len(self), "other", "the zoo")
-        size = min(self._batch_size(X), other._batch_size(X))
-        pairs = zip(self.batches(size), other.batches(size), strict=True)
+        parts = row_slices(len(self), max(self._score_bytes(X), other._score_bytes(X)))
         return _joined(
-            metrics.agreement(one.forward(X), two.forward(X), average="none") for one, two in pairs
+            metrics.agreement(self[part].forward(X), other[part].forward(X), average="none")
+            for part in parts
         )
 
-    def _batch_size(self, X) -> int:
-        """Return how many models to score at a time, so that weights and outputs stay small."""
-        return batch_rows(
-            max(self.architecture.n_weights, len(X) * self.architecture.activation_size)
-        )
+    @property
+    def _row_bytes(self) -> int:
+        return self.weights.itemsize * self.architecture.n_weights
+
+    def _score_bytes(self, X) -> int:
+        """Return what one model takes when it is run on X, outputs included."""
+        outputs = self.weights.itemsize * len(X) * self.architecture.activation_size
+        return max(self._row_bytes, outputs)
 
     def save(self, path: str | Path) -> Path:
         """Write the zoo into a folder and return it.
