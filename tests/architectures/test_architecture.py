@@ -265,8 +265,8 @@ def test_fitted_sklearn_models_flatten(kind, n_classes):
 
 
 def test_modules_that_are_refused():
-    with pytest.raises(UnsupportedModuleError, match="running statistics"):
-        Architecture(nn.Sequential(nn.Linear(2, 3), nn.BatchNorm1d(3)))
+    with pytest.raises(UnsupportedModuleError, match="momentum=None"):
+        Architecture(nn.Sequential(nn.Linear(2, 3), nn.BatchNorm1d(3, momentum=None)))
     with pytest.raises(UnsupportedModuleError, match="no parameters"):
         Architecture(nn.ReLU())
     with pytest.raises(UnsupportedModuleError, match="lazy"):
@@ -305,3 +305,17 @@ def test_errors_name_what_came_and_what_was_wanted():
         Architecture.cnn((1, 4, 4), [1, 1, 1], [], 2, pool=1)
     with pytest.raises(InvalidInputError, match="features="):
         Architecture.mlp(3, [], 1, features=[3])
+
+
+def test_another_activation_keeps_the_rows_and_changes_the_function():
+    relu = CASES["cnn"]
+    tanh = relu.with_activation("tanh")
+    assert tanh == Architecture.cnn((1, 8, 8), [6, 8], [16], 10, activation="tanh")
+    assert tanh.with_activation("relu") == relu
+    assert tanh.slices == relu.slices
+    rows, X = rows_of(relu), inputs_of(relu)
+    np.testing.assert_allclose(tanh.forward(rows, X), loop(tanh, rows, X), atol=1e-5)
+    with pytest.raises(InvalidInputError, match="activation='step' is unknown"):
+        relu.with_activation("step")
+    with pytest.raises(UnsupportedModuleError, match="no activation layers"):
+        Architecture(nn.Linear(2, 1)).with_activation("relu")

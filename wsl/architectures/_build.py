@@ -10,7 +10,7 @@ from itertools import pairwise
 from torch import Tensor, nn
 from torch.random import fork_rng
 
-from ..exceptions import InvalidInputError
+from ..exceptions import InvalidInputError, UnsupportedModuleError
 
 ACTIVATIONS: dict[str, type[nn.Module]] = {
     "relu": nn.ReLU,
@@ -51,6 +51,25 @@ def activation_class(name: str) -> type[nn.Module]:
             f"activation={name!r} is unknown; wanted one of {sorted(ACTIVATIONS)}"
         )
     return ACTIVATIONS[name]
+
+
+def replace_activations(module: nn.Module, activation: str) -> nn.Module:
+    """Put a named activation in the place of every activation layer, and return the module."""
+    new, kinds = activation_class(activation), tuple(ACTIVATIONS.values())
+    found = [
+        (parent, name)
+        for parent in module.modules()
+        for name, child in parent.named_children()
+        if isinstance(child, kinds)
+    ]
+    if not found:
+        raise UnsupportedModuleError(
+            f"module {type(module).__name__} has no activation layers to make {activation!r}; "
+            f"wanted one of {sorted(kind.__name__ for kind in kinds)}"
+        )
+    for parent, name in found:
+        setattr(parent, name, new())
+    return module
 
 
 @fork_rng(devices=[])
