@@ -159,23 +159,6 @@ def test_dropout_in_a_table():
 
 # --- a zoo for each activation
 
-ACTIVATIONS = {"relu": nn.ReLU, "tanh": nn.Tanh, "gelu": nn.GELU}
-
-
-@pytest.fixture
-def with_activation(monkeypatch):
-    """Give architectures the method that swaps activations."""
-
-    def swap(self, name):
-        layers = [
-            ACTIVATIONS[name]() if isinstance(layer, tuple(ACTIVATIONS.values())) else layer
-            for layer in self.template
-        ]
-        return Architecture(nn.Sequential(*layers))
-
-    monkeypatch.setattr(Architecture, "with_activation", swap, raising=False)
-
-
 ROWS = [
     {"activation": "tanh", "learning_rate": 0.01},
     {"activation": "relu", "learning_rate": 0.02},
@@ -186,7 +169,7 @@ ROWS = [
 
 
 @pytest.mark.parametrize("form", ["shared", "list", "function"])
-def test_a_zoo_for_each_activation(form, with_activation):
+def test_a_zoo_for_each_activation(form):
     sets = [SHARED if form == "shared" else draw_set(i) for i in range(len(ROWS))]
     given = {"shared": SHARED, "list": sets, "function": sets.__getitem__}[form]
     zoos = train_zoos(ARCHITECTURE, given, pd.DataFrame(ROWS), **QUICK)
@@ -210,13 +193,13 @@ def test_a_zoo_for_each_activation(form, with_activation):
             np.testing.assert_allclose(row, alone.weights[0], rtol=1e-4, atol=1e-6)
 
 
-def test_one_activation_is_a_column_like_others(with_activation):
+def test_one_activation_is_a_column_like_others():
     zoo = train_zoo(ARCHITECTURE, SHARED, hyperparameters=[{"activation": "tanh"}] * 2, **QUICK)
     assert zoo.architecture == Architecture.mlp(3, [6], 1, activation="tanh")
     assert zoo.metadata["activation"].tolist() == ["tanh", "tanh"]
 
 
-def test_zoos_in_folders(with_activation, tmp_path):
+def test_zoos_in_folders(tmp_path):
     zoos = train_zoos(ARCHITECTURE, SHARED, ROWS, out=tmp_path, **QUICK)
     for name, zoo in zoos.items():
         stored = ModelZoo.load(tmp_path / name)
@@ -232,7 +215,7 @@ def test_activations_are_asked_for():
         train_zoos(ARCHITECTURE, SHARED, [{"learning_rate": 0.1}], **QUICK)
 
 
-def test_seeds_may_be_given_row_by_row(with_activation):
+def test_seeds_may_be_given_row_by_row():
     rows = [{**row, "seed": 10 + i} for i, row in enumerate(ROWS)]
     zoos = train_zoos(ARCHITECTURE, SHARED, rows, epochs=1)
     assert zoos["relu"].metadata["seed"].tolist() == [11, 13]

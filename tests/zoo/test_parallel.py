@@ -250,7 +250,7 @@ def test_what_dask_gives_up_is_named_and_not_waited_for(cluster, tmp_path):
     draw = deadly(OWN, os.getpid(), tmp_path, 10)
     with (
         joblib.parallel_config(backend="dask"),
-        pytest.raises(TrainingFailedError, match="models were not trained.*KilledWorker") as caught,
+        pytest.raises(TrainingFailedError, match=r"not trained.*KilledWorker") as caught,
     ):
         train_zoo(ARCHITECTURE, draw, n_models=N_MODELS, **OPTIONS)
     assert {2, 3} <= set(caught.value.models.tolist())  # and what waited on the same workers

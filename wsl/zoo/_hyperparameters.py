@@ -53,7 +53,7 @@ def as_columns(hyperparameters: Any) -> dict[str, Any]:
     }
 
 
-def with_one_activation(architecture: Any, activations: list[str]) -> Architecture:
+def with_one_activation(architecture: Architecture, activations: list[str]) -> Architecture:
     """Return the architecture with the activation that all models are to have."""
     names = sorted(set(map(str, activations)))
     if len(names) > 1:
