@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import torch
+from torch import nn
 from torch.nn import functional as F
 
 from wsl import Architecture, train_zoo
@@ -11,7 +12,9 @@ from wsl.zoo import _evaluation
 
 N_MODELS = 5
 ARCHITECTURES = {
-    "mse": Architecture.mlp(16, [5], 2),
+    "mse": Architecture(
+        nn.Sequential(nn.Linear(16, 5), nn.BatchNorm1d(5), nn.Tanh(), nn.Linear(5, 2))
+    ),
     "binary": Architecture.mlp(16, [5], 1),
     "cross_entropy": Architecture.cnn((1, 4, 4), (3,), (), 3, pool=1),
 }
