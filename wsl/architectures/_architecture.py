@@ -341,7 +341,10 @@ class Architecture:
         outputs = np.empty((len(weights), len(shaped), self.n_outputs), np.float32)
         with torch.no_grad():
             for chunk in chunks:
-                outputs[chunk] = self._forward(owned_tensor(check_rows(weights[chunk])), blocks)
+                rows = owned_tensor(weights[chunk])
+                if not rows.isfinite().all():
+                    check_rows(weights[chunk])  # says what is wrong; too slow for every chunk
+                outputs[chunk] = self._forward(rows, blocks)
         return outputs
 
     def _chunks(self, n_models: int, inputs: Tensor, batch_size: int | None):
