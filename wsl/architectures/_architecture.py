@@ -6,7 +6,7 @@ module must be in ``_template``.
 
 import copy
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cached_property
 from typing import Any
 
@@ -21,10 +21,13 @@ from . import _symmetry
 from ._batched import forward_models
 from ._build import build_cnn, build_mlp
 from ._convert import flatten_model, sklearn_module
+from ._graph import Step, trace
+from ._groups import PermutationGroup, find_groups
 from ._spec import module_from_spec, module_to_spec
 from ._template import first_shape, layer_names, make_template, refuse_unsupported
 
 FORWARD_BYTES = 8 * 2**20
+REORDER_BYTES = 8 * 2**20
 
 
 class Architecture:
@@ -158,9 +161,14 @@ class Architecture:
             return self._module(torch.zeros(2, *(self.input_shape or ()))).flatten(1).shape[1]
 
     @cached_property
-    def permutation_groups(self) -> tuple[_symmetry.PermutationGroup, ...]:
+    def steps(self) -> tuple[Step, ...]:
+        """The module's graph; UnsupportedModuleError, with the reason, if it cannot be traced."""
+        return trace(self._module)
+
+    @cached_property
+    def permutation_groups(self) -> tuple[PermutationGroup, ...]:
         """The groups of interchangeable hidden units; UnsupportedModuleError where not known."""
-        return _symmetry.find_groups(self._module)
+        return find_groups(self.steps, self.input_shape)
 
     @property
     def template(self) -> nn.Module:
@@ -311,15 +319,11 @@ class Architecture:
         UnsupportedModuleError
             If the symmetries of the module are not known.
         """
-        groups = self.permutation_groups
-
-        def orders(parameters: dict[str, Tensor], n_models: int) -> list[Tensor]:
-            generator = random_state
-            if not isinstance(generator, torch.Generator):
-                generator = torch_generator(resolve_random_state(random_state))
-            return _symmetry.random_orders(groups, n_models, generator)
-
-        return self._reorder(weights, orders)
+        generator = random_state
+        if not isinstance(generator, torch.Generator):
+            generator = torch_generator(resolve_random_state(random_state))
+        orders = _symmetry.random_orders(self.permutation_groups, len(weights), generator)
+        return self._reorder(weights, lambda parameters, models: [o[models] for o in orders])
 
     def canonicalize(self, weights, reference=None):
         """Return the same models with their hidden units in one order.
@@ -328,29 +332,62 @@ class Architecture:
         ----------
         weights : array or Tensor ``(n_models, n_weights)``
         reference : array ``(n_weights,)``, optional
-            Align each model to this one by weight matching (Ainsworth et al. 2023). By default
-            units are sorted by decreasing norm of their incoming weights and bias.
+            Align each model to this one by weight matching (Ainsworth et al. 2023, "Git
+            Re-Basin", algorithm 1). By default units are sorted by decreasing norm of the
+            weights that come into them.
 
         Returns
         -------
         array or Tensor ``(n_models, n_weights)``
+
+        Raises
+        ------
+        UnsupportedModuleError
+            If the symmetries of the module are not known.
+
+        Notes
+        -----
+        The running statistics of batch-normalisation layers move along with their units, and do
+        not count when units are compared. Models that differ in the order of their units only
+        come out equal, unless two units of a model have weights of the same norms and sums.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from wsl import Architecture
+        >>> architecture = Architecture.mlp(2, [8, 8], 1)
+        >>> rows = np.random.default_rng(0).normal(size=(5, architecture.n_weights))
+        >>> permuted = architecture.permute(rows, random_state=0)
+        >>> bool((architecture.canonicalize(permuted) == architecture.canonicalize(rows)).all())
+        True
+        >>> aligned = architecture.canonicalize(permuted[:1], reference=rows[0])
+        >>> bool((aligned == rows[:1].astype(np.float32)).all())
+        True
         """
         groups = self.permutation_groups
-        anchor = None if reference is None else owned_tensor(reference).reshape(1, -1)
+        if reference is None:
+            return self._reorder(weights, lambda own, models: _symmetry.sorted_orders(own, groups))
+        row = reference if isinstance(reference, Tensor) else owned_tensor(check_rows([reference]))
+        anchor = self.parameters(row.detach().reshape(1, -1))
+        return self._reorder(
+            weights, lambda own, models: _symmetry.aligned_orders(own, groups, anchor)
+        )
 
-        def orders(parameters: dict[str, Tensor], n_models: int) -> list[Tensor]:
-            if anchor is None:
-                return _symmetry.sorted_orders(parameters, groups)
-            return _symmetry.matched_orders(parameters, groups, self.parameters(anchor))
-
-        return self._reorder(weights, orders)
-
-    def _reorder(self, weights, orders):
-        rows = weights if isinstance(weights, Tensor) else owned_tensor(check_rows(weights))
-        parameters = self.parameters(rows)
-        drawn = [o.to(rows.device) for o in orders(parameters, len(rows))]
-        moved = self.rows(_symmetry.permute_units(parameters, self.permutation_groups, drawn))
-        return moved if isinstance(weights, Tensor) else moved.numpy()
+    def _reorder(self, weights, orders_of: Callable[[dict[str, Tensor], slice], list[Tensor]]):
+        """Permute the units of rows by orders that are found for a few models at a time."""
+        if not isinstance(weights, Tensor):
+            weights = check_rows(weights, self.n_weights)
+        size = max(1, REORDER_BYTES // (8 * self.n_weights))
+        moved = []
+        for start in range(0, max(1, len(weights)), size):
+            models = slice(start, start + size)
+            rows = weights[models]
+            rows = rows if isinstance(rows, Tensor) else owned_tensor(rows)
+            orders = [o.to(rows.device) for o in orders_of(self.parameters(rows.detach()), models)]
+            parameters = self.parameters(rows)
+            moved.append(self.rows(_symmetry.permute_units(parameters, self.permutation_groups, orders)))
+        together = moved[0] if len(moved) == 1 else torch.cat(moved)
+        return together if isinstance(weights, Tensor) else together.numpy()
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Architecture) and self._identity() == other._identity()
