@@ -91,10 +91,13 @@ class Network:
     def rows(self, n_models=3, seed=0):
         """Draw rows whose running statistics are those of no fresh network."""
         rng, architecture = np.random.default_rng(seed), self.architecture
-        rows = rng.normal(0, 0.4, (n_models, architecture.n_weights)).astype("f")
-        for name, columns in architecture.slices.items():
+        rows = rng.normal(size=(n_models, architecture.n_weights)).astype("f")
+        shapes = architecture.parameter_shapes
+        for (name, columns), shape in zip(architecture.slices.items(), shapes, strict=True):
             if name.endswith("running_var"):
                 rows[:, columns] = rng.uniform(0.5, 2.0, rows[:, columns].shape)
+            elif len(shape) > 1:
+                rows[:, columns] /= np.sqrt(np.prod(shape[1:]))
         return rows
 
     def inputs(self, n_inputs=4, seed=1):
@@ -176,3 +179,13 @@ NETWORKS = {
 @pytest.fixture(params=NETWORKS)
 def network(request) -> Network:
     return NETWORKS[request.param]
+
+
+@pytest.fixture(scope="session")
+def make_network():
+    """Return the class, for networks that a test makes."""
+
+    def make(module, input_shape) -> Network:
+        return Network(module, input_shape, [])
+
+    return make

@@ -14,7 +14,9 @@ from ._groups import PermutationGroup, PermutedAxis
 
 
 def permute_units(
-    parameters: dict[str, Tensor], groups: Sequence[PermutationGroup], orders: Sequence[Tensor]
+    parameters: Mapping[str, Tensor],
+    groups: Sequence[PermutationGroup],
+    orders: Sequence[Tensor],
 ) -> dict[str, Tensor]:
     """Reorder the hidden units of every model.
 
