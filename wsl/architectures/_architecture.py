@@ -23,7 +23,8 @@ from ._build import build_cnn, build_mlp
 from ._convert import flatten_model, sklearn_module
 from ._graph import Step, trace
 from ._groups import PermutationGroup, find_groups
-from ._spec import module_from_spec, module_to_spec
+from ._layers import abbreviated
+from ._spec import module_from_spec, module_to_spec, step_identity
 from ._template import (
     first_shape,
     layer_names,
@@ -153,12 +154,33 @@ class Architecture:
 
     def to_spec(self) -> dict[str, Any]:
         """Return the architecture as JSON values; UnsupportedModuleError for unusual layers."""
-        return {"module": module_to_spec(self._module), "input_shape": self.input_shape}
+        shape = None if self.input_shape is None else list(self.input_shape)
+        spec = {"module": module_to_spec(self._module), "input_shape": shape}
+        twin = Architecture.from_spec(spec)
+        if not self._does_the_same(twin._module, None):
+            raise UnsupportedModuleError(
+                f"module {type(self._module).__name__} does other than its layers, as where one "
+                "works in place on what is used again; it cannot be stored"
+            )
+        return spec
 
     @classmethod
     def from_spec(cls, spec: dict[str, Any]) -> "Architecture":
-        """Undo ``to_spec``; InvalidInputError if ``spec`` is not what it writes."""
-        return cls(module_from_spec(spec["module"]), input_shape=spec["input_shape"])
+        """Undo ``to_spec``; InvalidInputError if ``spec`` is not what it writes.
+
+        No code is run, whatever ``spec`` holds, and a network is not built that takes more memory
+        than any whose weights are held as a row.
+        """
+        if not isinstance(spec, dict) or set(spec) != {"module", "input_shape"}:
+            raise InvalidInputError("architecture is no object of module and input_shape")
+        shape = spec["input_shape"]
+        if shape is not None and not (
+            isinstance(shape, (list, tuple)) and all(type(n) is int and n > 0 for n in shape)
+        ):
+            raise InvalidInputError(
+                f"architecture holds input_shape={abbreviated(shape)}; wanted sizes"
+            )
+        return cls(module_from_spec(spec["module"], shape), input_shape=shape)
 
     @property
     def n_inputs(self) -> int:
@@ -259,12 +281,14 @@ class Architecture:
             planned = plan(self.steps, self.parameter_names)
         except UnsupportedModuleError:
             return None
-        if planned is None or self.input_shape is None:
+        if planned is None:
             return planned
-        return planned if self._does_the_same(planned) else None
+        return planned if self._does_the_same(self._module, planned) else None
 
-    def _does_the_same(self, planned: tuple[Step, ...]) -> bool:
-        """Try the plan against the module: code that works in place is not what a trace shows."""
+    def _does_the_same(self, module: nn.Module, planned: tuple[Step, ...] | None) -> bool:
+        """Try what was traced: code that works in place is not what a trace shows."""
+        if self.input_shape is None:
+            return True
         generator = torch.Generator().manual_seed(0)
         row = torch.randn(1, self.n_weights, generator=generator)
         row[:, self.n_trainable :].abs_()  # variances
@@ -272,9 +296,11 @@ class Architecture:
         parameters = self.parameters(row)
         with torch.no_grad():
             expected = forward_models(self._module, None, parameters, inputs)
-            return torch.allclose(
-                forward_models(self._module, planned, parameters, inputs), expected, 1e-3, 1e-3
-            )
+            try:
+                found = forward_models(module, planned, parameters, inputs)
+            except (IndexError, RuntimeError):  # a layer on values of other axes than is usual
+                return False
+            return torch.allclose(found, expected, 1e-3, 1e-3)
 
     @cached_property
     def _inputs_are_apart(self) -> bool:
@@ -462,13 +488,18 @@ class Architecture:
         return together if isinstance(weights, Tensor) else together.numpy()
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, Architecture) and self._identity() == other._identity()
+        return isinstance(other, Architecture) and self._identity == other._identity
 
     def __hash__(self) -> int:
-        return hash(self._identity())
+        return hash(self._identity)
 
+    @cached_property
     def _identity(self) -> tuple:
-        return repr(self._module), self.parameter_names, self.parameter_shapes, self.input_shape
+        try:
+            function: Any = step_identity(self.steps)
+        except UnsupportedModuleError:
+            function = repr(self._module)
+        return function, self.parameter_names, self.parameter_shapes, self.input_shape
 
     def __repr__(self) -> str:
         ends = ["?", "?"]
