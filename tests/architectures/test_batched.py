@@ -115,7 +115,7 @@ def inputs_of(architecture, n_inputs=7, seed=1):
 @pytest.mark.parametrize("name", CASES)
 def test_values_and_gradients_are_torchs_own(name):
     architecture = CASES[name]
-    assert architecture._plan is not None
+    assert architecture.plan is not None
     rows, X = rows_of(architecture), inputs_of(architecture)
     weights = torch.tensor(rows, requires_grad=True)
     outputs = architecture.forward(weights, X)
@@ -189,7 +189,7 @@ def test_a_row_holds_running_statistics_after_the_parameters():
 
 def test_code_that_works_in_place_runs_as_it_is():
     architecture = Architecture(InPlace(), input_shape=(3,))
-    assert architecture._plan is None
+    assert architecture.plan is None
     rows, X = rows_of(architecture), inputs_of(architecture)
     for row, outputs in zip(rows, architecture.forward(rows, X), strict=True):
         np.testing.assert_allclose(outputs, architecture.module(row)(X).detach(), atol=1e-5)
@@ -197,7 +197,7 @@ def test_code_that_works_in_place_runs_as_it_is():
 
 def test_max_pooling_comes_before_an_activation_that_rises():
     def planned(name):
-        return [type(step.layer).__name__ for step in CASES[name]._plan]
+        return [type(step.layer).__name__ for step in CASES[name].plan]
 
     assert planned("max-pool") == ["Conv2d", "MaxPool2d", "MaxPool2d", "ReLU"]
     assert planned("max-pool after a falling activation") == ["Conv2d", "GELU", "MaxPool2d"]

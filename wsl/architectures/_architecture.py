@@ -18,7 +18,7 @@ from .._random import resolve_random_state, torch_generator
 from .._validation import check_n_columns, check_rows, owned_tensor
 from ..exceptions import InvalidInputError, UnsupportedModuleError
 from . import _symmetry
-from ._batched import Training, forward_models, plan
+from ._batched import Training, forward_models, plan_steps
 from ._build import build_cnn, build_mlp
 from ._convert import flatten_model, sklearn_module
 from ._graph import Step, trace
@@ -275,10 +275,10 @@ class Architecture:
         return flat.unflatten(n_leading, self.input_shape)
 
     @cached_property
-    def _plan(self) -> tuple[Step, ...] | None:
+    def plan(self) -> tuple[Step, ...] | None:
         """How many models are run at once; None where the module itself has to be, under vmap."""
         try:
-            planned = plan(self.steps, self.parameter_names)
+            planned = plan_steps(self.steps, self.parameter_names)
         except UnsupportedModuleError:
             return None
         if planned is None:
@@ -349,7 +349,7 @@ class Architecture:
                 rows = owned_tensor(check_rows(rows))
             parameters = self.parameters(rows)
             done = [
-                forward_models(self._module, self._plan, parameters, block).flatten(2)
+                forward_models(self._module, self.plan, parameters, block).flatten(2)
                 for block in blocks
             ]
             if isinstance(weights, Tensor):
@@ -368,7 +368,7 @@ class Architecture:
         ``inputs`` is ``(n_models, n_inputs, ...)``, or ``(1, n_inputs, ...)`` if shared.
         """
         shaped = self.shape_inputs(inputs, n_leading=2)
-        return forward_models(self._module, self._plan, parameters, shaped, training).flatten(2)
+        return forward_models(self._module, self.plan, parameters, shaped, training).flatten(2)
 
     def forward_each(self, weights: Tensor, inputs: Tensor) -> Tensor:
         """Run each row ``(n_models, n_weights)`` on inputs of its own; tensors only."""

@@ -60,7 +60,7 @@ def forward_models(
     module : nn.Module
         The template; its own parameters are not used.
     steps : sequence of Step, or None
-        What ``plan`` made of it.
+        What ``plan_steps`` made of it.
     parameters : dict of Tensor ``(n_models, *shape)``
     inputs : Tensor ``(n_models, n_inputs, *input_shape)``, or ``(1, ...)`` if all share them
     training : Training, optional
@@ -107,7 +107,7 @@ def _forward_vmap(module: nn.Module, parameters: Parameters, inputs: Tensor) -> 
     return vmap(one_model)(dict(parameters), inputs)
 
 
-def plan(steps: Sequence[Step], names: Sequence[str]) -> tuple[Step, ...] | None:
+def plan_steps(steps: Sequence[Step], names: Sequence[str]) -> tuple[Step, ...] | None:
     """Return the steps in the order in which they are run; None if one has no batched form.
 
     Parameters

@@ -36,11 +36,11 @@ def convolve(
     """
     if any(padding):
         x = F.pad(x, (0, 0, padding[1], padding[1], padding[0], padding[0]))
-    grid = _Grid(x.shape[2:4], weight.shape[3:5], stride, dilation)
+    grid = Grid(x.shape[2:4], weight.shape[3:5], stride, dilation)
     return _Convolution.apply(x, weight, bias, grid)
 
 
-class _Grid:
+class Grid:
     """Which rows and columns of an image each place of a kernel meets."""
 
     def __init__(self, image, kernel, stride, dilation):
@@ -60,7 +60,7 @@ class _Grid:
 
 class _Convolution(torch.autograd.Function):
     @staticmethod
-    def forward(ctx, x: Tensor, weight: Tensor, bias: Tensor | None, grid: _Grid) -> Tensor:
+    def forward(ctx, x: Tensor, weight: Tensor, bias: Tensor | None, grid: Grid) -> Tensor:
         unfolded = _unfold(x, grid)
         ctx.grid, ctx.shape, ctx.has_bias = grid, x.shape, bias is not None
         ctx.save_for_backward(unfolded, weight)
@@ -99,14 +99,14 @@ class _Convolution(torch.autograd.Function):
         return for_x, for_weight, delta.sum(2) if ctx.has_bias else None, None
 
 
-def _unfold(x: Tensor, grid: _Grid) -> Tensor:
+def _unfold(x: Tensor, grid: Grid) -> Tensor:
     """Return ``(n_sets, n_in * kernel_width, image height, width, n_inputs)``."""
     if len(grid.columns) == 1:
         return x[:, :, :, grid.columns[0]]
     return torch.stack([x[:, :, :, columns] for columns in grid.columns], dim=2).flatten(1, 2)
 
 
-def _fold(unfolded: Tensor, shape: torch.Size, grid: _Grid) -> Tensor:
+def _fold(unfolded: Tensor, shape: torch.Size, grid: Grid) -> Tensor:
     """Undo ``_unfold`` for a gradient: add up what each column of the image gave."""
     parts = unfolded.unflatten(1, (shape[1], len(grid.columns)))
     images = unfolded.new_zeros(shape)

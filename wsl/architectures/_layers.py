@@ -120,8 +120,8 @@ def _check_argument(kind: str, name: str, value: Any) -> None:
         scalar = one is None or isinstance(one, (bool, str, Real))
         if not scalar or (isinstance(one, int) and abs(one) > largest):
             raise InvalidInputError(
-                f"architecture holds a {kind} with {name}={abbreviated(value)}; wanted numbers of at "
-                f"most {largest}"
+                f"architecture holds a {kind} with {name}={abbreviated(value)}; wanted numbers of "
+                f"at most {largest}"
             )
 
 

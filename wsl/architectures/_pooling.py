@@ -30,34 +30,23 @@ def pool(layer: nn.Module, x: Tensor) -> Tensor:
     largest = isinstance(layer, (nn.MaxPool1d, nn.MaxPool2d))
     if not largest and not isinstance(layer, (nn.AvgPool1d, nn.AvgPool2d)):
         return _adaptive(layer, x)
-    kernel, stride, padding, dilation = (
-        _pair(getattr(layer, name, 1), x.shape[2] == 1 and _is_1d(layer), missing)
-        for name, missing in (("kernel_size", 1), ("stride", 1), ("padding", 0), ("dilation", 1))
-    )
+    padding = _pair(layer, "padding", 0)
     if layer.ceil_mode or (any(padding) and not largest):
         return _as_torch_does(layer, x)
     if any(padding):
         sides = (0, 0, padding[1], padding[1], padding[0], padding[0])
         x = F.pad(x, sides, value=-math.inf)
-    windows = _windows(x.shape[2:4], kernel, stride, dilation)
+    windows, apart = windows_of(layer, x.shape[2:4])
     if largest:
-        apart = dilation == (1, 1) and all(s >= k for s, k in zip(stride, kernel, strict=True))
         return _Largest.apply(x, windows, apart)
     return _Mean.apply(x, windows, getattr(layer, "divisor_override", None) or len(windows))
 
 
-def _is_1d(layer: nn.Module) -> bool:
-    return isinstance(layer, (nn.MaxPool1d, nn.AvgPool1d, nn.AdaptiveAvgPool1d, nn.AdaptiveMaxPool1d))
-
-
-def _pair(value, one_dimension: bool, missing: int) -> tuple[int, int]:
-    values = tuple(value) if isinstance(value, Sequence) else (value,)
-    if one_dimension:
-        return missing, values[0]
-    return values if len(values) == 2 else (values[0], values[0])
-
-
-def _windows(image, kernel, stride, dilation) -> Windows:
+def windows_of(layer: nn.Module, image: Sequence[int]) -> tuple[Windows, bool]:
+    """Return what each place of a window sees of a padded image, and whether windows lie apart."""
+    kernel, stride, dilation = (
+        _pair(layer, name, 1) for name in ("kernel_size", "stride", "dilation")
+    )
     sizes = [
         (n - d * (k - 1) - 1) // s + 1
         for n, k, s, d in zip(image, kernel, stride, dilation, strict=True)
@@ -67,12 +56,44 @@ def _windows(image, kernel, stride, dilation) -> Windows:
         start = place * dilation[axis]
         return slice(start, start + (sizes[axis] - 1) * stride[axis] + 1, stride[axis])
 
-    return [(along(0, i), along(1, j)) for i in range(kernel[0]) for j in range(kernel[1])]
+    windows = [(along(0, i), along(1, j)) for i in range(kernel[0]) for j in range(kernel[1])]
+    apart = dilation == (1, 1) and all(s >= k for s, k in zip(stride, kernel, strict=True))
+    return windows, apart
+
+
+def _is_1d(layer: nn.Module) -> bool:
+    return isinstance(layer, (nn.MaxPool1d, nn.AvgPool1d, nn.AdaptiveAvgPool1d, nn.AdaptiveMaxPool1d))
+
+
+def _pair(layer: nn.Module, name: str, missing: int) -> tuple[int, int]:
+    """Return an option along the height and the width; ``missing`` where there is no height."""
+    value = getattr(layer, name, missing)
+    values = tuple(value) if isinstance(value, Sequence) else (value, value)
+    return (missing, values[-1]) if _is_1d(layer) else (values[0], values[1])
 
 
 def _step(delta: Tensor, x: Tensor, grad_input: Tensor) -> Tensor:
     """Write ``delta`` where ``x`` is 0 or more, else 0."""
     return torch.ops.aten.threshold_backward.grad_input(delta, x, -TINY, grad_input=grad_input)
+
+
+def largest_gradient(
+    x: Tensor, out: Tensor, delta: Tensor, windows: Windows, apart: bool, gradient: Tensor
+) -> Tensor:
+    """Write the gradient of max-pooling: each ``delta`` goes to the first of the largest."""
+    gradient.zero_()
+    left = delta.clone()
+    for rows, columns in windows:
+        place = gradient[:, :, rows, columns]
+        # delta where x - out is 0, at a fifth of the time of comparing and selecting
+        below = x[:, :, rows, columns] - out
+        if apart:
+            taken = _step(left, below, grad_input=place)
+        else:
+            taken = _step(left, below, grad_input=torch.empty_like(left))
+            place += taken
+        left -= taken
+    return gradient
 
 
 class _Largest(torch.autograd.Function):
@@ -94,18 +115,8 @@ class _Largest(torch.autograd.Function):
     @once_differentiable
     def backward(ctx, delta: Tensor) -> tuple[Tensor, None, None]:
         x, out = ctx.saved_tensors
-        gradient, left = torch.zeros_like(x), delta.clone()
-        for rows, columns in ctx.windows:
-            place = gradient[:, :, rows, columns]
-            # delta where x - out is 0, at a fifth of the time of comparing and selecting
-            below = x[:, :, rows, columns] - out
-            if ctx.apart:
-                taken = _step(left, below, grad_input=place)
-            else:
-                taken = _step(left, below, grad_input=torch.empty_like(left))
-                place += taken
-            left -= taken
-        return gradient, None, None
+        gradient = torch.empty_like(x)
+        return largest_gradient(x, out, delta, ctx.windows, ctx.apart, gradient), None, None
 
 
 class _Mean(torch.autograd.Function):

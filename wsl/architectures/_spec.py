@@ -71,8 +71,8 @@ class StepNetwork(nn.Module):
 def module_to_spec(module: nn.Module) -> list[Any] | dict[str, Any]:
     """Return a module as JSON values.
 
-    A nest of Sequentials with torch's own names is a nest of lists of ``[kind, arguments]``. Another
-    module is ``{"layers": [[name, kind, arguments], ...], "steps": [[layer, sources], ...]}``: in
+    A nest of Sequentials with torch's own names is a nest of lists of ``[kind, arguments]``. Any
+    other is ``{"layers": [[name, kind, arguments], ...], "steps": [[layer, sources], ...]}``: in
     steps a layer without weights stands as ``[kind, arguments]``, one with weights as its name.
 
     Raises UnsupportedModuleError for a layer that is not standard, or if it cannot be traced.
@@ -205,8 +205,8 @@ def _step_from_spec(
     known = [type(source) is int and 0 <= source <= place for source in sources]
     if len(sources) != n_sources or not all(known):
         raise InvalidInputError(
-            f"architecture holds step {place} with sources {abbreviated(sources)}; wanted {n_sources} of "
-            f"0 to {place}"
+            f"architecture holds step {place} with sources {abbreviated(sources)}; wanted "
+            f"{n_sources} of 0 to {place}"
         )
     return (layer if isinstance(layer, str) else applied), sources
 
