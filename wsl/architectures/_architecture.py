@@ -20,7 +20,7 @@ from ..exceptions import InvalidInputError, UnsupportedModuleError
 from . import _symmetry
 from ._batched import Training, forward_models, plan_steps
 from ._build import build_cnn, build_mlp
-from ._convert import flatten_model, sklearn_module
+from ._convert import flatten_model, sklearn_model, sklearn_module
 from ._graph import Step, trace
 from ._groups import PermutationGroup, find_groups
 from ._layers import abbreviated
@@ -227,15 +227,17 @@ class Architecture:
         Raises
         ------
         InvalidInputError
-            If a parameter is missing, left over or of another shape; it is named.
+            If a parameter is missing, left over or of another shape; model and parameter are named.
+        UnsupportedModuleError
+            If a model is of another kind; it is named.
         """
         single = isinstance(models, (nn.Module, Mapping)) or not isinstance(models, Iterable)
         rows = []
         for index, model in enumerate([models] if single else models):
             try:
                 rows.append(flatten_model(model, self.parameter_names, self.parameter_shapes))
-            except InvalidInputError as error:
-                raise InvalidInputError(f"models[{index}]: {error}") from error
+            except (InvalidInputError, UnsupportedModuleError) as error:
+                raise type(error)(f"models[{index}]: {error}") from error
         if not rows:
             raise InvalidInputError("models is empty; wanted at least one model")
         return np.stack(rows)
@@ -250,6 +252,37 @@ class Architecture:
         module = copy.deepcopy(self._module)
         module.load_state_dict(self.state_dict(row), strict=False)
         return module.requires_grad_(True)
+
+    def to_sklearn(self, row, like: Any) -> Any:
+        """Return a fitted scikit-learn model that holds the weights of ``row``.
+
+        Parameters
+        ----------
+        row : array ``(n_weights,)``
+        like : fitted scikit-learn MLP or linear model
+            What is no weight is copied from it: parameters, classes, the type of its weights, and
+            what it learned besides, such as a loss curve, which then is not that of the row.
+
+        Raises
+        ------
+        InvalidInputError
+            If ``like`` is of another architecture.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from sklearn.linear_model import LinearRegression
+        >>> from wsl import Architecture
+        >>> like = LinearRegression().fit(np.eye(2), [0.0, 1.0])
+        >>> architecture = Architecture.from_sklearn(like)
+        >>> model = architecture.to_sklearn([2.0, 3.0, 1.0], like)
+        >>> model.predict([[1.0, 1.0]])
+        array([6.])
+        """
+        own = Architecture.from_sklearn(like)
+        if own != self:
+            raise InvalidInputError(f"like is a {type(like).__name__} of {own!r}; wanted {self!r}")
+        return sklearn_model(like, [p.numpy() for p in self.state_dict(row).values()])
 
     def parameters(self, weights: Tensor) -> dict[str, Tensor]:
         """View rows ``(n_models, n_weights)`` as parameters ``(n_models, *shape)``."""
