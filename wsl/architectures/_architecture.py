@@ -37,7 +37,7 @@ from ._template import (
 # Measured: with the activations of a layer at about the size of a core's cache, each is still there
 # when the next layer reads it.
 FORWARD_BYTES = 2**20
-REORDER_BYTES = 8 * 2**20
+REORDER_BYTES = 16 * 2**20
 
 
 class Architecture:
