@@ -9,9 +9,9 @@ import wsl
 
 ROOT = Path(wsl.__file__).parent
 LAYERS = [
-    "exceptions", "_files", "_random", "_sklearn_compat", "_device", "_validation", "architectures",
-    "metrics", "zoo", "distributions", "datasets", "features", "autoencoder", "causal", "attacks",
-    "risk", "displays", "_tour", "__main__",
+    "exceptions", "_files", "_batches", "_random", "_sklearn_compat", "_device", "_validation",
+    "architectures", "metrics", "zoo", "distributions", "datasets", "features", "autoencoder",
+    "causal", "attacks", "risk", "displays", "_tour", "__main__",
 ]  # fmt: skip
 NETWORK_MODULES = (
     "_network",

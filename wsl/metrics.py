@@ -1,14 +1,17 @@
 """How well rebuilt and generated models stand for their originals: functions of plain arrays.
 
 Nothing here runs a model: outputs are ``(n_models, n_queries, n_outputs)``, as
-``Architecture.forward`` gives them, and rows ``(n_models, n_weights)``.
+``Architecture.forward`` gives them, and rows ``(n_models, n_weights)``. Arrays may be read-only
+memory maps larger than memory; they are read in batches of bounded bytes.
 """
 
+from collections.abc import Iterable, Iterator
 from typing import Literal
 
 import numpy as np
 from scipy.special import softmax
 
+from ._batches import column_moments, row_slices
 from .exceptions import InvalidInputError
 
 __all__ = [
@@ -172,7 +175,7 @@ def behavioral_r2(outputs, rebuilt) -> float:
     0.0
     """
     outputs, rebuilt = _check_pair(outputs, rebuilt, "outputs", "rebuilt", 3)
-    return _r2(_probabilities(outputs), _probabilities(rebuilt))
+    return streamed_r2(_batch_pairs(outputs, rebuilt))
 
 
 def explained_variance(rows, rebuilt) -> float:
@@ -184,7 +187,40 @@ def explained_variance(rows, rebuilt) -> float:
         Compared place by place: bring hidden units into the same order first.
     """
     rows, rebuilt = _check_pair(rows, rebuilt, "rows", "rebuilt", 2)
-    return _r2(rows.astype(np.float64), rebuilt.astype(np.float64))
+    return streamed_r2(_batch_pairs(rows, rebuilt))
+
+
+def streamed_r2(pairs: Iterable[tuple[np.ndarray, np.ndarray]]) -> float:
+    r"""Return ``behavioral_r2`` of outputs, or ``explained_variance`` of rows, given in batches.
+
+    Parameters
+    ----------
+    pairs : iterable of pairs of arrays, each ``(n_batch, n_queries, n_outputs)`` or
+        ``(n_batch, n_weights)``
+        Originals, and what was rebuilt of the same models.
+
+    Notes
+    -----
+    Sums of squares around the mean of two sets of models are joined as
+    :math:`S = S_a + S_b + \|m_a - m_b\|^2 n_a n_b / (n_a + n_b)`.
+
+    References
+    ----------
+    Chan, Golub and LeVeque (1983), "Algorithms for computing the sample variance", equation 2.1.
+    """
+    n_seen, mean, total, lost, first, alike = 0, np.float64(0.0), 0.0, 0.0, None, True
+    for originals, rebuilt in pairs:
+        pair = _check_pair(originals, rebuilt, "outputs", "rebuilt", np.ndim(originals))
+        values, copies = map(_comparable, pair)
+        first = values[0] if first is None else first
+        alike = alike and bool((values == first).all())
+        lost += float(np.square(values - copies).sum())
+        n_own, own = len(values), values.mean(axis=0)
+        weight = n_seen * n_own / (n_seen + n_own)
+        total += float(np.square(values - own).sum()) + weight * float(np.square(own - mean).sum())
+        n_seen += n_own
+        mean = mean + (own - mean) * (n_own / n_seen)
+    return float(lost == 0.0) if alike else 1.0 - lost / total
 
 
 def diversity(rows) -> float:
@@ -202,7 +238,8 @@ def diversity(rows) -> float:
     """
     rows = _check_array(rows, "rows", 2)
     _n_ordered_pairs(len(rows))
-    return float(np.sqrt(2.0 * rows.astype(np.float64).var(axis=0, ddof=1).sum()))
+    _, variance = column_moments(lambda: _in_batches(rows))
+    return float(np.sqrt(2.0 * variance.sum() * len(rows) / (len(rows) - 1)))
 
 
 def spread_ratio(rows, rebuilt) -> float:
@@ -220,16 +257,19 @@ def spread_ratio(rows, rebuilt) -> float:
     return (diversity(rebuilt) / original) ** 2 if original > 0 else float("nan")
 
 
-def _r2(values: np.ndarray, rebuilt: np.ndarray) -> float:
-    lost = float(np.square(values - rebuilt).sum())
-    if (values == values[0]).all():
-        return float(lost == 0.0)
-    return 1.0 - lost / float(np.square(values - values.mean(axis=0)).sum())
+def _comparable(values: np.ndarray) -> np.ndarray:
+    """Return rows as they stand, and outputs after a softmax unless single, in float64."""
+    values = values.astype(np.float64)
+    return values if values.ndim == 2 or values.shape[2] == 1 else softmax(values, axis=2)
 
 
-def _probabilities(outputs: np.ndarray) -> np.ndarray:
-    outputs = outputs.astype(np.float64)
-    return outputs if outputs.shape[2] == 1 else softmax(outputs, axis=2)
+def _in_batches(values: np.ndarray) -> Iterator[np.ndarray]:
+    """Yield models ``(n_batch, ...)`` whose float64 copies are of bounded bytes."""
+    return (values[part] for part in row_slices(len(values), 8 * values[0].size))
+
+
+def _batch_pairs(first: np.ndarray, second: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    return zip(_in_batches(first), _in_batches(second), strict=True)
 
 
 def _votes(classes: np.ndarray, outputs: np.ndarray) -> np.ndarray:
@@ -254,7 +294,7 @@ def _check_array(values, name: str, n_axes: int) -> np.ndarray:
     if values.ndim != n_axes or values.size == 0:
         axes = ("n_models", "n_queries", "n_outputs") if n_axes == 3 else ("n_models", "n_weights")
         raise InvalidInputError(f"{name} has shape {values.shape}; wanted ({', '.join(axes)})")
-    if not np.isfinite(values).all():
+    if not all(np.isfinite(batch).all() for batch in _in_batches(values)):
         raise InvalidInputError(f"{name} holds values that are not finite")
     return values
 

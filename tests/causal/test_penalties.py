@@ -4,8 +4,8 @@ import torch
 from torch.nn import functional as F
 
 from wsl.causal import PENALTIES, irm_penalty
-from wsl.zoo._minibatches import membership
 from wsl.zoo._losses import LOSSES
+from wsl.zoo._minibatches import membership
 
 N_MODELS, N_SAMPLES = 4, 23
 LOSS_OF = {
@@ -51,7 +51,9 @@ def case(request):
 def assert_penalty(case, environments):
     """Values and gradients are those of the formula, one model after another."""
     name, outputs, targets = case
-    values = irm_penalty(outputs, targets, membership(environments, int(environments.max()) + 1), LOSSES[name])
+    values = irm_penalty(
+        outputs, targets, membership(environments, int(environments.max()) + 1), LOSSES[name]
+    )
     expected = torch.stack(
         [
             by_double_backward(name, *own)

@@ -1,7 +1,7 @@
 """Many models forward at once: plain torch, each layer one batched product over all models.
 
-Values are ``(n_models, *features, n_inputs)``, or ``(1, ...)`` while all models share them. With the
-inputs last, windows and places of images are long runs of memory, whatever the size of the image.
+Values are ``(n_models, *features, n_inputs)``, or ``(1, ...)`` while all models share them. With
+the inputs last, windows and places of images are long runs of memory, however small the image.
 Training and chunking live elsewhere; what has no batched form here runs under ``vmap``.
 """
 
@@ -128,10 +128,10 @@ def plan_steps(steps: Sequence[Step], names: Sequence[str]) -> tuple[Step, ...] 
     for place in range(1, len(steps)):
         before, step = planned[place - 1], planned[place]
         uses = sum(source == place for other in steps for source in other.sources)
-        if isinstance(step.layer, nn.MaxPool2d) and isinstance(before.layer, INCREASING):
-            if uses == 1 and step.sources == (place,):
-                planned[place - 1] = Step(step.name, step.layer, before.sources)
-                planned[place] = Step(before.name, before.layer, (place,))
+        pools = isinstance(step.layer, nn.MaxPool2d) and step.sources == (place,)
+        if pools and isinstance(before.layer, INCREASING) and uses == 1:
+            planned[place - 1] = Step(step.name, step.layer, before.sources)
+            planned[place] = Step(before.name, before.layer, (place,))
     return tuple(planned)
 
 

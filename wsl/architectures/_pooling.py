@@ -62,7 +62,7 @@ def windows_of(layer: nn.Module, image: Sequence[int]) -> tuple[Windows, bool]:
 
 
 def _is_1d(layer: nn.Module) -> bool:
-    return isinstance(layer, (nn.MaxPool1d, nn.AvgPool1d, nn.AdaptiveAvgPool1d, nn.AdaptiveMaxPool1d))
+    return type(layer).__name__.endswith("1d")
 
 
 def _pair(layer: nn.Module, name: str, missing: int) -> tuple[int, int]:
@@ -81,7 +81,8 @@ def largest_gradient(
     x: Tensor, out: Tensor, delta: Tensor, windows: Windows, apart: bool, gradient: Tensor
 ) -> Tensor:
     """Write the gradient of max-pooling: each ``delta`` goes to the first of the largest."""
-    gradient.zero_()
+    if not apart or len(windows) * out.numel() < x.numel():  # places are met twice, or not at all
+        gradient.zero_()
     left = delta.clone()
     for rows, columns in windows:
         place = gradient[:, :, rows, columns]

@@ -47,12 +47,13 @@ class _Irm(torch.autograd.Function):
     def forward(ctx, outputs: Tensor, targets: Tensor, members: Tensor, loss) -> Tensor:
         slope = loss.gradient(outputs, targets)  # l'
         shares = members.movedim(0, 1)  # (n_models or 1, n_environments, n_samples)
-        along = (outputs * slope).sum(-1, keepdim=True)
+        along = outputs * slope
+        along = along if along.shape[-1] == 1 else along.sum(-1, keepdim=True)
         nabla_w = shares @ along  # (n_models, n_environments, 1)
-        n_present = (members.sum(-1) > 0).sum(0)
-        of_sample = nabla_w.mT @ shares  # (n_models, 1, n_samples)
-        steep = slope + loss.curvature(outputs, outputs)
-        ctx.save_for_backward(steep * of_sample.mT * (2 / n_present)[:, None, None])
+        n_present = (members.amax(-1) > 0).sum(0)
+        of_sample = (nabla_w.mT * (2 / n_present)[:, None, None]) @ shares
+        steep = loss.curvature(outputs, outputs).add_(slope)
+        ctx.save_for_backward(steep.mul_(of_sample.mT))
         return nabla_w.square().sum((1, 2)) / n_present
 
     @staticmethod

@@ -121,14 +121,10 @@ class _Run:
         self._weights = self._layout.pack(chunk.weights)
         rate, decay = chunk.learning_rate.flatten(), chunk.weight_decay.flatten()
         self._optimizer: Optimizer = OPTIMIZERS[recipe.optimizer](
-            self._layout.spread(rate), self._layout.spread(decay, statistics=0.0)
+            self._layout.spread(rate), self._layout.spread(decay)
         )
-        self._data = Minibatches(
-            chunk.inputs,
-            chunk.targets,
-            None if recipe.penalty is None else chunk.environments,
-            recipe.batch_size,
-        )
+        environments = None if recipe.penalty is None else chunk.environments
+        self._data = Minibatches(chunk.inputs, chunk.targets, environments, recipe.batch_size)
         self._dropout = Dropout(chunk.seeds, chunk.dropout, chunk.weights.device)
         self._rngs = chunk.rngs
         self.stop_at_loss = chunk.stop_at_loss
@@ -195,6 +191,7 @@ def output_gradient(recipe: Recipe, outputs: Tensor, batch: Batch) -> tuple[Tens
     assert batch.share is not None
     leaf = outputs.detach().requires_grad_()
     with torch.enable_grad():
-        penalty = recipe.penalty(leaf, targets, batch.members, loss).sum()
-    (steep,) = torch.autograd.grad(penalty, leaf)
-    return risk, torch.addcmul(recipe.penalty_weight * steep, slope, batch.share[..., None])
+        penalty = recipe.penalty(leaf, targets, batch.members, loss)
+    weight = penalty.new_tensor(recipe.penalty_weight).expand_as(penalty)
+    (steep,) = torch.autograd.grad(penalty, leaf, weight)
+    return risk, torch.addcmul(steep, slope, batch.share[..., None])

@@ -26,15 +26,19 @@ class Loss:
     evaluate : callable
         ``(outputs, targets)`` to the values ``(n_models, n_inputs)`` and the gradient in the
         outputs, of their shape.
+    gradient : callable
+        The latter alone.
     curvature : callable
         ``(outputs, direction)`` to the second derivative in the outputs times a direction of their
         shape; it does not depend on the targets.
     targets : callable
-        ``(y, n_outputs)`` to the targets of one model.
+        ``(y, n_outputs)`` to the targets of one model, ``(n_inputs,)`` or ``(n_inputs, n_outputs)``
+        float32; labels are whole numbers.
     """
 
     name: str
     evaluate: Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]
+    gradient: Callable[[Tensor, Tensor], Tensor]
     curvature: Callable[[Tensor, Tensor], Tensor]
     targets: Callable[[np.ndarray, int], Tensor]
 
@@ -42,9 +46,10 @@ class Loss:
         """Return the loss on each input, ``(n_models, n_inputs)``."""
         return self.evaluate(outputs, targets)[0]
 
-    def gradient(self, outputs: Tensor, targets: Tensor) -> Tensor:
-        """Return its gradient in the outputs, ``(n_models, n_inputs, n_outputs)``."""
-        return self.evaluate(outputs, targets)[1]
+
+def _over_outputs(values: Tensor) -> Tensor:
+    """Return the mean over the last axis; over a single one, torch's takes as long as over many."""
+    return values[..., 0] if values.shape[-1] == 1 else values.mean(-1)
 
 
 def _float_targets(y: np.ndarray, n_outputs: int) -> Tensor:
@@ -74,7 +79,7 @@ def _class_targets(y: np.ndarray, n_outputs: int) -> Tensor:
 
 def _mean_squared_error(outputs: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
     difference = outputs - targets
-    return difference.square().mean(-1), difference * (2 / outputs.shape[-1])
+    return _over_outputs(difference.square()), difference * (2 / outputs.shape[-1])
 
 
 def _cross_entropy(outputs: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
@@ -92,8 +97,8 @@ def _cross_entropy_curvature(outputs: Tensor, direction: Tensor) -> Tensor:
 
 
 def _binary(outputs: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
-    values = F.binary_cross_entropy_with_logits(outputs, targets, reduction="none").mean(-1)
-    return values, (outputs.sigmoid() - targets) / outputs.shape[-1]
+    values = F.binary_cross_entropy_with_logits(outputs, targets, reduction="none")
+    return _over_outputs(values), (outputs.sigmoid() - targets) / outputs.shape[-1]
 
 
 def _binary_curvature(outputs: Tensor, direction: Tensor) -> Tensor:
@@ -105,13 +110,24 @@ LOSSES = {
     "mse": Loss(
         "mse",
         _mean_squared_error,
+        lambda outputs, targets: (outputs - targets) * (2 / outputs.shape[-1]),
         lambda outputs, direction: direction * (2 / outputs.shape[-1]),
         _float_targets,
     ),
     "cross_entropy": Loss(
-        "cross_entropy", _cross_entropy, _cross_entropy_curvature, _class_targets
+        "cross_entropy",
+        _cross_entropy,
+        lambda outputs, targets: _cross_entropy(outputs, targets)[1],
+        _cross_entropy_curvature,
+        _class_targets,
     ),
-    "binary": Loss("binary", _binary, _binary_curvature, _binary_targets),
+    "binary": Loss(
+        "binary",
+        _binary,
+        lambda outputs, targets: (outputs.sigmoid() - targets) / outputs.shape[-1],
+        _binary_curvature,
+        _binary_targets,
+    ),
 }
 
 

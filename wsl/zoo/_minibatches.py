@@ -44,19 +44,29 @@ class Minibatches:
     def __init__(
         self, inputs: Tensor, targets: Tensor, environments: Tensor | None, batch_size: int | None
     ):
-        self.inputs, self.targets, self.environments = inputs.flatten(2), targets, environments
         self.n_samples = inputs.shape[1]
         self.batch_size = min(batch_size or self.n_samples, self.n_samples)
         self._n_environments = 0 if environments is None else int(environments.max()) + 1
+        self._n_features = inputs.flatten(2).shape[2]
+        self._columns = targets.ndim > 2
+        self._labels = targets.dtype == torch.int64
+        x = inputs.flatten(2).mT
+        parts = [
+            x,
+            torch.ones_like(x[:, :1]),
+            targets.flatten(2).mT if self._columns else targets[:, None],
+        ]
+        if environments is not None:
+            parts.append(environments[:, None])
+        # all that belongs to a sample is one column: put in order at once, where it is needed
+        self._table = torch.cat([part.to(x.dtype) for part in parts], dim=1)
         self._whole: Batch | None = None
 
     def select(self, kept: Tensor) -> None:
         """Keep the sets of the models in ``kept`` only."""
         self._whole = None
-        if len(self.inputs) > 1:
-            self.inputs, self.targets = self.inputs[kept], self.targets[kept]
-            if self.environments is not None:
-                self.environments = self.environments[kept]
+        if len(self._table) > 1:
+            self._table = self._table[kept]
 
     def epoch(self, rngs: list[np.random.Generator]) -> Iterator[Batch]:
         """Yield the batches of one epoch, each model's in the order that its generator draws.
@@ -66,47 +76,32 @@ class Minibatches:
         """
         if self.batch_size == self.n_samples:
             if self._whole is None:
-                x = _features_first(self.inputs)
-                self._whole = self._batch(x, self.targets, self.environments)
+                self._whole = self._batch(self._table)
             yield self._whole
             return
-        index = self._orders(rngs)
-        sample_bytes = 4 * len(index) * self.inputs.shape[2]
+        order = torch.from_numpy(np.stack([rng.permutation(self.n_samples) for rng in rngs]))
+        order = order.to(self._table.device)
+        table = self._table.expand(len(order), -1, -1)
+        sample_bytes = table.element_size() * len(order) * table.shape[1]
         n_together = max(1, GATHER_BYTES // (sample_bytes * self.batch_size)) * self.batch_size
-        for rows in index.split(n_together, dim=1):
-            ordered = [
-                None
-                if values is None
-                else values.flatten(0, 1).index_select(0, rows.flatten()).unflatten(0, rows.shape)
-                for values in (self.inputs, self.targets, self.environments)
-            ]
-            x = _features_first(ordered[0])
-            for start in range(0, rows.shape[1], self.batch_size):
-                part = slice(start, start + self.batch_size)
-                yield self._batch(
-                    x[:, :, part], *(None if v is None else v[:, part] for v in ordered[1:])
-                )
+        for columns in order.split(n_together, dim=1):
+            ordered = table.gather(2, columns[:, None].expand(-1, table.shape[1], -1))
+            for batch in ordered.split(self.batch_size, dim=2):
+                yield self._batch(batch)
 
-    def _orders(self, rngs: list[np.random.Generator]) -> Tensor:
-        order = np.stack([rng.permutation(self.n_samples) for rng in rngs])
-        if len(self.inputs) > 1:
-            order += np.arange(len(order))[:, None] * self.n_samples
-        return torch.from_numpy(order).to(self.inputs.device)
-
-    def _batch(self, x: Tensor, targets: Tensor, environments: Tensor | None) -> Batch:
+    def _batch(self, table: Tensor) -> Batch:
+        x, rest = table[:, : self._n_features + 1], table[:, self._n_features + 1 :]
+        environments = None
+        if self._n_environments:
+            rest, environments = rest[:, :-1], rest[:, -1]
+        targets = rest.mT if self._columns else rest[:, 0]
+        if self._labels:
+            targets = targets.long()
         if environments is None:
             return Batch(x, targets, None, None)
         members = membership(environments, self._n_environments)
-        n_present = (members.sum(-1) > 0).sum(0)
+        n_present = (members.amax(-1) > 0).sum(0)
         return Batch(x, targets, members, members.sum(0) / n_present[:, None])
-
-
-def _features_first(inputs: Tensor) -> Tensor:
-    """Return ``(n_sets, n_inputs, n_features)`` as ``(n_sets, n_features + 1, n_inputs)``."""
-    n_sets, n_inputs, n_features = inputs.shape
-    x = inputs.new_ones(n_sets, n_features + 1, n_inputs)
-    x[:, :n_features] = inputs.mT
-    return x
 
 
 def membership(environments: Tensor, n_environments: int) -> Tensor:
@@ -114,7 +109,7 @@ def membership(environments: Tensor, n_environments: int) -> Tensor:
 
     Parameters
     ----------
-    environments : Tensor ``(n_sets, n_samples)`` of int below ``n_environments``
+    environments : Tensor ``(n_sets, n_samples)`` of whole numbers below ``n_environments``
 
     Returns
     -------

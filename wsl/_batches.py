@@ -1,0 +1,60 @@
+"""Rows of a zoo in batches of bounded bytes: how an array that may be larger than memory is read.
+
+What is done with a batch lives where it is used; how a stored zoo is mapped lives in ``wsl.zoo``.
+"""
+
+from collections.abc import Callable, Iterable, Iterator
+
+import numpy as np
+
+BATCH_BYTES = 32 * 2**20
+CACHE_BYTES = 256 * 2**20  # a copy of rows in another form may be kept where it takes no more
+
+
+def row_slices(n_rows: int, row_bytes: int, most: int | None = None) -> Iterator[slice]:
+    """Cut ``n_rows`` into slices of at most ``BATCH_BYTES``, and of at least one row.
+
+    ``row_bytes`` is what work on one row takes, and ``most`` the rows of a slice at most.
+    """
+    size = max(1, BATCH_BYTES // row_bytes)
+    if most is not None:
+        size = min(size, most)
+    return (slice(start, min(start + size, n_rows)) for start in range(0, n_rows, size))
+
+
+def map_rows(
+    function: Callable[[np.ndarray], np.ndarray], rows: np.ndarray, row_bytes: int | None = None
+) -> np.ndarray:
+    """Return ``function(rows)``, computed batch by batch.
+
+    ``function`` takes ``(n_batch, n_weights)`` and returns an array with one entry a row, whose
+    other axes and type do not depend on the batch. Beside the result one batch is held.
+    """
+    joined = None
+    for part in row_slices(len(rows), row_bytes or rows[:1].nbytes):
+        values = function(rows[part])
+        if len(values) == len(rows):
+            return values
+        if joined is None:
+            joined = np.empty((len(rows), *values.shape[1:]), values.dtype)
+        joined[part] = values
+    assert joined is not None
+    return joined
+
+
+def column_moments(batches: Callable[[], Iterable[np.ndarray]]) -> tuple[np.ndarray, np.ndarray]:
+    """Return mean and variance of the columns, each ``(n_columns,)`` float64.
+
+    ``batches`` gives the rows afresh at each call, ``(n_batch, n_columns)`` at a time: deviations
+    are taken in a second pass, as a difference of moments would lose small variances.
+    """
+    mean = _column_mean(batches())
+    return mean, _column_mean(np.square(batch - mean) for batch in batches())
+
+
+def _column_mean(batches: Iterable[np.ndarray]) -> np.ndarray:
+    total, n_rows = np.float64(0.0), 0
+    for batch in batches:
+        total = total + batch.sum(axis=0, dtype=np.float64)
+        n_rows += len(batch)
+    return np.asarray(total / n_rows)
