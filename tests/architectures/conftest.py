@@ -1,6 +1,7 @@
 """Networks of the kinds whose symmetries, spec and graph are tested, as the fixture ``network``."""
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import pytest
@@ -84,7 +85,7 @@ class Network:
     groups: list[int]
     n_weights: int | None = None
 
-    @property
+    @cached_property
     def architecture(self) -> Architecture:
         return Architecture(self.module, input_shape=self.input_shape)
 

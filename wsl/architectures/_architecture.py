@@ -7,7 +7,7 @@ module must be in ``_template``.
 import copy
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any
 
 import numpy as np
@@ -18,7 +18,7 @@ from .._random import resolve_random_state, torch_generator
 from .._validation import check_n_columns, check_rows, owned_tensor
 from ..exceptions import InvalidInputError, UnsupportedModuleError
 from . import _symmetry
-from ._batched import Training, forward_models, plan_steps
+from ._batched import Training, forward_models, plan_steps, run_each
 from ._build import build_cnn, build_mlp
 from ._convert import flatten_model, sklearn_model, sklearn_module
 from ._graph import Step, trace
@@ -156,8 +156,12 @@ class Architecture:
         """Return the architecture as JSON values; UnsupportedModuleError for unusual layers."""
         shape = None if self.input_shape is None else list(self.input_shape)
         spec = {"module": module_to_spec(self._module), "input_shape": shape}
-        twin = Architecture.from_spec(spec)
-        if not self._does_the_same(twin._module, None):
+        try:
+            twin = Architecture.from_spec(spec)
+            known = self._agrees(partial(run_each, twin._module))
+        except InvalidInputError:
+            known = False
+        if not known:
             raise UnsupportedModuleError(
                 f"module {type(self._module).__name__} does other than its layers, as where one "
                 "works in place on what is used again; it cannot be stored"
@@ -206,7 +210,21 @@ class Architecture:
     @cached_property
     def permutation_groups(self) -> tuple[PermutationGroup, ...]:
         """The groups of interchangeable hidden units; UnsupportedModuleError where not known."""
-        return find_groups(self.steps, self.input_shape)
+        groups = find_groups(self.steps, self.input_shape)
+
+        def permuted(parameters: dict[str, Tensor], inputs: Tensor) -> Tensor:
+            generator = torch.Generator().manual_seed(0)
+            n_models = len(next(iter(parameters.values())))
+            orders = _symmetry.random_orders(groups, n_models, generator)
+            moved = _symmetry.permute_units(parameters, groups, orders)
+            return run_each(self._module, moved, inputs)
+
+        if not self._agrees(permuted):
+            raise UnsupportedModuleError(
+                f"the permutation symmetries of {type(self._module).__name__} are not known: it "
+                "does other than its layers, as where one works in place on what is used again"
+            )
+        return groups
 
     @property
     def template(self) -> nn.Module:
@@ -314,26 +332,30 @@ class Architecture:
             planned = plan_steps(self.steps, self.parameter_names)
         except UnsupportedModuleError:
             return None
-        if planned is None:
-            return planned
-        return planned if self._does_the_same(self._module, planned) else None
+        if planned is None or not self._agrees(partial(forward_models, self._module, planned)):
+            return None
+        return planned
 
-    def _does_the_same(self, module: nn.Module, planned: tuple[Step, ...] | None) -> bool:
-        """Try what was traced: code that works in place is not what a trace shows."""
+    def _agrees(self, run: Callable[[dict[str, Tensor], Tensor], Tensor]) -> bool:
+        """Try on numbers what was traced: code that works in place is not what a trace shows."""
         if self.input_shape is None:
             return True
         generator = torch.Generator().manual_seed(0)
-        row = torch.randn(1, self.n_weights, generator=generator)
-        row[:, self.n_trainable :].abs_()  # variances
-        inputs = torch.randn(1, 3, *(self.input_shape or ()), generator=generator)
-        parameters = self.parameters(row)
+        parameters = {
+            name: torch.randn(3, *shape, generator=generator) * (2 / math.prod(shape[1:])) ** 0.5
+            for name, shape in zip(self.parameter_names, self.parameter_shapes, strict=True)
+        }
+        for name in self.parameter_names:
+            if name.rpartition(".")[2] == "running_var":
+                parameters[name] = parameters[name].abs() + 0.5
+        inputs = torch.randn(1, 3, *self.input_shape, generator=generator)
         with torch.no_grad():
-            expected = forward_models(self._module, None, parameters, inputs)
+            expected = run_each(self._module, parameters, inputs)
             try:
-                found = forward_models(module, planned, parameters, inputs)
+                found = run(parameters, inputs)
             except (IndexError, RuntimeError):  # a layer on values of other axes than is usual
                 return False
-            return torch.allclose(found, expected, 1e-3, 1e-3)
+        return torch.allclose(found, expected, 1e-3, 1e-3)
 
     @cached_property
     def _inputs_are_apart(self) -> bool:

@@ -302,6 +302,9 @@ def _select(follower: _Follower, step: Step, x: tuple[_Axis, ...]) -> _Layout:
 
 
 def _global_mean(follower: _Follower, step: Step, x: tuple[_Axis, ...]) -> _Layout:
+    layer: Any = step.layer
+    if len(x) != 1 + layer.n_places:
+        raise _unknown(step, f"its input has {len(x)} axes")
     return x[:1]
 
 

@@ -55,7 +55,7 @@ _ARGUMENTS: dict[type[nn.Module], tuple[str, ...]] = {
     nn.Softmax: ("dim",),
     nn.LogSoftmax: ("dim",),
     Add: (),
-    GlobalMean: (),
+    GlobalMean: ("n_places",),
     **dict.fromkeys(DROPOUT, ("p",)),
 }  # fmt: skip
 _KINDS = {kind.__name__: kind for kind in (*_ARGUMENTS, *POINTWISE, *POOLING)}
