@@ -1,4 +1,5 @@
 import json
+import re
 
 import numpy as np
 import pytest
@@ -7,7 +8,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from wsl import Architecture, ModelZoo
-from wsl.architectures import _spec
+from wsl.architectures import _cost
 from wsl.architectures._graph import Add, GlobalMean
 from wsl.architectures._layers import layer_from_spec, layer_to_spec
 from wsl.exceptions import InvalidInputError, UnsupportedModuleError
@@ -253,8 +254,33 @@ def test_reading_a_spec_leaves_the_global_generator_alone():
     assert torch.equal(torch.get_rng_state(), state)
 
 
-def test_limits_are_in_numbers_not_in_layers(monkeypatch):
-    monkeypatch.setattr(_spec, "MAX_NUMBERS", 9)
-    Architecture.from_spec({"module": [linear(2, 3)], "input_shape": [2]})
-    with pytest.raises(InvalidInputError, match="12 weights; wanted at most 9"):
-        Architecture.from_spec({"module": [linear(2, 4)], "input_shape": [2]})
+@pytest.mark.parametrize(
+    ("limit", "spec"),
+    [
+        ("MAX_NUMBERS", [linear(2, 4)]),
+        ("MAX_PRODUCTS", [linear(2, 5)]),
+        ("MAX_NUMBERS", [*convolution(padding=[3, 0]), ["Flatten", {"start_dim": 1}]]),
+    ],
+)
+def test_what_would_take_too_much_is_told_before_it_is_built(monkeypatch, limit, spec):
+    described = {"module": spec, "input_shape": [2]}
+    Architecture.from_spec(described)
+    monkeypatch.setattr(_cost, limit, 9)
+    with pytest.raises(InvalidInputError, match=r"architecture has .*; wanted at most 9"):
+        Architecture.from_spec(described)
+
+
+@pytest.mark.parametrize("layer", LAYERS, ids=repr)
+def test_no_layer_makes_more_than_was_told(layer):
+    found = re.search("([12])d", type(layer).__name__)
+    n_places = int(found.group(1)) if found else 0
+    shape = {
+        "Linear": (5, 2), "PReLU": (3, 4), "LayerNorm": (4, 2, 3), "GroupNorm": (4, 5),
+        "Flatten": (2, 3, 4), "Unflatten": (6, 2), "GlobalMean": (3, 4, 5),
+    }.get(type(layer).__name__)  # fmt: skip
+    if shape is None:
+        n_channels = getattr(layer, "in_channels", getattr(layer, "num_features", 2))
+        shape = (n_channels, *[9] * n_places)
+    inputs = [torch.zeros(2, *shape)] * (2 if isinstance(layer, Add) else 1)
+    numbers, _ = _cost.cost(layer, shape)
+    assert layer.eval()(*inputs).numel() <= 2 * numbers

@@ -6,6 +6,7 @@ and how they are written is for the caller.
 """
 
 import json
+import math
 import re
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -15,10 +16,10 @@ from torch import Tensor, nn
 from torch.random import fork_rng
 
 from ..exceptions import InvalidInputError, UnsupportedModuleError
+from ._cost import Budget, check_numbers
 from ._graph import Add, Step, trace
 from ._layers import abbreviated, is_layer_spec, is_standard, layer_from_spec, layer_to_spec
 
-MAX_NUMBERS = 2**28  # in all weights, or in what one layer makes of one input: 1 GiB
 MAX_LAYERS = 4096
 MAX_DEPTH = 32
 
@@ -127,19 +128,21 @@ def _holds_weights(layer: nn.Module) -> bool:
 def module_from_spec(spec: Any, input_shape: Sequence[int] | None = None) -> nn.Module:
     """Undo ``module_to_spec``.
 
-    The module is built without memory first, to see what it would take.
-
     Raises
     ------
     InvalidInputError
         If ``spec`` is not what ``module_to_spec`` writes, if its layers do not fit together or do
-        not take inputs of ``input_shape``, or if they would take more memory than a network does
-        whose weights are held as a row.
+        not take inputs of ``input_shape``, or if they would take more memory or time than a network
+        does whose weights are held as a row.
     """
-    with torch.device("meta"):
-        _check_fit(_build(spec), input_shape)
+    with torch.device("meta"):  # where tensors have a shape and no memory
+        unborn = _build(spec)
+    check_numbers("weights", sum(p.numel() for p in (*unborn.parameters(), *unborn.buffers())))
     with fork_rng(devices=[]):  # torch draws weights that nobody keeps
-        return _build(spec)
+        module = _build(spec)
+    if input_shape is not None:
+        _check_fit(module, input_shape)
+    return module
 
 
 def _build(spec: Any) -> nn.Module:
@@ -228,35 +231,22 @@ def _check_count(n_layers: int) -> None:
         )
 
 
-def _check_fit(module: nn.Module, input_shape: Sequence[int] | None) -> None:
-    """Run a module on the meta device, where tensors have a shape and no memory."""
-    _check_numbers("weights", sum(p.numel() for p in (*module.parameters(), *module.buffers())))
-    if input_shape is None:
-        return
-
-    def check(layer: nn.Module, inputs: Any, output: Tensor) -> None:
-        _check_numbers(f"outputs of a {type(layer).__name__}", output.numel())
-
-    for layer in module.modules():
-        layer.register_forward_hook(check)
+def _check_fit(module: nn.Module, input_shape: Sequence[int]) -> None:
+    """Run a module on one input, each layer only when it is known to take little."""
+    check_numbers("inputs", math.prod(input_shape))
+    budget = Budget()
+    hooks = [layer.register_forward_pre_hook(budget) for layer in module.modules()]
     try:
-        _check_numbers("inputs", torch.Size(input_shape).numel())
         with torch.no_grad():
-            module.eval()(torch.empty(1, *input_shape))
-    except NotImplementedError:  # an operation that has no form without memory
-        return
+            module.eval()(torch.zeros(1, *input_shape))
     except (ArithmeticError, IndexError, RuntimeError, TypeError) as error:
         raise InvalidInputError(
-            f"architecture holds layers that do not fit together, or no inputs of shape "
+            "architecture holds layers that do not fit together, or take no inputs of shape "
             f"{abbreviated(input_shape)}: {error}"
         ) from error
-
-
-def _check_numbers(what: str, count: int) -> None:
-    if count > MAX_NUMBERS:
-        raise InvalidInputError(
-            f"architecture has {count} {what}; wanted at most {MAX_NUMBERS}, as many as 1 GiB holds"
-        )
+    finally:
+        for hook in hooks:
+            hook.remove()
 
 
 def step_identity(steps: Sequence[Step]) -> tuple[Any, ...]:
