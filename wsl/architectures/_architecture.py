@@ -19,10 +19,10 @@ from .._validation import check_n_columns, check_rows, owned_tensor
 from ..exceptions import InvalidInputError, UnsupportedModuleError
 from . import _symmetry
 from ._batched import Training, forward_models, plan_steps, run_each
-from ._build import build_cnn, build_mlp
+from ._build import build_cnn, build_mlp, replace_activations
 from ._convert import flatten_model, sklearn_model, sklearn_module
 from ._graph import Step, trace
-from ._groups import PermutationGroup, find_groups
+from ._groups import find_groups
 from ._layers import abbreviated
 from ._spec import module_from_spec, module_to_spec, step_identity
 from ._template import (
@@ -33,6 +33,8 @@ from ._template import (
     running_statistics,
     uses_batch_statistics,
 )
+from ._trial import agrees, is_symmetric
+from ._units import PermutationGroup
 
 # Measured: with the activations of a layer at about the size of a core's cache, each is still there
 # when the next layer reads it.
@@ -119,12 +121,14 @@ class Architecture:
         activation: str = "relu",
         *,
         features: Sequence[int] | None = None,
+        dropout: float | None = None,
     ) -> "Architecture":
         """Return a multi-layer perceptron with hidden layers of the widths in ``hidden``.
 
         With ``features``, it takes ``n_inputs`` columns and uses those with these indices only.
+        With ``dropout``, a Dropout layer of this probability follows each activation.
         """
-        return cls(build_mlp(n_inputs, hidden, n_outputs, activation, features))
+        return cls(build_mlp(n_inputs, hidden, n_outputs, activation, features, dropout))
 
     @classmethod
     def cnn(
@@ -133,16 +137,31 @@ class Architecture:
         channels: Sequence[int],
         hidden: Sequence[int],
         n_outputs: int,
-        kernel_size: int = 3,
-        pool: int = 2,
+        kernel_size: int | Sequence[int] = 3,
+        pool: int | Sequence[int] = 2,
         activation: str = "relu",
+        *,
+        dropout: float | None = None,
     ) -> "Architecture":
         """Return a small CNN: unpadded convolutions with max-pooling, a flatten, an MLP head.
 
         ``image_shape`` is (channels, height, width); inputs are rows of that many numbers.
+        ``kernel_size`` and ``pool`` are for all convolutions, or one for each; a pool of 1 is none.
+        With ``dropout``, a Dropout layer of this probability follows each activation of the head.
+
+        Examples
+        --------
+        The CNN of the MNIST zoos of Schuerholt et al. (2022):
+
+        >>> from wsl import Architecture
+        >>> Architecture.cnn((1, 28, 28), [8, 6, 4], [20], 10, [5, 5, 2], [2, 2, 1]).n_weights
+        2464
         """
-        module = build_cnn(image_shape, channels, hidden, n_outputs, kernel_size, pool, activation)
-        return cls(module)
+        return cls(
+            build_cnn(
+                image_shape, channels, hidden, n_outputs, kernel_size, pool, activation, dropout
+            )
+        )
 
     @classmethod
     def from_sklearn(cls, model: Any) -> "Architecture":
@@ -152,13 +171,28 @@ class Architecture:
         """
         return cls(sklearn_module(model))
 
+    def with_activation(self, activation: str) -> "Architecture":
+        """Return the same architecture with every activation layer of one kind.
+
+        Raises
+        ------
+        InvalidInputError
+            If the name is not one of those that ``mlp`` takes.
+        UnsupportedModuleError
+            If the module has no activation layers: functions called in its code are not replaced.
+        """
+        return Architecture(
+            replace_activations(self.template, activation), input_shape=self.input_shape
+        )
+
     def to_spec(self) -> dict[str, Any]:
         """Return the architecture as JSON values; UnsupportedModuleError for unusual layers."""
         shape = None if self.input_shape is None else list(self.input_shape)
         spec = {"module": module_to_spec(self._module), "input_shape": shape}
         try:
             twin = Architecture.from_spec(spec)
-            known = self._agrees(partial(run_each, twin._module))
+            run = partial(run_each, twin._module)
+            known = agrees(self._module, self._shapes, self.input_shape, run)
         except InvalidInputError:
             known = False
         if not known:
@@ -202,6 +236,10 @@ class Architecture:
         with torch.no_grad():
             return self._module(torch.zeros(2, *(self.input_shape or ()))).flatten(1).shape[1]
 
+    @property
+    def _shapes(self) -> dict[str, tuple[int, ...]]:
+        return dict(zip(self.parameter_names, self.parameter_shapes, strict=True))
+
     @cached_property
     def steps(self) -> tuple[Step, ...]:
         """The module's graph; UnsupportedModuleError, with the reason, if it cannot be traced."""
@@ -211,15 +249,7 @@ class Architecture:
     def permutation_groups(self) -> tuple[PermutationGroup, ...]:
         """The groups of interchangeable hidden units; UnsupportedModuleError where not known."""
         groups = find_groups(self.steps, self.input_shape)
-
-        def permuted(parameters: dict[str, Tensor], inputs: Tensor) -> Tensor:
-            generator = torch.Generator().manual_seed(0)
-            n_models = len(next(iter(parameters.values())))
-            orders = _symmetry.random_orders(groups, n_models, generator)
-            moved = _symmetry.permute_units(parameters, groups, orders)
-            return run_each(self._module, moved, inputs)
-
-        if not self._agrees(permuted):
+        if not is_symmetric(self._module, self._shapes, self.input_shape, groups):
             raise UnsupportedModuleError(
                 f"the permutation symmetries of {type(self._module).__name__} are not known: it "
                 "does other than its layers, as where one works in place on what is used again"
@@ -332,30 +362,11 @@ class Architecture:
             planned = plan_steps(self.steps, self.parameter_names)
         except UnsupportedModuleError:
             return None
-        if planned is None or not self._agrees(partial(forward_models, self._module, planned)):
+        if planned is None:
             return None
-        return planned
-
-    def _agrees(self, run: Callable[[dict[str, Tensor], Tensor], Tensor]) -> bool:
-        """Try on numbers what was traced: code that works in place is not what a trace shows."""
-        if self.input_shape is None:
-            return True
-        generator = torch.Generator().manual_seed(0)
-        parameters = {
-            name: torch.randn(3, *shape, generator=generator) * (2 / math.prod(shape[1:])) ** 0.5
-            for name, shape in zip(self.parameter_names, self.parameter_shapes, strict=True)
-        }
-        for name in self.parameter_names:
-            if name.rpartition(".")[2] == "running_var":
-                parameters[name] = parameters[name].abs() + 0.5
-        inputs = torch.randn(1, 3, *self.input_shape, generator=generator)
-        with torch.no_grad():
-            expected = run_each(self._module, parameters, inputs)
-            try:
-                found = run(parameters, inputs)
-            except (IndexError, RuntimeError):  # a layer on values of other axes than is usual
-                return False
-        return torch.allclose(found, expected, 1e-3, 1e-3)
+        run = partial(forward_models, self._module, planned)
+        tried = agrees(self._module, self._shapes, self.input_shape, run)
+        return planned if tried else None
 
     @cached_property
     def _inputs_are_apart(self) -> bool:
@@ -383,37 +394,35 @@ class Architecture:
         if isinstance(weights, Tensor):
             check_n_columns(weights, self.n_weights)
             shaped = self.shape_inputs(torch.as_tensor(inputs).to(weights))
-            return self._forward(weights, shaped, batch_size)
+            chunks, blocks = self._chunks(len(weights), shaped, batch_size)
+            return torch.cat([self._forward(weights[chunk], blocks) for chunk in chunks])
         if not isinstance(weights, np.ndarray) or weights.ndim != 2:
             weights = check_rows(weights)
         check_n_columns(weights, self.n_weights)
+        shaped = self.shape_inputs(owned_tensor(inputs))
+        chunks, blocks = self._chunks(len(weights), shaped, batch_size)
+        outputs = np.empty((len(weights), len(shaped), self.n_outputs), np.float32)
         with torch.no_grad():
-            return self._forward(weights, self.shape_inputs(owned_tensor(inputs)), batch_size)
+            for chunk in chunks:
+                outputs[chunk] = self._forward(owned_tensor(check_rows(weights[chunk])), blocks)
+        return outputs
 
-    def _forward(self, weights, inputs: Tensor, batch_size: int | None):
-        """Run some models on some inputs at a time, each time as many as the cache takes."""
+    def _chunks(self, n_models: int, inputs: Tensor, batch_size: int | None):
+        """Return slices of models and blocks of inputs whose activations the cache takes."""
         fitting = max(1, FORWARD_BYTES // (4 * self.activation_size))
-        n_models = batch_size or min(len(weights), max(1, fitting // max(1, len(inputs))))
-        n_inputs = max(16, fitting // n_models) if self._inputs_are_apart else max(1, len(inputs))
-        blocks = [x[None] for x in inputs.split(n_inputs)]
-        outputs = np.empty((len(weights), len(inputs), self.n_outputs), np.float32)
-        parts = []
-        for start in range(0, len(weights), n_models):
-            rows = weights[start : start + n_models]
-            if not isinstance(rows, Tensor):
-                rows = owned_tensor(check_rows(rows))
-            parameters = self.parameters(rows)
-            done = [
-                forward_models(self._module, self.plan, parameters, block).flatten(2)
-                for block in blocks
-            ]
-            if isinstance(weights, Tensor):
-                parts.append(done[0] if len(done) == 1 else torch.cat(done, dim=1))
-            else:
-                torch.cat(done, dim=1, out=torch.from_numpy(outputs[start : start + n_models]))
-        if not isinstance(weights, Tensor):
-            return outputs
-        return parts[0] if len(parts) == 1 else torch.cat(parts)
+        size = batch_size or max(1, fitting // max(1, len(inputs)))
+        n_inputs = max(16, fitting // size) if self._inputs_are_apart else max(1, len(inputs))
+        models = [slice(start, start + size) for start in range(0, max(1, n_models), size)]
+        return models, inputs.split(n_inputs)
+
+    def _forward(self, rows: Tensor, blocks: Sequence[Tensor]) -> Tensor:
+        """Run a few models on the inputs, a block of them at a time."""
+        parameters = self.parameters(rows)
+        outputs = [
+            forward_models(self._module, self.plan, parameters, block[None]).flatten(2)
+            for block in blocks
+        ]
+        return outputs[0] if len(outputs) == 1 else torch.cat(outputs, dim=1)
 
     def forward_parameters(
         self, parameters: Mapping[str, Tensor], inputs: Tensor, training: Training | None = None

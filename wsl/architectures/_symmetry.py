@@ -11,7 +11,7 @@ import torch
 from scipy.optimize import linear_sum_assignment
 from torch import Tensor
 
-from ._groups import PermutationGroup, PermutedAxis
+from ._units import PermutationGroup, PermutedAxis
 
 
 def permute_units(

@@ -100,7 +100,7 @@ class Layout:
         return torch.cat([block[kept].flatten() for block in self.blocks(flat).values()])
 
     def spread(self, values: Tensor) -> Tensor:
-        """Lay out one value a model, ``(n_models,)``, over its weights; 0 for running statistics."""
+        """Lay out a value a model, ``(n_models,)``, over its weights; 0 for running statistics."""
         rows = values[:, None].repeat(1, self.architecture.n_weights)
         rows[:, self.architecture.n_trainable :] = 0
         return self.pack(rows)
