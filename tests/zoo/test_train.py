@@ -11,7 +11,7 @@ import torch
 
 from wsl import Architecture, train_zoo
 from wsl.causal import irm_penalty
-from wsl.exceptions import DivergedModelWarning, InvalidInputError, UnsupportedModuleError
+from wsl.exceptions import DivergedModelWarning, InvalidInputError
 from wsl.zoo._init import SCHEMES, initial_row
 
 ARCHITECTURE = Architecture.mlp(3, [6], 1)
@@ -396,9 +396,3 @@ def test_errors_name_what_came_and_what_was_wanted(case):
         train_zoo(**plain | wrong)
     if "parameter" not in named:  # the others are raised by scikit-learn's checks
         assert isinstance(caught.value, InvalidInputError)
-
-
-def test_dropout_is_refused_and_not_left_out_in_silence():
-    layers = torch.nn.Linear(3, 4), torch.nn.Dropout(0.2), torch.nn.Linear(4, 1)
-    with pytest.raises(UnsupportedModuleError, match=r"layer '1'.*Dropout\(p=0.2"):
-        train_zoo(Architecture(torch.nn.Sequential(*layers)), SHARED, n_models=1)
