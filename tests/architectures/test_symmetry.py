@@ -165,10 +165,17 @@ def sharing():
     return module
 
 
+def hooked():
+    module = nn.Sequential(nn.Linear(3, 3), nn.ReLU(), nn.Linear(3, 2))
+    module[1].register_forward_hook(lambda layer, inputs, output: output.cumsum(1))
+    return module
+
+
 @pytest.mark.parametrize(
     ("make", "message"),
     [
         (Scaled, "Scaled"),
+        (hooked, "layer '1' .ReLU.*hooks"),
         (sharing, "layer '2'.*shares parameters with '0'"),
         (lambda: nn.Sequential(nn.Linear(3, 4), nn.GLU(), nn.Linear(2, 1)), "layer '1' .GLU"),
         (lambda: nn.Sequential(nn.Linear(3, 4), nn.Flatten(0), nn.Linear(4, 1)), "the samples"),

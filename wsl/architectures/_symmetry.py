@@ -145,6 +145,8 @@ def matched_orders(
     Weight matching by coordinate descent: one linear assignment for each group with the others
     held, until none changes (Ainsworth et al. 2023, "Git Re-Basin", algorithm 1). A group is
     visited again only for the models in which a group that shares parameters with it has moved.
+    Where a layer leads from a group to itself, as one that is applied twice does, each visit holds
+    one of its two axes.
     """
     placed = {a.parameter: parameters[a.parameter].clone() for g in groups for a in g.weights}
     first = next(iter(parameters.values()))

@@ -144,10 +144,12 @@ def _parameter(step: Step, name: str) -> str:
 
 
 def called(step: Step) -> str:
+    """Return what to call a layer in an error."""
     return f"layer {step.name!r} ({type(step.layer).__name__})"
 
 
 def unknown(step: Step, reason: str = "") -> UnsupportedModuleError:
+    """Return the error that says of which layer it is not known what it does to units."""
     return UnsupportedModuleError(
         f"the permutation symmetries of {called(step)} are not known"
         + (f": {reason}" if reason else "")
