@@ -159,14 +159,16 @@ def matched_orders(
             if len(models) == 0:
                 continue
             waiting[i] = False
-            some = placed
-            if len(models) < len(first):
-                some = {a.parameter: placed[a.parameter][models] for a in group.weights}
-            better, moves = _best_moves(_similarity(some, group, reference))
+            chosen = slice(None) if len(models) == len(first) else models
+            some = {a.parameter: placed[a.parameter][chosen] for a in group.weights}
+            moves, better = _best_moves(_similarity(some, group, reference))
             models = models[better]
-            orders[i][models] = orders[i][models].take_along_dim(moves, 1)
+            if len(models) == 0:
+                continue
+            orders[i][chosen] = orders[i][chosen].take_along_dim(moves, 1)
             for axis in group.weights:
-                placed[axis.parameter][models] = _take(placed[axis.parameter][models], axis, moves)
+                some[axis.parameter] = _take(some[axis.parameter], axis, moves)
+                placed[axis.parameter][chosen] = some[axis.parameter]
             for neighbour in neighbours[i]:
                 waiting[neighbour, models] = True
         if not waiting.any():
@@ -203,17 +205,19 @@ def _similarity(
 
 
 def _best_moves(similarity: Tensor) -> tuple[Tensor, Tensor]:
-    """Assign units to places, for the models that gain more than rounding by it.
+    """Assign units to places, for models ``(n_models, n_units, n_places)``.
 
-    Returns the indices of those models, and ``(., n_places)``: which unit comes to each place.
+    Returns which unit comes to each place, ``(n_models, n_places)``, and whether a model gains more
+    than rounding by it, ``(n_models,)``; units stay where it does not.
     """
     costs = -similarity.double().cpu().numpy()
+    costs -= costs.min(1, keepdims=True)  # the same assignment is best, and sooner found
     places = np.array([linear_sum_assignment(one)[1] for one in costs])
     after = np.take_along_axis(costs, places[:, :, None], 2).sum((1, 2))
-    before = np.trace(costs, axis1=1, axis2=2)
-    better = np.flatnonzero(before - after > 1e-6 * np.abs(costs).max((1, 2)))
-    moves = torch.from_numpy(places[better].argsort(1))
-    return torch.from_numpy(better).to(similarity.device), moves.to(similarity.device)
+    better = np.trace(costs, axis1=1, axis2=2) - after > 1e-6 * costs.max((1, 2))
+    places[~better] = np.arange(places.shape[1])
+    moves = torch.from_numpy(places.argsort(1))
+    return moves.to(similarity.device), torch.from_numpy(better).to(similarity.device)
 
 
 def _features(parameters: Mapping[str, Tensor], axes: Sequence[PermutedAxis]) -> Tensor:
