@@ -15,7 +15,7 @@ from threadpoolctl import threadpool_limits
 
 from wsl import Architecture, train_zoo
 from wsl.exceptions import InvalidInputError, TrainingFailedError
-from wsl.zoo import _chunk, _spread
+from wsl.zoo import _spread
 
 ARCHITECTURE = Architecture.mlp(3, [6], 1)
 OPTIONS = {"epochs": 2, "batch_size": 16, "learning_rate": 1e-2, "random_state": 0, "chunk_size": 2}
@@ -143,15 +143,21 @@ def test_large_sets_are_sent_once(cluster, monkeypatch):
     assert not scattered
 
 
-def test_workers_share_the_cores(monkeypatch):
-    monkeypatch.setattr(_chunk, "cpu_count", lambda: 6)
+def test_a_chunk_keeps_to_one_core():
+    seen = []
+
+    def draw(model):
+        seen.append(torch.get_num_threads())
+        return OWN[model]
+
     with threadpool_limits(4, user_api="openmp"):
-        for n_workers, n_threads in ((1, 4), (2, 3), (6, 1), (100, 1)):
-            with _chunk._share_of_cores(n_workers):
-                assert torch.get_num_threads() == n_threads
-            assert torch.get_num_threads() == 4
-    with threadpool_limits(2, user_api="openmp"), _chunk._share_of_cores(2):
-        assert torch.get_num_threads() == 2  # never more than was allowed
+        train_zoo(ARCHITECTURE, draw, n_models=2, **OPTIONS | {"chunk_size": 1})
+        with joblib.parallel_config(backend="threading"):
+            train_zoo(ARCHITECTURE, draw, n_models=2, n_jobs=2, **OPTIONS | {"chunk_size": 1})
+        assert torch.get_num_threads() == 4
+    # the sets that the call itself looks at, to learn about the data, are drawn outside a chunk
+    assert seen.count(1) >= 4
+    assert set(seen) <= {1, 4}
 
 
 # --- what fails

@@ -60,16 +60,6 @@ def test_chunks_change_nothing_but_rounding(datasets):
         )
 
 
-def test_workers_change_nothing_but_rounding():
-    options = QUICK | {"checkpoints": [0, 1, 3], "stop_at_loss": 0.5, "chunk_size": 2}
-    sets = OWN  # caught by value, so that the function pickles
-    alone = train_zoo(ARCHITECTURE, OWN, **options)
-    for datasets in (OWN, lambda model: sets[model]):
-        spread = train_zoo(ARCHITECTURE, datasets, n_models=7, n_jobs=2, **options)
-        np.testing.assert_allclose(spread.weights, alone.weights, **ROUNDING)
-        np.testing.assert_array_equal(spread.metadata["epoch"], alone.metadata["epoch"])
-
-
 def test_global_generators_stay_where_they_are():
     numpy_state, torch_state = np.random.get_state(), torch.get_rng_state()  # noqa: NPY002
     train_zoo(ARCHITECTURE, SHARED, n_models=2, **QUICK)

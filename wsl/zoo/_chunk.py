@@ -10,7 +10,6 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 import torch
-from joblib import cpu_count
 from threadpoolctl import threadpool_limits
 
 from ..exceptions import InvalidInputError
@@ -24,11 +23,10 @@ from ._models import Models
 
 @dataclass(frozen=True)
 class Job:
-    """What is the same for every chunk; ``n_workers`` share the cores of a machine."""
+    """What is the same for every chunk."""
 
     recipe: Recipe
     device: torch.device
-    n_workers: int
 
 
 @dataclass
@@ -42,7 +40,7 @@ class Rows:
 def train_models(job: Job, models: Models, datasets: Datasets, test: Datasets | None) -> Rows:
     """Train models, those with sets of one size together; evaluate them if there is a test set."""
     indices = models.table["model"].tolist()
-    with _share_of_cores(job.n_workers):
+    with _one_thread():
         sets = datasets.of(indices)
         trained = _train(job, models, sets)
         scores = {}
@@ -58,14 +56,13 @@ def train_models(job: Job, models: Models, datasets: Datasets, test: Datasets | 
 
 
 @contextmanager
-def _share_of_cores(n_workers: int) -> Iterator[None]:
-    """Let torch use this worker's share of the cores inside the block; never more than before."""
-    n_threads = torch.get_num_threads()  # the first call in a thread resets what it may use
-    share = max(1, cpu_count() // n_workers)
-    if n_workers == 1 or share >= n_threads:
-        yield
-        return
-    with threadpool_limits(share, user_api="openmp"):  # torch's own; a thread has its own limit
+def _one_thread() -> Iterator[None]:
+    """Keep torch to one core inside the block, in this thread of the process.
+
+    Products this small lose more to waiting threads than they gain; more cores are for ``n_jobs``.
+    """
+    torch.get_num_threads()  # the first call in a thread resets what it may use
+    with threadpool_limits(1, user_api="openmp"):  # torch's own
         yield
 
 

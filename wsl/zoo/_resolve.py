@@ -42,10 +42,10 @@ def resolve_checkpoints(checkpoints: Sequence[int] | None, epochs: int) -> tuple
     return wanted
 
 
-def fitting_chunk_size(job: Job, n_samples: int, n_models: int) -> int:
+def fitting_chunk_size(job: Job, n_samples: int, n_models: int, n_workers: int) -> int:
     """Return how many models at a time fit the cache, and no more than a worker's share."""
     architecture = job.recipe.architecture
     batch = min(job.recipe.batch_size or n_samples, n_samples)
     numbers = 5 * architecture.n_weights + 3 * batch * architecture.activation_size
     fitting = max(SMALLEST_CHUNK, CHUNK_BYTES[job.device.type] // (4 * numbers))
-    return min(fitting, math.ceil(n_models / job.n_workers))
+    return min(fitting, math.ceil(n_models / n_workers))

@@ -27,11 +27,7 @@ from ._init import SCHEMES
 from ._losses import LOSSES, resolve_loss
 from ._models import resolve_models
 from ._optimizers import OPTIMIZERS
-from ._resolve import (
-    check_dropout,
-    fitting_chunk_size,
-    resolve_checkpoints,
-)
+from ._resolve import check_dropout, fitting_chunk_size, resolve_checkpoints
 from ._zoo import ModelZoo
 
 
@@ -145,7 +141,7 @@ def train_zoo(
     device : str or torch.device, default="auto"
     n_jobs : int, optional
         Workers over which joblib spreads the chunks: processes, or what
-        ``joblib.parallel_config`` says, such as a Dask cluster. Each takes its share of the cores.
+        ``joblib.parallel_config`` says, such as a Dask cluster. On CPU each keeps to one core.
     random_state : int, Generator, RandomState or None
     out : str or Path, optional
         A folder to write the zoo into, each chunk as soon as it is trained. A run that is killed
@@ -231,8 +227,8 @@ def train_zoo(
         penalty_weight=float(penalty_weight),
         checkpoints=resolve_checkpoints(checkpoints, int(epochs)),
     )
-    job = Job(recipe, resolve_device(device), effective_n_jobs(n_jobs))
-    size = chunk_size or fitting_chunk_size(job, len(first_y), len(models))
+    job, n_workers = Job(recipe, resolve_device(device)), effective_n_jobs(n_jobs)
+    size = chunk_size or fitting_chunk_size(job, len(first_y), len(models), n_workers)
     zoo = gather(job, models, source, test, out, chunk_size=size, n_jobs=n_jobs, progress=progress)
     _warn_of_diverged(zoo)
     return zoo
