@@ -263,7 +263,7 @@ def test_token_kde_mixes_tokens(fitted):
     np.testing.assert_allclose(nearest, 0.0, atol=1e-4)
 
 
-UNKNOWN = Architecture(nn.Sequential(nn.Linear(4, 6), nn.LayerNorm(6), nn.ReLU(), nn.Linear(6, 3)))
+UNKNOWN = Architecture(nn.Sequential(nn.Linear(4, 6), nn.GLU(), nn.Linear(3, 3)))
 
 
 def fit_unknown(**parameters):
@@ -272,7 +272,7 @@ def fit_unknown(**parameters):
 
 
 def test_unknown_symmetries_are_refused_unless_permutations_are_off():
-    with pytest.raises(UnsupportedModuleError, match="LayerNorm"):
+    with pytest.raises(UnsupportedModuleError, match="GLU"):
         fit_unknown()
     assert np.isnan(fit_unknown(permutations=False).history_[0]["train_contrastive"])
 

@@ -6,8 +6,8 @@ module must be in ``_template``.
 
 import copy
 import math
-from collections.abc import Iterable, Mapping, Sequence
-from functools import cached_property
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import cached_property, partial
 from typing import Any
 
 import numpy as np
@@ -18,11 +18,13 @@ from .._random import resolve_random_state, torch_generator
 from .._validation import check_n_columns, check_rows, owned_tensor
 from ..exceptions import InvalidInputError, UnsupportedModuleError
 from . import _symmetry
-from ._batched import Training, forward_models, plan_steps
+from ._batched import Training, forward_models, plan_steps, run_each
 from ._build import build_cnn, build_mlp, replace_activations
-from ._convert import flatten_model, sklearn_module
+from ._convert import flatten_model, sklearn_model, sklearn_module
 from ._graph import Step, trace
-from ._spec import module_from_spec, module_to_spec
+from ._groups import find_groups
+from ._layers import abbreviated
+from ._spec import module_from_spec, module_to_spec, step_identity
 from ._template import (
     first_shape,
     layer_names,
@@ -31,10 +33,13 @@ from ._template import (
     running_statistics,
     uses_batch_statistics,
 )
+from ._trial import agrees, is_symmetric
+from ._units import PermutationGroup
 
 # Measured: with the activations of a layer at about the size of a core's cache, each is still there
 # when the next layer reads it.
 FORWARD_BYTES = 2**20
+REORDER_BYTES = 16 * 2**20
 
 
 class Architecture:
@@ -182,12 +187,38 @@ class Architecture:
 
     def to_spec(self) -> dict[str, Any]:
         """Return the architecture as JSON values; UnsupportedModuleError for unusual layers."""
-        return {"module": module_to_spec(self._module), "input_shape": self.input_shape}
+        shape = None if self.input_shape is None else list(self.input_shape)
+        spec = {"module": module_to_spec(self._module), "input_shape": shape}
+        try:
+            twin = Architecture.from_spec(spec)
+            run = partial(run_each, twin._module)
+            known = agrees(self._module, self._shapes, self.input_shape, run)
+        except InvalidInputError:
+            known = False
+        if not known:
+            raise UnsupportedModuleError(
+                f"module {type(self._module).__name__} does other than its layers, as where one "
+                "works in place on what is used again; it cannot be stored"
+            )
+        return spec
 
     @classmethod
     def from_spec(cls, spec: dict[str, Any]) -> "Architecture":
-        """Undo ``to_spec``; InvalidInputError if ``spec`` is not what it writes."""
-        return cls(module_from_spec(spec["module"]), input_shape=spec["input_shape"])
+        """Undo ``to_spec``; InvalidInputError if ``spec`` is not what it writes.
+
+        No code is run, whatever ``spec`` holds, and a network is not built that takes more memory
+        than any whose weights are held as a row.
+        """
+        if not isinstance(spec, dict) or set(spec) != {"module", "input_shape"}:
+            raise InvalidInputError("architecture is no object of module and input_shape")
+        shape = spec["input_shape"]
+        if shape is not None and not (
+            isinstance(shape, (list, tuple)) and all(type(n) is int and n > 0 for n in shape)
+        ):
+            raise InvalidInputError(
+                f"architecture holds input_shape={abbreviated(shape)}; wanted sizes"
+            )
+        return cls(module_from_spec(spec["module"], shape), input_shape=shape)
 
     @property
     def n_inputs(self) -> int:
@@ -205,10 +236,25 @@ class Architecture:
         with torch.no_grad():
             return self._module(torch.zeros(2, *(self.input_shape or ()))).flatten(1).shape[1]
 
+    @property
+    def _shapes(self) -> dict[str, tuple[int, ...]]:
+        return dict(zip(self.parameter_names, self.parameter_shapes, strict=True))
+
     @cached_property
-    def permutation_groups(self) -> tuple[_symmetry.PermutationGroup, ...]:
+    def steps(self) -> tuple[Step, ...]:
+        """The module's graph; UnsupportedModuleError, with the reason, if it cannot be traced."""
+        return trace(self._module)
+
+    @cached_property
+    def permutation_groups(self) -> tuple[PermutationGroup, ...]:
         """The groups of interchangeable hidden units; UnsupportedModuleError where not known."""
-        return _symmetry.find_groups(self._module)
+        groups = find_groups(self.steps, self.input_shape)
+        if not is_symmetric(self._module, self._shapes, self.input_shape, groups):
+            raise UnsupportedModuleError(
+                f"the permutation symmetries of {type(self._module).__name__} are not known: it "
+                "does other than its layers, as where one works in place on what is used again"
+            )
+        return groups
 
     @property
     def template(self) -> nn.Module:
@@ -229,15 +275,17 @@ class Architecture:
         Raises
         ------
         InvalidInputError
-            If a parameter is missing, left over or of another shape; it is named.
+            If a parameter is missing, left over or of another shape; model and parameter are named.
+        UnsupportedModuleError
+            If a model is of another kind; it is named.
         """
         single = isinstance(models, (nn.Module, Mapping)) or not isinstance(models, Iterable)
         rows = []
         for index, model in enumerate([models] if single else models):
             try:
                 rows.append(flatten_model(model, self.parameter_names, self.parameter_shapes))
-            except InvalidInputError as error:
-                raise InvalidInputError(f"models[{index}]: {error}") from error
+            except (InvalidInputError, UnsupportedModuleError) as error:
+                raise type(error)(f"models[{index}]: {error}") from error
         if not rows:
             raise InvalidInputError("models is empty; wanted at least one model")
         return np.stack(rows)
@@ -252,6 +300,37 @@ class Architecture:
         module = copy.deepcopy(self._module)
         module.load_state_dict(self.state_dict(row), strict=False)
         return module.requires_grad_(True)
+
+    def to_sklearn(self, row, like: Any) -> Any:
+        """Return a fitted scikit-learn model that holds the weights of ``row``.
+
+        Parameters
+        ----------
+        row : array ``(n_weights,)``
+        like : fitted scikit-learn MLP or linear model
+            What is no weight is copied from it: parameters, classes, the type of its weights, and
+            what it learned besides, such as a loss curve, which then is not that of the row.
+
+        Raises
+        ------
+        InvalidInputError
+            If ``like`` is of another architecture.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from sklearn.linear_model import LinearRegression
+        >>> from wsl import Architecture
+        >>> like = LinearRegression().fit(np.eye(2), [0.0, 1.0])
+        >>> architecture = Architecture.from_sklearn(like)
+        >>> model = architecture.to_sklearn([2.0, 3.0, 1.0], like)
+        >>> model.predict([[1.0, 1.0]])
+        array([6.])
+        """
+        own = Architecture.from_sklearn(like)
+        if own != self:
+            raise InvalidInputError(f"like is a {type(like).__name__} of {own!r}; wanted {self!r}")
+        return sklearn_model(like, [p.numpy() for p in self.state_dict(row).values()])
 
     def parameters(self, weights: Tensor) -> dict[str, Tensor]:
         """View rows ``(n_models, n_weights)`` as parameters ``(n_models, *shape)``."""
@@ -277,33 +356,17 @@ class Architecture:
         return flat.unflatten(n_leading, self.input_shape)
 
     @cached_property
-    def steps(self) -> tuple[Step, ...]:
-        """The module's graph; UnsupportedModuleError, with the reason, if it cannot be traced."""
-        return trace(self._module)
-
-    @cached_property
     def plan(self) -> tuple[Step, ...] | None:
         """How many models are run at once; None where the module itself has to be, under vmap."""
         try:
             planned = plan_steps(self.steps, self.parameter_names)
         except UnsupportedModuleError:
             return None
-        if planned is None or self.input_shape is None:
-            return planned
-        return planned if self._does_the_same(planned) else None
-
-    def _does_the_same(self, planned: tuple[Step, ...]) -> bool:
-        """Try the plan against the module: code that works in place is not what a trace shows."""
-        generator = torch.Generator().manual_seed(0)
-        row = torch.randn(1, self.n_weights, generator=generator)
-        row[:, self.n_trainable :].abs_()  # variances
-        inputs = torch.randn(1, 3, *(self.input_shape or ()), generator=generator)
-        parameters = self.parameters(row)
-        with torch.no_grad():
-            expected = forward_models(self._module, None, parameters, inputs)
-            return torch.allclose(
-                forward_models(self._module, planned, parameters, inputs), expected, 1e-3, 1e-3
-            )
+        if planned is None:
+            return None
+        run = partial(forward_models, self._module, planned)
+        tried = agrees(self._module, self._shapes, self.input_shape, run)
+        return planned if tried else None
 
     @cached_property
     def _inputs_are_apart(self) -> bool:
@@ -417,15 +480,11 @@ class Architecture:
         UnsupportedModuleError
             If the symmetries of the module are not known.
         """
-        groups = self.permutation_groups
-
-        def orders(parameters: dict[str, Tensor], n_models: int) -> list[Tensor]:
-            generator = random_state
-            if not isinstance(generator, torch.Generator):
-                generator = torch_generator(resolve_random_state(random_state))
-            return _symmetry.random_orders(groups, n_models, generator)
-
-        return self._reorder(weights, orders)
+        generator = random_state
+        if not isinstance(generator, torch.Generator):
+            generator = torch_generator(resolve_random_state(random_state))
+        orders = _symmetry.random_orders(self.permutation_groups, len(weights), generator)
+        return self._reorder(weights, lambda parameters, models: [o[models] for o in orders])
 
     def canonicalize(self, weights, reference=None):
         """Return the same models with their hidden units in one order.
@@ -434,38 +493,80 @@ class Architecture:
         ----------
         weights : array or Tensor ``(n_models, n_weights)``
         reference : array ``(n_weights,)``, optional
-            Align each model to this one by weight matching (Ainsworth et al. 2023). By default
-            units are sorted by decreasing norm of their incoming weights and bias.
+            Align each model to this one by weight matching (Ainsworth et al. 2023, "Git
+            Re-Basin", algorithm 1). By default units are sorted by decreasing norm of the
+            weights that come into them.
 
         Returns
         -------
         array or Tensor ``(n_models, n_weights)``
+
+        Raises
+        ------
+        UnsupportedModuleError
+            If the symmetries of the module are not known.
+
+        Notes
+        -----
+        The running statistics of batch-normalisation layers move along with their units, and do
+        not count when units are compared. Models that differ in the order of their units only
+        come out equal, unless two units of a model have weights of the same norms and sums.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from wsl import Architecture
+        >>> architecture = Architecture.mlp(2, [8, 8], 1)
+        >>> rows = np.random.default_rng(0).normal(size=(5, architecture.n_weights))
+        >>> permuted = architecture.permute(rows, random_state=0)
+        >>> bool((architecture.canonicalize(permuted) == architecture.canonicalize(rows)).all())
+        True
+        >>> aligned = architecture.canonicalize(permuted[:1], reference=rows[0])
+        >>> bool((aligned == rows[:1].astype(np.float32)).all())
+        True
         """
         groups = self.permutation_groups
-        anchor = None if reference is None else owned_tensor(reference).reshape(1, -1)
+        if reference is None:
+            return self._reorder(weights, lambda own, models: _symmetry.sorted_orders(own, groups))
+        row = reference if isinstance(reference, Tensor) else owned_tensor(check_rows([reference]))
+        device = weights.device if isinstance(weights, Tensor) else "cpu"
+        anchor = self.parameters(row.detach().to(device).reshape(1, -1))
+        return self._reorder(
+            weights, lambda own, models: _symmetry.aligned_orders(own, groups, anchor)
+        )
 
-        def orders(parameters: dict[str, Tensor], n_models: int) -> list[Tensor]:
-            if anchor is None:
-                return _symmetry.sorted_orders(parameters, groups)
-            return _symmetry.matched_orders(parameters, groups, self.parameters(anchor))
-
-        return self._reorder(weights, orders)
-
-    def _reorder(self, weights, orders):
-        rows = weights if isinstance(weights, Tensor) else owned_tensor(check_rows(weights))
-        parameters = self.parameters(rows)
-        drawn = [o.to(rows.device) for o in orders(parameters, len(rows))]
-        moved = self.rows(_symmetry.permute_units(parameters, self.permutation_groups, drawn))
-        return moved if isinstance(weights, Tensor) else moved.numpy()
+    def _reorder(self, weights, orders_of: Callable[[dict[str, Tensor], slice], list[Tensor]]):
+        """Permute the units of rows by orders that are found for a few models at a time."""
+        if not isinstance(weights, Tensor):
+            weights = check_rows(weights, self.n_weights)
+        size = max(1, REORDER_BYTES // (8 * self.n_weights))
+        moved = []
+        for start in range(0, max(1, len(weights)), size):
+            models = slice(start, start + size)
+            rows = weights[models]
+            rows = rows if isinstance(rows, Tensor) else owned_tensor(rows)
+            orders = [o.to(rows.device) for o in orders_of(self.parameters(rows.detach()), models)]
+            moved.append(
+                self.rows(
+                    _symmetry.permute_units(self.parameters(rows), self.permutation_groups, orders)
+                )
+            )
+        together = moved[0] if len(moved) == 1 else torch.cat(moved)
+        return together if isinstance(weights, Tensor) else together.numpy()
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, Architecture) and self._identity() == other._identity()
+        return isinstance(other, Architecture) and self._identity == other._identity
 
     def __hash__(self) -> int:
-        return hash(self._identity())
+        return hash(self._identity)
 
+    @cached_property
     def _identity(self) -> tuple:
-        return repr(self._module), self.parameter_names, self.parameter_shapes, self.input_shape
+        try:
+            function: Any = step_identity(self.steps)
+        except UnsupportedModuleError:
+            function = repr(self._module)
+        return function, self.parameter_names, self.parameter_shapes, self.input_shape
 
     def __repr__(self) -> str:
         ends = ["?", "?"]

@@ -108,6 +108,17 @@ def _refuse_state(module: nn.Module) -> None:
             )
 
 
+def run_each(module: nn.Module, parameters: Parameters, inputs: Tensor) -> Tensor:
+    """Run one model after another on the same inputs ``(1, n_inputs, *input_shape)``."""
+    models = range(len(next(iter(parameters.values()))))
+    return torch.stack(
+        [
+            functional_call(module, {name: p[model] for name, p in parameters.items()}, inputs[0])
+            for model in models
+        ]
+    )
+
+
 def _forward_vmap(module: nn.Module, parameters: Parameters, inputs: Tensor) -> Tensor:
     def one_model(own: dict[str, Tensor], x: Tensor) -> Tensor:
         return functional_call(module, own, (x,))

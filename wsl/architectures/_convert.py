@@ -1,8 +1,9 @@
-"""Models to rows of weights: modules, state dicts and fitted scikit-learn networks.
+"""Models to rows of weights: modules, state dicts and fitted scikit-learn models, and these back.
 
-The way back, and everything that computes, lives elsewhere.
+Everything that computes lives elsewhere.
 """
 
+import copy
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -59,7 +60,12 @@ def named_tensors(model: Any, names: Sequence[str]) -> dict[str, np.ndarray]:
         }
     layers = sklearn_layers(model)
     arrays = [array for layer in layers for array in layer]
-    return dict(zip(names, arrays, strict=False)) if len(arrays) == len(names) else {}
+    if len(arrays) != len(names):
+        raise InvalidInputError(
+            f"a {type(model).__name__} of {len(layers)} layers has {len(arrays)} arrays of "
+            f"weights, the architecture takes {len(names)}"
+        )
+    return dict(zip(names, arrays, strict=True))
 
 
 def _to_numpy(value: Any) -> np.ndarray:
@@ -73,12 +79,15 @@ def sklearn_layers(model: Any) -> list[tuple[np.ndarray, np.ndarray]]:
     """
     if hasattr(model, "coefs_") and hasattr(model, "intercepts_"):
         return [(w.T, b) for w, b in zip(model.coefs_, model.intercepts_, strict=True)]
-    if hasattr(model, "coef_") and hasattr(model, "intercept_") and not hasattr(model, "support_"):
+    centred = hasattr(model, "support_") or hasattr(
+        model, "_x_mean"
+    )  # SVM and PLS: more than these
+    if hasattr(model, "coef_") and hasattr(model, "intercept_") and not centred:
         weight = np.atleast_2d(_to_numpy(model.coef_))
         return [(weight, np.broadcast_to(model.intercept_, weight.shape[0]))]
     raise UnsupportedModuleError(
-        f"models holds a {type(model).__name__}; wanted an nn.Module, a state dict, or a fitted "
-        "scikit-learn MLP or linear model"
+        f"a {type(model).__name__} holds no known weights; wanted an nn.Module, a state dict, or a "
+        "fitted scikit-learn MLP or linear model"
     )
 
 
@@ -87,3 +96,23 @@ def sklearn_module(model: Any) -> nn.Sequential:
     shapes = [weight.shape for weight, _ in sklearn_layers(model)]
     activation = _SKLEARN_ACTIVATIONS[getattr(model, "activation", "identity")]
     return build_mlp(shapes[0][1], [out for out, _ in shapes[:-1]], shapes[-1][0], activation)
+
+
+def sklearn_model(like: Any, arrays: Sequence[np.ndarray]) -> Any:
+    """Return a copy of a fitted scikit-learn model that holds other weights.
+
+    ``arrays`` are weight ``(out, in)`` and bias ``(out,)`` of each layer, shaped as its own are.
+    """
+    model = copy.deepcopy(like)
+    weights, biases = arrays[::2], arrays[1::2]
+    if hasattr(like, "coefs_"):
+        dtype = like.coefs_[0].dtype
+        model.coefs_ = [np.array(weight.T, dtype=dtype, order="C") for weight in weights]
+        model.intercepts_ = [bias.astype(dtype) for bias in biases]
+        return model
+    dtype = like.coef_.dtype
+    model.coef_ = weights[0].reshape(like.coef_.shape).astype(dtype)
+    bias = biases[0].astype(dtype)
+    is_number = np.ndim(like.intercept_) == 0 and len(bias) == 1
+    model.intercept_ = bias[0] if is_number else bias
+    return model

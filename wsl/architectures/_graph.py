@@ -25,11 +25,22 @@ class Add(nn.Module):
 
 
 class GlobalMean(nn.Module):
-    """The mean over all axes after the channels: ``(n, channels, ...)`` to ``(n, channels)``."""
+    """The mean over the axes of places: ``(n, channels, ...)`` to ``(n, channels)``.
+
+    ``n_places`` is how many axes those are: 1 for sequences, 2 for images.
+    """
+
+    def __init__(self, n_places: int = 2):
+        super().__init__()
+        self.n_places = n_places
 
     def forward(self, inputs: Tensor) -> Tensor:
         """Return the mean of each channel."""
-        return inputs.flatten(2).mean(2)
+        return inputs.mean(tuple(range(2, 2 + self.n_places)))
+
+    def extra_repr(self) -> str:
+        """Show what makes two such layers differ."""
+        return str(self.n_places)
 
 
 @dataclass(frozen=True)
@@ -83,7 +94,7 @@ def trace(module: nn.Module) -> tuple[Step, ...]:
             steps.append(_step(module, node, places))
             places[node] = len(steps)
     (result,) = next(iter(reversed(graph.nodes))).args
-    if not isinstance(result, fx.Node) or places.get(result) != len(steps):
+    if not steps or not isinstance(result, fx.Node) or places.get(result) != len(steps):
         raise UnsupportedModuleError(
             f"module {type(module).__name__} returns {result}; wanted its last layer's output"
         )
@@ -93,10 +104,11 @@ def trace(module: nn.Module) -> tuple[Step, ...]:
 def _step(module: nn.Module, node: fx.Node, places: dict[Any, int]) -> Step:
     try:
         if node.op == "call_module":
-            sources = tuple(places[value] for value in (*node.args, *node.kwargs.values()))
+            taken: tuple[Any, ...] = (*node.args, *node.kwargs.values())
+            sources = tuple(places[value] for value in taken)
             return Step(str(node.target), module.get_submodule(str(node.target)), sources)
         layer = _FORMS[node.target](*node.args[1:], **_meaningful(node.kwargs))
-        tensors = node.args if isinstance(layer, Add) else node.args[:1]
+        tensors: tuple[Any, ...] = node.args if isinstance(layer, Add) else node.args[:1]
         return Step("", layer, tuple(places[value] for value in tensors))
     except (KeyError, TypeError) as error:  # a function without a form, or other arguments
         raise UnsupportedModuleError(
@@ -133,10 +145,10 @@ def _view(*shape: Any) -> nn.Module:
 
 
 def _mean(dim: int | Iterable[int], keepdim: bool = False) -> nn.Module:
-    axes = [dim] if isinstance(dim, int) else sorted(d % 4 for d in dim)
-    if axes not in ([2, 3], [2]) or keepdim:
+    axes = sorted([dim] if isinstance(dim, int) else dim)
+    if keepdim or axes not in ([2], [-1], [2, 3], [-2, -1]):
         raise TypeError("mean that is not over all places of a channel")
-    return GlobalMean()
+    return GlobalMean(len(axes))
 
 
 def _add(other: Any) -> nn.Module:
@@ -158,6 +170,8 @@ _FORMS: dict[Any, Callable[..., nn.Module]] = {
     **dict.fromkeys((torch.relu, F.relu, "relu", "relu_"), nn.ReLU),
     **dict.fromkeys((torch.tanh, F.tanh, "tanh"), nn.Tanh),
     **dict.fromkeys((torch.sigmoid, F.sigmoid, "sigmoid"), nn.Sigmoid),
+    **dict.fromkeys((F.softmax, torch.softmax, "softmax"), nn.Softmax),
+    **dict.fromkeys((F.log_softmax, torch.log_softmax, "log_softmax"), nn.LogSoftmax),
     F.leaky_relu: nn.LeakyReLU,
     F.gelu: nn.GELU,
     F.silu: nn.SiLU,

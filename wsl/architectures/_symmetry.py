@@ -1,96 +1,23 @@
-"""The permutation symmetries of hidden units: finding them, applying them, undoing them.
+"""The permutation symmetries of hidden units: applying them, and putting units in one order.
 
-Plain torch on rows of weights; scikit-learn and numpy stay outside.
+Plain torch on rows of weights. Which units may change places at all is found in ``_groups``.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+import math
+from collections.abc import Mapping, Sequence
 
+import numpy as np
 import torch
 from scipy.optimize import linear_sum_assignment
-from torch import Tensor, nn
+from torch import Tensor
 
-from ..exceptions import UnsupportedModuleError
-from ._batched import DROPOUT, POINTWISE, POOLING, is_plain_convolution
-from ._build import SelectFeatures
-
-_UNITS_UNTOUCHED = (*POINTWISE, *POOLING, *DROPOUT)
-
-
-def named_leaves(module, prefix=""):
-    """Temporary."""
-    if not isinstance(module, nn.Sequential):
-        yield prefix, module
-        return
-    for name, child in module.named_children():
-        yield from named_leaves(child, f"{prefix}.{name}" if prefix else name)
-
-
-@dataclass(frozen=True)
-class PermutedAxis:
-    """One axis of one parameter along which hidden units lie, ``block`` entries a unit."""
-
-    parameter: str
-    axis: int
-    block: int = 1
-
-
-@dataclass(frozen=True)
-class PermutationGroup:
-    """Hidden units that may change places: all axes move together, or the function changes."""
-
-    n_units: int
-    axes: tuple[PermutedAxis, ...]
-
-    @property
-    def incoming(self) -> tuple[PermutedAxis, ...]:
-        """The axes of the parameters that make the units' values."""
-        return tuple(axis for axis in self.axes if axis.axis == 0)
-
-
-def find_groups(module: nn.Module) -> tuple[PermutationGroup, ...]:
-    """Return the groups of interchangeable hidden units of a feed-forward Sequential.
-
-    A unit is an output of a Linear or a channel of a Conv2d; between a convolution and a Linear
-    the flatten keeps a channel's places together, so a channel is a block of columns there.
-    """
-    groups: list[PermutationGroup] = []
-    producer: PermutationGroup | None = None
-    flattened = True
-    for name, layer in named_leaves(module):
-        if isinstance(layer, nn.Linear) or (
-            isinstance(layer, nn.Conv2d) and is_plain_convolution(layer)
-        ):
-            prefix = f"{name}." if name else ""
-            if producer is not None:
-                width = layer.weight.shape[1]
-                if isinstance(layer, nn.Linear) and not flattened:
-                    raise _unknown(name, layer)
-                consumed = PermutedAxis(f"{prefix}weight", 1, width // producer.n_units)
-                groups.append(PermutationGroup(producer.n_units, (*producer.axes, consumed)))
-            axes = [PermutedAxis(f"{prefix}weight", 0)]
-            if layer.bias is not None:
-                axes.append(PermutedAxis(f"{prefix}bias", 0))
-            producer = PermutationGroup(layer.weight.shape[0], tuple(axes))
-            flattened = isinstance(layer, nn.Linear)
-        elif isinstance(layer, nn.Flatten):
-            flattened = True
-        elif isinstance(layer, (nn.Unflatten, SelectFeatures)) and producer is None:
-            continue
-        elif type(layer) not in _UNITS_UNTOUCHED:
-            raise _unknown(name, layer)
-    return tuple(groups)
-
-
-def _unknown(name: str, layer: nn.Module) -> UnsupportedModuleError:
-    return UnsupportedModuleError(
-        f"the permutation symmetries of layer {name!r} ({type(layer).__name__}) are not known; "
-        "wanted an nn.Sequential of Linear, Conv2d, activation, pooling, dropout and Flatten layers"
-    )
+from ._units import PermutationGroup, PermutedAxis
 
 
 def permute_units(
-    parameters: dict[str, Tensor], groups: Sequence[PermutationGroup], orders: Sequence[Tensor]
+    parameters: Mapping[str, Tensor],
+    groups: Sequence[PermutationGroup],
+    orders: Sequence[Tensor],
 ) -> dict[str, Tensor]:
     """Reorder the hidden units of every model.
 
@@ -108,14 +35,23 @@ def permute_units(
 
 
 def _take(parameter: Tensor, axis: PermutedAxis, order: Tensor) -> Tensor:
-    dim = axis.axis + 1
-    index = order
-    if axis.block > 1:
-        places = torch.arange(axis.block, device=order.device)
-        index = (order[:, :, None] * axis.block + places).flatten(1)
-    shape = [1] * parameter.ndim
-    shape[0], shape[dim] = index.shape
-    return parameter.take_along_dim(index.view(shape), dim)
+    by_unit = _by_unit(parameter, axis)
+    n_models, n_before, n_units, size = by_unit.shape
+    if size == 1:
+        index = order[:, None].expand(-1, n_before, -1)
+        return by_unit.squeeze(3).gather(2, index).view(parameter.shape)
+    # whole runs of memory are moved: many times faster than number by number
+    first = torch.arange(0, n_models * n_before * n_units, n_units, device=order.device)
+    index = first.view(n_models, n_before, 1) + order[:, None]
+    return by_unit.reshape(-1, size).index_select(0, index.flatten()).view(parameter.shape)
+
+
+def _by_unit(parameter: Tensor, axis: PermutedAxis) -> Tensor:
+    """View a parameter as ``(n_models, axes before, n_units, places of a unit and axes after)``."""
+    n_models, *shape = parameter.shape
+    n_before, n_units = math.prod(shape[: axis.axis]), shape[axis.axis] // axis.block
+    size = axis.block * math.prod(shape[axis.axis + 1 :])
+    return parameter.reshape(n_models, n_before, n_units, size)
 
 
 def random_orders(
@@ -129,58 +65,167 @@ def random_orders(
 
 
 def sorted_orders(
-    parameters: dict[str, Tensor], groups: Sequence[PermutationGroup]
+    parameters: Mapping[str, Tensor], groups: Sequence[PermutationGroup]
 ) -> list[Tensor]:
-    """Return for each group the order of decreasing norm of the weights that come into a unit."""
-    orders = []
-    for group in groups:
-        squares = [_by_unit(parameters[a.parameter], a).square().sum(-1) for a in group.incoming]
-        orders.append(torch.stack(squares).sum(0).argsort(dim=1, descending=True, stable=True))
-    return orders
+    """Return for each group the order of decreasing norm of the weights that come into a unit.
+
+    Units of equal norm are told apart by the sum of these weights, and by norm and sum of those
+    that lead out of them: none of it depends on the order in which any units are.
+    """
+    return [_sorted_order(parameters, group) for group in groups]
+
+
+def _sorted_order(parameters: Mapping[str, Tensor], group: PermutationGroup) -> Tensor:
+    incoming = _features(parameters, group.incoming)
+    norm = _norms(incoming)
+    order = norm.argsort(dim=1, descending=True, stable=True)
+    if not (norm.take_along_dim(order, 1).diff(dim=1) == 0).any():
+        return order
+    order = torch.arange(group.n_units, device=norm.device).expand_as(norm)
+    outgoing = _features(parameters, group.outgoing) if group.outgoing else incoming
+    for key in (_sums(outgoing), _norms(outgoing), _sums(incoming), norm):  # the last counts most
+        place = key.take_along_dim(order, 1).argsort(dim=1, descending=True, stable=True)
+        order = order.take_along_dim(place, 1)
+    return order
+
+
+def _norms(features: Tensor) -> Tensor:
+    """Return the square norm of each unit's weights but for the bits that the order changes."""
+    mantissa, exponent = torch.frexp(features.square().sum(2))
+    return torch.ldexp((mantissa * 2**40).round() / 2**40, exponent)
+
+
+def _sums(features: Tensor) -> Tensor:
+    """Return the sum of each unit's weights but for the bits that the order changes."""
+    return (features.sum(2) * 2**30).round()
+
+
+def aligned_orders(
+    parameters: Mapping[str, Tensor],
+    groups: Sequence[PermutationGroup],
+    reference: Mapping[str, Tensor],
+) -> list[Tensor]:
+    """Return the orders that bring each model's units next to those of the reference most alike.
+
+    Weight matching ends in a local optimum that depends on where it starts. Here it starts with
+    units of equal rank by norm beside each other, so that what comes out does not depend on the
+    order in which a model's units were.
+    """
+    ranks = [order.argsort(1) for order in sorted_orders(reference, groups)]
+    start = [
+        order.take_along_dim(rank, 1)
+        for order, rank in zip(sorted_orders(parameters, groups), ranks, strict=True)
+    ]
+    moves = matched_orders(permute_units(parameters, groups, start), groups, reference)
+    return [order.take_along_dim(move, 1) for order, move in zip(start, moves, strict=True)]
 
 
 def matched_orders(
-    parameters: dict[str, Tensor],
+    parameters: Mapping[str, Tensor],
     groups: Sequence[PermutationGroup],
-    reference: dict[str, Tensor],
-    max_sweeps: int = 20,
+    reference: Mapping[str, Tensor],
+    max_sweeps: int = 50,
 ) -> list[Tensor]:
     """Return the orders that bring every model closest to one reference model.
 
-    Weight matching by coordinate descent: one linear assignment per group with the other groups
-    held, until none changes (Ainsworth et al. 2023, "Git Re-Basin", algorithm 1).
+    Parameters
+    ----------
+    parameters : dict of Tensor ``(n_models, *shape)``
+    groups : the groups of units
+    reference : dict of Tensor ``(1, *shape)``
+    max_sweeps : int
+        Visits of all groups at most; a few are enough.
+
+    Returns
+    -------
+    list of Tensor ``(n_models, n_units)``, one for each group
+
+    Notes
+    -----
+    Weight matching by coordinate descent: one linear assignment for each group with the others
+    held, until none changes (Ainsworth et al. 2023, "Git Re-Basin", algorithm 1). A group is
+    visited again only for the models in which a group that shares parameters with it has moved.
+    Where a layer leads from a group to itself, as one that is applied twice does, each visit holds
+    one of its two axes.
     """
-    n_models = next(iter(parameters.values())).shape[0]
-    orders = [torch.arange(g.n_units).expand(n_models, -1).clone() for g in groups]
+    placed = {a.parameter: parameters[a.parameter].clone() for g in groups for a in g.weights}
+    first = next(iter(parameters.values()))
+    orders = [torch.arange(g.n_units, device=first.device).repeat(len(first), 1) for g in groups]
+    neighbours = [_neighbours(group, groups) for group in groups]
+    waiting = torch.ones(len(groups), len(first), dtype=torch.bool, device=first.device)
     for _ in range(max_sweeps):
-        changed = False
         for i, group in enumerate(groups):
-            placed = permute_units(parameters, groups, orders)
-            gain = sum(
-                torch.einsum(
-                    "uk,mvk->muv",
-                    _by_unit(reference[a.parameter], a)[0],
-                    _by_unit(placed[a.parameter], a),
-                )
-                for a in group.axes
-            )
-            assert isinstance(gain, Tensor)
-            moves = torch.stack(
-                [
-                    torch.as_tensor(linear_sum_assignment(one, maximize=True)[1])
-                    for one in gain.cpu().numpy()
-                ]
-            )
-            updated = orders[i].take_along_dim(moves, 1)
-            changed |= not torch.equal(updated, orders[i])
-            orders[i] = updated
-        if not changed:
+            models = waiting[i].nonzero().squeeze(1)
+            if len(models) == 0:
+                continue
+            waiting[i] = False
+            chosen = slice(None) if len(models) == len(first) else models
+            some = {a.parameter: placed[a.parameter][chosen] for a in group.weights}
+            moves, better = _best_moves(_similarity(some, group, reference))
+            models = models[better]
+            if len(models) == 0:
+                continue
+            orders[i][chosen] = orders[i][chosen].take_along_dim(moves, 1)
+            for axis in group.weights:
+                some[axis.parameter] = _take(some[axis.parameter], axis, moves)
+                placed[axis.parameter][chosen] = some[axis.parameter]
+            for neighbour in neighbours[i]:
+                waiting[neighbour, models] = True
+        if not waiting.any():
             break
     return orders
 
 
-def _by_unit(parameter: Tensor, axis: PermutedAxis) -> Tensor:
-    """View a parameter ``(n_models, *shape)`` as ``(n_models, n_units, -1)``, in float64."""
-    moved = parameter.double().movedim(axis.axis + 1, 1)
-    n_units = moved.shape[1] // axis.block
-    return moved.reshape(moved.shape[0], n_units, -1)
+def _neighbours(group: PermutationGroup, groups: Sequence[PermutationGroup]) -> list[int]:
+    """Return the indices of the groups that lie along another axis of one of its parameters."""
+
+    def share(a: PermutedAxis, b: PermutedAxis) -> bool:
+        return a.parameter == b.parameter and a.axis != b.axis
+
+    return [
+        i
+        for i, other in enumerate(groups)
+        if any(share(a, b) for a in group.weights for b in other.weights)
+    ]
+
+
+def _similarity(
+    parameters: Mapping[str, Tensor], group: PermutationGroup, reference: Mapping[str, Tensor]
+) -> Tensor:
+    """Return the product of each unit's weights with each of the reference's.
+
+    That is ``(n_models, n_units, n_places)``, over all weights that come in and lead out.
+    """
+    products = []
+    for axis in group.weights:
+        units = _by_unit(parameters[axis.parameter], axis).transpose(1, 2).flatten(2)
+        places = _by_unit(reference[axis.parameter].to(units), axis).transpose(1, 2).flatten(2)
+        products.append(units @ places[0].T)
+    return sum(products[1:], products[0])
+
+
+def _best_moves(similarity: Tensor) -> tuple[Tensor, Tensor]:
+    """Assign units to places, for models ``(n_models, n_units, n_places)``.
+
+    Returns which unit comes to each place, ``(n_models, n_places)``, and whether a model gains more
+    than rounding by it, ``(n_models,)``; units stay where it does not.
+    """
+    costs = -similarity.double().cpu().numpy()
+    costs -= costs.min(1, keepdims=True)  # the same assignment is best, and sooner found
+    places = np.array([linear_sum_assignment(one)[1] for one in costs])
+    after = np.take_along_axis(costs, places[:, :, None], 2).sum((1, 2))
+    better = np.trace(costs, axis1=1, axis2=2) - after > 1e-6 * costs.max((1, 2))
+    places[~better] = np.arange(places.shape[1])
+    moves = torch.from_numpy(places.argsort(1))
+    return moves.to(similarity.device), torch.from_numpy(better).to(similarity.device)
+
+
+def _features(parameters: Mapping[str, Tensor], axes: Sequence[PermutedAxis]) -> Tensor:
+    """Return the weights along some axes by unit, ``(n_models, n_units, -1)``, in float64."""
+    return torch.cat(
+        [
+            _by_unit(parameters[axis.parameter].double(), axis).movedim(2, 1).flatten(2)
+            for axis in axes
+        ],
+        dim=2,
+    )

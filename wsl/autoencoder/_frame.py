@@ -68,15 +68,10 @@ class Frame:
 def _alignment(architecture: Architecture, rows: Tensor, reference: Tensor) -> Tensor:
     """Return ``(n_models, n_weights)`` int64: the column that comes to each place once aligned.
 
-    Matching ends in a local optimum that depends on where it starts. Units are sorted first, so
-    that copies of a model in other orders start, and end, in the same place.
+    It does not depend on the order in which a model's units are.
     """
     groups = architecture.permutation_groups
     anchor = architecture.parameters(reference[None])
     columns = architecture.parameters(torch.arange(architecture.n_weights).repeat(len(rows), 1))
-    parameters = architecture.parameters(rows)
-    orders = _symmetry.sorted_orders(parameters, groups)
-    parameters = _symmetry.permute_units(parameters, groups, orders)
-    columns = _symmetry.permute_units(columns, groups, orders)
-    orders = _symmetry.matched_orders(parameters, groups, anchor)
+    orders = _symmetry.aligned_orders(architecture.parameters(rows), groups, anchor)
     return architecture.rows(_symmetry.permute_units(columns, groups, orders))
