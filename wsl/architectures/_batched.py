@@ -5,6 +5,7 @@ the inputs last, windows and places of images are long runs of memory, however s
 Training and chunking live elsewhere; what has no batched form here runs under ``vmap``.
 """
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -47,12 +48,52 @@ class Training:
     statistics: dict[str, Tensor] = field(default_factory=dict)
 
 
+class Memory:
+    """Memory for the values of layers, the same for every pass: fresh memory costs page faults.
+
+    What a pass returns lies in it, and is gone with the next.
+    """
+
+    def __init__(self) -> None:
+        self._blocks: dict[Any, Tensor] = {}
+
+    def take(self, key: Any, shape: Sequence[int], like: Tensor) -> Tensor:
+        """Return a tensor of a shape, its contents left over; the same memory for the same key."""
+        n = math.prod(shape)
+        if key not in self._blocks or self._blocks[key].numel() < n:
+            self._blocks[key] = like.new_empty(n)
+        return self._blocks[key][:n].view(shape)
+
+
+@dataclass
+class Run:
+    """What the layers of one pass share; ``place`` is the layer's own among the steps."""
+
+    parameters: Parameters
+    training: Training | None
+    memory: Memory | None
+    place: int = 0
+
+    def parameter(self, step: Step, name: str) -> Tensor:
+        """Return a layer's own parameter, ``(n_models, *shape)``."""
+        return self.parameters[f"{_prefix(step)}{name}"]
+
+    def optional(self, step: Step, name: str) -> Tensor | None:
+        """Return a parameter that a layer may lack."""
+        return None if getattr(step.layer, name) is None else self.parameter(step, name)
+
+    def out(self, shape: Sequence[int], like: Tensor, part: int = 0) -> Tensor | None:
+        """Return where a layer's values go; None, as torch takes it, for memory of their own."""
+        return None if self.memory is None else self.memory.take((self.place, part), shape, like)
+
+
 def forward_models(
     module: nn.Module,
     steps: Sequence[Step] | None,
     parameters: Parameters,
     inputs: Tensor,
     training: Training | None = None,
+    memory: Memory | None = None,
 ) -> Tensor:
     """Run every model on its inputs.
 
@@ -66,16 +107,19 @@ def forward_models(
     inputs : Tensor ``(n_models, n_inputs, *input_shape)``, or ``(1, ...)`` if all share them
     training : Training, optional
         By default models run in evaluation mode.
+    memory : Memory, optional
+        Where values go, if no gradient is wanted. By default into memory of their own.
 
     Returns
     -------
-    Tensor ``(n_models, n_inputs, *output_shape)``
+    Tensor ``(n_models, n_inputs, *output_shape)``, with ``memory`` a view into it
     """
     if steps is None:
         if training is not None:
             _refuse_state(module)
         return _forward_vmap(module, parameters, inputs)
     values: list[Any] = [inputs.movedim(1, -1).contiguous()]
+    run = Run(parameters, training, memory)
     last_use = {source: place for place, step in enumerate(steps) for source in step.sources}
     for place, step in enumerate(steps):
         taken = [values[source] for source in step.sources]
@@ -83,7 +127,8 @@ def forward_models(
         if isinstance(step.layer, nn.ReLU) and done and _is_scratch(steps, step.sources[0]):
             values.append(torch.relu_(taken[0]))
         else:
-            values.append(_BATCHED[type(step.layer)](step, parameters, taken, training, place))
+            run.place = place
+            values.append(_BATCHED[type(step.layer)](step, taken, run))
         for source in done:
             values[source] = None
     outputs = values[-1]
@@ -178,66 +223,68 @@ def _prefix(step: Step) -> str:
     return f"{step.name}." if step.name else ""
 
 
-def _own(step: Step, parameters: Parameters, name: str) -> Tensor | None:
-    return parameters[f"{_prefix(step)}{name}"] if getattr(step.layer, name) is not None else None
-
-
-def _linear(step: Step, parameters: Parameters, values, training, place) -> Tensor:
+def _linear(step: Step, values, run: Run) -> Tensor:
     (x,) = values
-    weight, bias = parameters[f"{_prefix(step)}weight"], _own(step, parameters, "bias")
+    weight, bias = run.parameter(step, "weight"), run.optional(step, "bias")
     if x.ndim > 3:  # features before the last are places, to which the layer is applied alike
         x = x.movedim(-2, 1)
     flat = x.flatten(2)
-    if bias is not None and len(flat) == 1:  # one product for both: no more reading of the result
-        flat = torch.cat([flat, torch.ones_like(flat[:, :1])], dim=1)
-        weight, bias = torch.cat([weight, bias[:, :, None]], dim=2), None
-    out = product(weight, flat)
+    shape = (max(len(weight), len(flat)), weight.shape[1], flat.shape[2])
+    out = product(weight, flat, run.out(shape, flat))
     if bias is not None:
         out = out + bias[:, :, None] if torch.is_grad_enabled() else out.add_(bias[:, :, None])
     return out.unflatten(2, x.shape[2:]).movedim(1, -2) if x.ndim > 3 else out
 
 
-def product(matrices: Tensor, x: Tensor) -> Tensor:
-    """Return ``matrices @ x`` for each model; one large product where all models share ``x``."""
-    if len(x) == 1 and len(matrices) > 1:
-        return (matrices.reshape(-1, matrices.shape[2]) @ x[0]).unflatten(0, matrices.shape[:2])
-    return torch.bmm(matrices.expand(max(len(matrices), len(x)), -1, -1), x)
+def product(matrices: Tensor, x: Tensor, out: Tensor | None = None) -> Tensor:
+    """Return ``matrices @ x`` for each model.
+
+    Where all share ``x``, matrices of few rows fill one large product better than many small ones;
+    that copies them, which does not pay where they are larger than what they are applied to.
+    """
+    if len(x) == 1 and len(matrices) > 1 and x.shape[2] > x.shape[1]:
+        together = None if out is None else out.flatten(0, 1)
+        joined = torch.mm(matrices.reshape(-1, matrices.shape[2]), x[0], out=together)
+        return joined.unflatten(0, matrices.shape[:2])
+    n_models = max(len(matrices), len(x))
+    return torch.bmm(matrices.expand(n_models, -1, -1), x.expand(n_models, -1, -1), out=out)
 
 
-def _convolution(step: Step, parameters: Parameters, values, training, place) -> Tensor:
-    weight, bias = parameters[f"{_prefix(step)}weight"], _own(step, parameters, "bias")
+def _convolution(step: Step, values, run: Run) -> Tensor:
+    weight, bias = run.parameter(step, "weight"), run.optional(step, "bias")
     layer, (x,) = step.layer, values
     if isinstance(layer, nn.Conv1d):
         return convolve(
             x.unsqueeze(2), weight.unsqueeze(3), bias, (1, *layer.stride), (0, *layer.padding),
-            (1, *layer.dilation),
+            (1, *layer.dilation), run.out,
         ).squeeze(2)  # fmt: skip
-    return convolve(x, weight, bias, layer.stride, layer.padding, layer.dilation)
+    return convolve(x, weight, bias, layer.stride, layer.padding, layer.dilation, run.out)
 
 
-def _pooling(step: Step, parameters: Parameters, values, training, place) -> Tensor:
+def _pooling(step: Step, values, run: Run) -> Tensor:
     (x,) = values
     if isinstance(step.layer, POOLING_1D):
-        return pool(step.layer, x.unsqueeze(2)).squeeze(2)
-    return pool(step.layer, x)
+        return pool(step.layer, x.unsqueeze(2), run.out).squeeze(2)
+    return pool(step.layer, x, run.out)
 
 
-def _batch_norm(step: Step, parameters: Parameters, values, training, place) -> Tensor:
+def _batch_norm(step: Step, values, run: Run) -> Tensor:
     (x,) = values
     layer = step.layer
     shape = (-1, x.shape[1], *[1] * (x.ndim - 2))
     names = [f"{_prefix(step)}running_{name}" for name in ("mean", "var")]
+    training = run.training
     if training is None and layer.running_mean is not None:
-        mean, var = (parameters[name] for name in names)
+        mean, var = (run.parameters[name] for name in names)
     else:
         axes = list(range(2, x.ndim))
         var, mean = torch.var_mean(x, dim=axes, correction=0)
         if training is not None and layer.running_mean is not None:
-            _observe(training, layer, names, parameters, mean, var, x[0, 0].numel())
+            _observe(training, layer, names, run.parameters, mean, var, x[0, 0].numel())
     scale = (var + layer.eps).rsqrt()
     if layer.affine:
-        scale = scale * parameters[f"{_prefix(step)}weight"]
-        shift = parameters[f"{_prefix(step)}bias"] - mean * scale
+        scale = scale * run.parameter(step, "weight")
+        shift = run.parameter(step, "bias") - mean * scale
     else:
         shift = -mean * scale
     return torch.addcmul(shift.reshape(shape), x, scale.reshape(shape))
@@ -251,7 +298,7 @@ def _observe(training: Training, layer, names, parameters, mean, var, n: int) ->
         training.statistics[name] = torch.lerp(old.detach(), new, layer.momentum)
 
 
-def _layer_norm(step: Step, parameters: Parameters, values, training, place) -> Tensor:
+def _layer_norm(step: Step, values, run: Run) -> Tensor:
     (x,) = values
     layer = step.layer
     axes = list(range(-1 - len(layer.normalized_shape), -1))
@@ -261,50 +308,50 @@ def _layer_norm(step: Step, parameters: Parameters, values, training, place) -> 
         return out
     free = [1] * (x.ndim - 2 - len(layer.normalized_shape))
     shape = (-1, *free, *layer.normalized_shape, 1)
-    out = out * parameters[f"{_prefix(step)}weight"].reshape(shape)
-    bias = _own(step, parameters, "bias")
+    out = out * run.parameter(step, "weight").reshape(shape)
+    bias = run.optional(step, "bias")
     return out if bias is None else out + bias.reshape(shape)
 
 
-def _flatten(step: Step, parameters: Parameters, values, training, place) -> Tensor:
+def _flatten(step: Step, values, run: Run) -> Tensor:
     (x,) = values
     start, end = (d if d >= 0 else d - 1 for d in (step.layer.start_dim, step.layer.end_dim))
     return x.flatten(start, end)
 
 
-def _unflatten(step: Step, parameters: Parameters, values, training, place) -> Tensor:
+def _unflatten(step: Step, values, run: Run) -> Tensor:
     (x,) = values
     dim = step.layer.dim
     return x.unflatten(dim if dim >= 0 else dim - 1, step.layer.unflattened_size)
 
 
-def _select(step: Step, parameters: Parameters, values, training, place) -> Tensor:
+def _select(step: Step, values, run: Run) -> Tensor:
     return values[0][..., step.layer.columns, :]
 
 
-def _global_mean(step: Step, parameters: Parameters, values, training, place) -> Tensor:
+def _global_mean(step: Step, values, run: Run) -> Tensor:
     (x,) = values
     return x.mean(dim=list(range(2, x.ndim - 1)))
 
 
-def _add(step: Step, parameters: Parameters, values, training, place) -> Tensor:
+def _add(step: Step, values, run: Run) -> Tensor:
     left, right = values
     return left + right
 
 
-def _drop(step: Step, parameters: Parameters, values, training, place) -> Tensor:
+def _drop(step: Step, values, run: Run) -> Tensor:
     (x,) = values
-    if training is None:
+    if run.training is None:
         return x
     if not isinstance(step.layer, nn.Dropout):
         raise UnsupportedModuleError(
             f"layer {step.name!r} ({type(step.layer).__name__}) is not trained; wanted nn.Dropout"
         )
-    x = x.expand(next(iter(parameters.values())).shape[0], *x.shape[1:])
-    return training.dropout(x, step.layer.p, place)
+    x = x.expand(next(iter(run.parameters.values())).shape[0], *x.shape[1:])
+    return run.training.dropout(x, step.layer.p, run.place)
 
 
-def _pointwise(step: Step, parameters: Parameters, values, training, place) -> Tensor:
+def _pointwise(step: Step, values, run: Run) -> Tensor:
     return step.layer(values[0])
 
 

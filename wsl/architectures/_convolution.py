@@ -5,7 +5,7 @@ products with views into the same memory. That copies an image once for each col
 instead of once for each of its weights.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor
@@ -20,6 +20,7 @@ def convolve(
     stride: Sequence[int],
     padding: Sequence[int],
     dilation: Sequence[int],
+    memory: Callable[..., Tensor | None] = lambda shape, like, part: None,
 ) -> Tensor:
     """Convolve each model's images with its kernels.
 
@@ -29,6 +30,8 @@ def convolve(
     weight : Tensor ``(n_models, n_out, n_in, kernel_height, kernel_width)``
     bias : Tensor ``(n_models, n_out)``, or None
     stride, padding, dilation : two ints each, along the height and the width
+    memory : callable
+        ``(shape, like, part)`` to where one of the two parts of the result goes; no gradient then.
 
     Returns
     -------
@@ -37,7 +40,12 @@ def convolve(
     if any(padding):
         x = F.pad(x, (0, 0, padding[1], padding[1], padding[0], padding[0]))
     grid = Grid(x.shape[2:4], weight.shape[3:5], stride, dilation)
-    return _Convolution.apply(x, weight, bias, grid)
+    places = (grid.height, grid.width, x.shape[-1])
+    out = memory((len(weight), weight.shape[1], *places), x, 0)
+    if out is None:
+        return _Convolution.apply(x, weight, bias, grid)
+    unfolded = memory((*x.shape[:2], len(grid.columns), x.shape[2], *places[1:]), x, 1)
+    return _products(_unfold(x, grid, unfolded), weight, bias, grid, out)
 
 
 class Grid:
@@ -64,19 +72,8 @@ class _Convolution(torch.autograd.Function):
         unfolded = _unfold(x, grid)
         ctx.grid, ctx.shape, ctx.has_bias = grid, x.shape, bias is not None
         ctx.save_for_backward(unfolded, weight)
-        out = None
-        for i, rows in enumerate(grid.rows):
-            seen, kernel = unfolded[:, :, rows].flatten(2), weight[:, :, :, i].flatten(2)
-            if len(seen) == 1 and len(kernel) > 1:
-                seen, kernel = seen[0], kernel.reshape(-1, kernel.shape[2])
-                out = kernel @ seen if out is None else out.addmm_(kernel, seen)
-            else:
-                out = torch.bmm(kernel, seen) if out is None else out.baddbmm_(kernel, seen)
-        assert out is not None
-        out = out.view(*weight.shape[:2], -1)
-        if bias is not None:
-            out += bias[:, :, None]
-        return out.view(*weight.shape[:2], grid.height, grid.width, x.shape[-1])
+        out = x.new_empty(*weight.shape[:2], grid.height, grid.width, x.shape[-1])
+        return _products(unfolded, weight, bias, grid, out)
 
     @staticmethod
     @once_differentiable
@@ -99,11 +96,28 @@ class _Convolution(torch.autograd.Function):
         return for_x, for_weight, delta.sum(2) if ctx.has_bias else None, None
 
 
-def _unfold(x: Tensor, grid: Grid) -> Tensor:
+def _products(
+    unfolded: Tensor, weight: Tensor, bias: Tensor | None, grid: Grid, out: Tensor
+) -> Tensor:
+    """Add up the product of each row of the kernels, ``(n_models, n_out, height, width, n)``."""
+    together = len(unfolded) == 1 and len(weight) > 1
+    flat = out.view(-1, out[0, 0].numel()) if together else out.flatten(2)
+    for i, rows in enumerate(grid.rows):
+        seen, kernel = unfolded[:, :, rows].flatten(2), weight[:, :, :, i].flatten(2)
+        if together:
+            seen, kernel = seen[0], kernel.flatten(0, 1)
+            torch.mm(kernel, seen, out=flat) if i == 0 else flat.addmm_(kernel, seen)
+        else:
+            torch.bmm(kernel, seen, out=flat) if i == 0 else flat.baddbmm_(kernel, seen)
+    return out if bias is None else out.add_(bias[:, :, None, None, None])
+
+
+def _unfold(x: Tensor, grid: Grid, out: Tensor | None = None) -> Tensor:
     """Return ``(n_sets, n_in * kernel_width, image height, width, n_inputs)``."""
     if len(grid.columns) == 1:
         return x[:, :, :, grid.columns[0]]
-    return torch.stack([x[:, :, :, columns] for columns in grid.columns], dim=2).flatten(1, 2)
+    seen = [x[:, :, :, columns] for columns in grid.columns]
+    return torch.stack(seen, dim=2, out=out).flatten(1, 2)
 
 
 def _fold(unfolded: Tensor, shape: torch.Size, grid: Grid) -> Tensor:

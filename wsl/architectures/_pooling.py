@@ -4,7 +4,7 @@ Plain torch. Windows are views that are compared or added whole, as runs of inpu
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor, nn
@@ -15,13 +15,19 @@ Windows = list[tuple[slice, slice]]
 TINY = 1e-45  # the smallest positive float32
 
 
-def pool(layer: nn.Module, x: Tensor) -> Tensor:
+def pool(
+    layer: nn.Module,
+    x: Tensor,
+    memory: Callable[..., Tensor | None] = lambda shape, like: None,
+) -> Tensor:
     """Pool as ``layer`` does.
 
     Parameters
     ----------
     layer : a max-, average- or adaptive pooling layer of torch, in one or two dimensions
     x : Tensor ``(n_models, n_channels, height, width, n_inputs)``; height 1 for one dimension
+    memory : callable
+        ``(shape, like)`` to where the largest values go; no gradient then.
 
     Returns
     -------
@@ -38,7 +44,8 @@ def pool(layer: nn.Module, x: Tensor) -> Tensor:
         x = F.pad(x, sides, value=-math.inf)
     windows, apart = windows_of(layer, x.shape[2:4])
     if largest:
-        return _Largest.apply(x, windows, apart)
+        out = memory(x[:, :, *windows[0]].shape, x)
+        return _Largest.apply(x, windows, apart) if out is None else largest_of(x, windows, out)
     return _Mean.apply(x, windows, getattr(layer, "divisor_override", None) or len(windows))
 
 
@@ -102,6 +109,16 @@ def largest_gradient(
     return gradient
 
 
+def largest_of(x: Tensor, windows: Windows, out: Tensor) -> Tensor:
+    """Write the largest of each window."""
+    first, *others = (x[:, :, rows, columns] for rows, columns in windows)
+    if not others:
+        return out.copy_(first)
+    for place, other in enumerate(others):
+        torch.maximum(out if place else first, other, out=out)
+    return out
+
+
 class _Largest(torch.autograd.Function):
     """The largest of each window; the gradient goes to the first where several are.
 
@@ -110,9 +127,7 @@ class _Largest(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx, x: Tensor, windows: Windows, apart: bool) -> Tensor:
-        out = x[:, :, *windows[0]].clone()
-        for rows, columns in windows[1:]:
-            torch.maximum(out, x[:, :, rows, columns], out=out)
+        out = largest_of(x, windows, x.new_empty(x[:, :, *windows[0]].shape))
         ctx.windows, ctx.apart = windows, apart
         ctx.save_for_backward(x, out)
         return out

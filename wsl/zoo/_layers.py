@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from ..architectures._build import SelectFeatures
 from ..architectures._convolution import Grid
-from ..architectures._pooling import largest_gradient, windows_of
+from ..architectures._pooling import largest_gradient, largest_of, windows_of
 from ._dropout import Dropout
 from ._memory import Dense
 
@@ -152,11 +152,7 @@ class MaxPoolLayer:
     def forward(self, x: Tensor) -> None:
         """Compute the layer's values from those it takes."""
         self._x = x
-        first, *others = (x[:, :, rows, columns] for rows, columns in self._windows)
-        if not others:
-            self._out.copy_(first)
-        for place, other in enumerate(others):
-            torch.maximum(self._out if place else first, other, out=self._out)
+        largest_of(x, self._windows, self._out)
 
     def backward(self, delta: Tensor, wanted: bool) -> Tensor | None:
         """Return the gradient in what the layer took."""
