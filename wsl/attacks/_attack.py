@@ -11,6 +11,7 @@ from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin, is_clas
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted, validate_data
 
+from .._batches import map_rows
 from .._random import draw_seed, resolve_random_state
 from .._sklearn_compat import HasMethods, fit_context
 from .._validation import check_n_columns
@@ -65,7 +66,7 @@ class _BaseAttack(BaseEstimator):
     def predict(self, X):
         """Return the property of each model of ``X (n_models, n_weights)``."""
         check_is_fitted(self)
-        return self.estimator_.predict(self._check_rows(X, reset=False))
+        return map_rows(self.estimator_.predict, self._check_rows(X, reset=False))
 
     def _check_rows(self, X, *y, **options):
         """Validate X, and y if given; features that stand for themselves keep their precision."""
@@ -185,7 +186,7 @@ class DistributionInferenceAttack(ClassifierMixin, _BaseAttack):
     def predict_proba(self, X):
         """Return probabilities ``(n_models, n_classes)``, columns as in ``classes_``."""
         check_is_fitted(self)
-        return self.estimator_.predict_proba(self._check_rows(X, reset=False))
+        return map_rows(self.estimator_.predict_proba, self._check_rows(X, reset=False))
 
 
 class DistributionInferenceRegressor(RegressorMixin, _BaseAttack):

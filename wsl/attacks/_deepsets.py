@@ -100,8 +100,8 @@ class _BaseDeepSets(BaseEstimator):
                 hidden=self.hidden,
                 dropout=self.dropout,
             )
-            inputs, wanted = owned_tensor(rows).to(device), torch.as_tensor(targets).to(device)
-            self.net_ = train(network, inputs, wanted, loss, settings, rng)
+            wanted = torch.as_tensor(targets).to(device)
+            self.net_ = train(network, rows, wanted, loss, settings, rng)
 
     def _outputs(self, X) -> np.ndarray:
         check_is_fitted(self)
