@@ -166,14 +166,14 @@ def test_no_estimator_holds_a_second_copy():
     assert told.stdout.split() == ["refused", *UNDER_CAP], told.stderr
 
 
-WIDE = Architecture.mlp(8000, [4], 2)
-WIDE_QUERIES = RNG.normal(size=(16, 8000)).astype(np.float32)
+WIDE = Architecture.mlp(2000, [4], 2)
+WIDE_QUERIES = RNG.normal(size=(16, 2000)).astype(np.float32)
 MIB = 2**20
-ZOO_BYTES, CAP_BYTES = 64 * MIB, 40 * MIB
+ZOO_BYTES, CAP_BYTES = 48 * MIB, 32 * MIB
 
 
 def fit_wide_autoencoder(X, y):
-    settings = SMALL | {"latent_dim": 1, "epochs": 1, "batch_size": 32, "token_size": 512}
+    settings = SMALL | {"latent_dim": 1, "epochs": 1, "batch_size": 32, "token_size": 128}
     model = WeightSpaceAutoencoder(WIDE, queries=WIDE_QUERIES, random_state=0, **settings)
     model.fit(X).transform(X)
     assert np.isfinite(model.score(X))
