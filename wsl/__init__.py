@@ -25,6 +25,7 @@ _PUBLIC = {
     "WeightSpaceAutoencoder": "autoencoder",
     "WeightStatistics": "features",
     "audit": "risk",
+    "read_zoo": "zoo",
     "train_zoo": "zoo",
 }
 _SUBPACKAGES = {*_PUBLIC.values(), "datasets", "displays", "exceptions", "metrics"}

@@ -1,4 +1,7 @@
-"""Writing files whole or not at all; what is written is for the caller."""
+"""Files written whole or not at all, and names that may not lead out of a folder.
+
+What is written or read is for the caller.
+"""
 
 import os
 import tempfile
@@ -6,10 +9,15 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from .exceptions import ZooFileError
+
 
 @contextmanager
 def replacing(path: str | os.PathLike) -> Iterator[Path]:
-    """Yield a temporary path beside ``path`` that takes its place if the block ends well."""
+    """Yield a temporary path beside ``path`` that takes its place if the block ends well.
+
+    When this returns, the new file outlives a power cut too.
+    """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=path.suffix)
@@ -17,7 +25,9 @@ def replacing(path: str | os.PathLike) -> Iterator[Path]:
     temporary = Path(name)
     try:
         yield temporary
+        sync(temporary)
         os.replace(temporary, path)
+        sync(path.parent)
     finally:
         temporary.unlink(missing_ok=True)
 
@@ -27,3 +37,36 @@ def write_text(path: str | os.PathLike, text: str) -> Path:
     with replacing(path) as temporary:
         temporary.write_text(text, encoding="utf-8")
     return Path(path)
+
+
+def sync(path: Path) -> None:
+    """Wait until a file, or the names in a folder, are on the disk."""
+    if path.is_dir() and os.name == "nt":  # Windows opens no folders
+        return
+    handle = os.open(path, os.O_RDONLY if os.name != "nt" else os.O_RDWR)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def contained(folder: Path, name: object, named_by: object) -> Path:
+    """Return the file ``name`` in ``folder``; ZooFileError if it would lie anywhere else.
+
+    ``named_by`` says where the name comes from: it is not trusted.
+    """
+    inside = isinstance(name, str) and name not in ("", "..") and not set(name) & set("/\\\0")
+    if not inside or Path(str(name)).name != name:
+        raise ZooFileError(f"{named_by} names {name!r}, a file outside its folder")
+    return refuse_escape(folder / str(name), folder)
+
+
+def refuse_escape(path: Path, folder: Path) -> Path:
+    """Return ``path``, which lies in ``folder``; ZooFileError if links lead it out of there."""
+    try:
+        inside = path.resolve().is_relative_to(folder.resolve())
+    except (OSError, RuntimeError) as error:  # a link to itself
+        raise ZooFileError(f"{path} cannot be read: {error}") from error
+    if not inside:
+        raise ZooFileError(f"{path} is a link that leads outside {folder}")
+    return path

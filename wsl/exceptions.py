@@ -30,3 +30,7 @@ class DivergedModelWarning(WslWarning):
 
 class AttackNotApplicableWarning(WslWarning):
     """An attack was left out because the audited learner does not offer what it needs."""
+
+
+class IncompleteZooWarning(WslWarning):
+    """Some folders among those of a zoo hold no model and were left out."""

@@ -7,10 +7,11 @@ from torch import nn
 from torch.nn import functional as F
 
 from wsl import Architecture, train_zoo
+from wsl.architectures._build import ACTIVATIONS
 from wsl.causal import irm_penalty
-from wsl.zoo._engine import Recipe, membership
 from wsl.zoo._init import initial_row
-from wsl.zoo._perceptron import Perceptron
+from wsl.zoo._minibatches import membership
+from wsl.zoo._network import Blueprint
 
 N_MODELS, N_SAMPLES, BATCH_SIZE, EPOCHS = 5, 37, 16, 3  # the last batch of an epoch is smaller
 RATES = np.array([1e-3, 3e-3, 1e-2, 2e-2, 5e-3])
@@ -163,11 +164,37 @@ def test_with_a_penalty_on_environments(name, loss):
         assert zoo.metadata["train_loss"][i] == pytest.approx(last, rel=1e-3)
 
 
+LAYERED = {
+    **{a: lambda n, a=a: Architecture.mlp(36, [8, 3], n, a) for a in sorted(ACTIVATIONS)},
+    "wider and wider": lambda n: Architecture.mlp(36, [2, 3, 5], n),
+    "nothing between": lambda n: Architecture(nn.Sequential(nn.Linear(36, 3), nn.Linear(3, n))),
+    "features": lambda n: Architecture.mlp(36, [4], n, features=[3, 1]),
+    "features of a linear model": lambda n: Architecture.mlp(36, [], n, features=[3]),
+    "cnn": lambda n: Architecture.cnn((1, 6, 6), [3, 4], [5], n, kernel_size=2),
+    "convolutions": lambda n: Architecture(
+        nn.Sequential(
+            nn.Unflatten(1, (4, 3, 3)),
+            nn.Conv2d(4, 3, 2, padding=(1, 2), dilation=(1, 2), bias=False),
+            nn.Tanh(),
+            nn.Conv2d(3, 2, (1, 2), stride=(2, 1)),
+            nn.MaxPool2d(2, stride=1),
+            nn.Conv2d(2, 3, 1),
+            nn.GELU(),
+            nn.Flatten(),
+            nn.Linear(9, n),
+        )
+    ),
+    "ends in a convolution": lambda n: Architecture(
+        nn.Sequential(nn.Unflatten(1, (1, 6, 6)), nn.Conv2d(1, n, 6), nn.Flatten())
+    ),
+}
+
+
 @pytest.mark.parametrize("penalty", [None, irm_penalty])
 @pytest.mark.parametrize("loss", N_OUTPUTS)
-@pytest.mark.parametrize("activation", ["relu", "tanh", "sigmoid", "identity"])
-def test_the_fast_path_is_what_autograd_does(activation, loss, penalty, monkeypatch):
-    architecture = Architecture.mlp(4, [8, 3], N_OUTPUTS[loss], activation)
+@pytest.mark.parametrize("name", LAYERED)
+def test_layers_do_what_autograd_does(name, loss, penalty, monkeypatch):
+    architecture = LAYERED[name](N_OUTPUTS[loss])
     datasets = [draw_set(architecture, loss, i) for i in range(N_MODELS)]
     options = {
         "epochs": EPOCHS,
@@ -176,26 +203,22 @@ def test_the_fast_path_is_what_autograd_does(activation, loss, penalty, monkeypa
         "loss": loss,
         "penalty": penalty,
     }
-    assert Perceptron.of(architecture) is not None
+    assert Blueprint(architecture).steps is not None
     fast = train_zoo(architecture, datasets, **options)
-    monkeypatch.setattr(Recipe, "perceptron", None)
+    monkeypatch.setattr("wsl.zoo._network._chain", lambda architecture: None)
     slow = train_zoo(architecture, datasets, **options)
     np.testing.assert_allclose(fast.weights, slow.weights, **TOLERANCE)
     np.testing.assert_allclose(fast.metadata["train_loss"], slow.metadata["train_loss"], rtol=1e-4)
 
 
-def test_what_has_a_fast_path():
-    fast = [Architecture.mlp(3, [4], 2, a) for a in ("relu", "tanh", "sigmoid", "identity")]
-    assert all(Perceptron.of(architecture) for architecture in fast)
-    slow = [
-        Architecture.mlp(3, [4], 2, "gelu"),
-        Architecture.mlp(3, [4], 2, features=[0]),
-        Architecture.cnn((1, 6, 6), [3], [], 2),
+def test_what_has_no_layers_here():
+    others = [
         Architecture(nn.Sequential(nn.Linear(3, 2, bias=False))),
-        Architecture(nn.Sequential(nn.Linear(3, 2), nn.Linear(2, 1))),
         Architecture(Gated(2), input_shape=(4,)),
+        Architecture(nn.Sequential(nn.Linear(3, 2), nn.BatchNorm1d(2))),
+        Architecture(nn.Sequential(nn.Conv2d(1, 2, 3, padding="same")), input_shape=(1, 4, 4)),
     ]
-    assert not any(Perceptron.of(architecture) for architecture in slow)
+    assert all(Blueprint(architecture).steps is None for architecture in others)
 
 
 def test_an_epoch_on_all_samples_draws_no_order():
@@ -215,7 +238,7 @@ def test_an_epoch_on_all_samples_draws_no_order():
 
 def test_membership_gives_each_environment_the_weight_one():
     environments = torch.tensor([[0, 0, 1, 1, 1], [0, 2, 2, 2, 2]])
-    members = membership(environments)
+    members = membership(environments, 3)
     third, quarter = 1 / 3, 0.25
     expected = [
         [[0.5, 0.5, 0, 0, 0], [1, 0, 0, 0, 0]],

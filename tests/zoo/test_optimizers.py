@@ -10,7 +10,8 @@ TORCH = {"adam": torch.optim.Adam, "adamw": torch.optim.AdamW, "sgd": torch.opti
 
 
 def column(values):
-    return torch.tensor(values, dtype=torch.float64)[:, None]
+    """One value a model, for each of its weights."""
+    return torch.tensor(values, dtype=torch.float64)[:, None].repeat(1, N_WEIGHTS)
 
 
 @pytest.fixture
@@ -59,7 +60,7 @@ def test_models_that_leave_do_not_change_the_others(name, start, gradients):
     weights, kept = start.clone(), torch.tensor([3, 1])
     for gradient in gradients[:20]:
         optimizer.step(weights, gradient.clone())
-    optimizer.select(kept)
+    optimizer.select(lambda values: values[kept])
     weights = weights[kept]
     for gradient in gradients[20:]:
         optimizer.step(weights, gradient[kept].clone())

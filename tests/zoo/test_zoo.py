@@ -5,7 +5,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from wsl import Architecture, ModelZoo, train_zoo
+from wsl import Architecture, ModelZoo, _batches, train_zoo
 from wsl.exceptions import InvalidInputError
 
 ARCHITECTURES = {
@@ -54,6 +54,58 @@ def test_what_an_index_picks(index, expected):
     assert picked.metadata["name"].tolist() == [f"model {i}" for i in expected]
     assert picked.metadata.index.tolist() == list(range(len(expected)))
     assert picked.architecture is ARCHITECTURE
+
+
+@pytest.mark.parametrize("index", [slice(2, 5), slice(None, None, -2), 3, -1, np.int64(0)])
+def test_slices_and_single_models_are_views(index):
+    zoo = make_zoo()
+    picked = zoo[index]
+    assert np.shares_memory(picked.weights, zoo.weights)
+    assert not np.shares_memory(zoo[[1, 2]].weights, zoo.weights)
+    picked.metadata["new"] = 0
+    assert "new" not in zoo.metadata
+
+
+@pytest.mark.parametrize("batch_size", [1, 3, N_MODELS, 100, None])
+def test_batches_are_the_zoo_in_order(batch_size, monkeypatch):
+    zoo = make_zoo()
+    monkeypatch.setattr(_batches, "BATCH_BYTES", 5 * zoo.weights[0].nbytes + 1)
+    pieces = list(zoo.batches(batch_size))
+    assert [len(piece) for piece in pieces][:-1] == [batch_size or 5] * (len(pieces) - 1)
+    assert 0 < len(pieces[-1]) <= (batch_size or 5)
+    assert all(np.shares_memory(piece.weights, zoo.weights) for piece in pieces)
+    np.testing.assert_array_equal(np.concatenate([p.weights for p in pieces]), zoo.weights)
+    assert pd.concat([p.metadata for p in pieces], ignore_index=True).equals(zoo.metadata)
+
+
+def test_batches_of_nothing():
+    assert list(make_zoo()[:0].batches()) == []
+    assert make_zoo()[:0].accuracy(np.zeros((2, 3)), [0, 1]).shape == (0,)
+    with pytest.raises(InvalidInputError, match="batch_size=0; wanted at least 1, or None"):
+        make_zoo().batches(0)
+
+
+@pytest.mark.parametrize("mmap", [False, True])
+def test_scores_do_not_depend_on_batches(mmap, tmp_path, monkeypatch):
+    zoo, other = make_zoo(), make_zoo(seed=1)
+    rng = np.random.default_rng(2)
+    X, y = rng.normal(size=(50, 3)), rng.integers(3, size=50)
+    expected = zoo.accuracy(X, y), zoo.agreement(other, X), zoo.forward(X)
+    zoo = ModelZoo.load(zoo.save(tmp_path), mmap=mmap)
+    read, forward = [], Architecture.forward
+
+    def recording(architecture, weights, *rest):
+        read.append(len(weights))
+        return forward(architecture, weights, *rest)
+
+    monkeypatch.setattr(Architecture, "forward", recording)
+    for n_bytes, n_rows in [(4 * 50 * ARCHITECTURE.activation_size, 1), (2**13, 8)]:
+        monkeypatch.setattr(_batches, "BATCH_BYTES", n_bytes)
+        read.clear()
+        np.testing.assert_array_equal(zoo.accuracy(X, y), expected[0])
+        np.testing.assert_array_equal(zoo.agreement(other, X), expected[1])
+        assert max(read) == n_rows
+    np.testing.assert_allclose(zoo.forward(X), expected[2], atol=1e-6)
 
 
 def test_an_index_that_is_not_there():

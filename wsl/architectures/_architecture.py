@@ -18,13 +18,23 @@ from .._random import resolve_random_state, torch_generator
 from .._validation import check_n_columns, check_rows, owned_tensor
 from ..exceptions import InvalidInputError, UnsupportedModuleError
 from . import _symmetry
-from ._batched import forward_models
+from ._batched import Training, forward_models, plan_steps
 from ._build import build_cnn, build_mlp
 from ._convert import flatten_model, sklearn_module
+from ._graph import Step, trace
 from ._spec import module_from_spec, module_to_spec
-from ._template import first_shape, layer_names, make_template, refuse_unsupported
+from ._template import (
+    first_shape,
+    layer_names,
+    make_template,
+    refuse_unsupported,
+    running_statistics,
+    uses_batch_statistics,
+)
 
-FORWARD_BYTES = 8 * 2**20
+# Measured: with the activations of a layer at about the size of a core's cache, each is still there
+# when the next layer reads it.
+FORWARD_BYTES = 2**20
 
 
 class Architecture:
@@ -42,6 +52,9 @@ class Architecture:
     ----------
     n_weights : int
         Numbers in a row.
+    n_trainable : int
+        How many of them, from the first on, training moves. The running statistics of
+        batch-normalisation layers come after them.
     n_inputs, n_outputs : int
         Numbers in one input and in one output.
     parameter_names : tuple of str
@@ -52,11 +65,13 @@ class Architecture:
     Raises
     ------
     UnsupportedModuleError
-        If the module has no parameters, has uninitialised ones, or keeps running statistics as
-        batch normalisation does: two models with equal weights would then differ.
+        If the module has no parameters, or has uninitialised ones.
 
     Notes
     -----
+    A row holds all that makes one trained model another: the parameters, in the module's order,
+    and then the running mean and variance of each batch-normalisation layer.
+
     An architecture is immutable, compares by structure, and can be copied and pickled: it may be
     the constructor parameter of an estimator.
 
@@ -80,7 +95,9 @@ class Architecture:
         refuse_unsupported(module)
         self._module = make_template(module)
         self.input_shape = first_shape(self._module, input_shape)
-        parameters = dict(self._module.named_parameters())
+        trained = dict(self._module.named_parameters())
+        parameters = trained | running_statistics(self._module)
+        self.n_trainable = sum(p.numel() for p in trained.values())
         self.parameter_names = tuple(parameters)
         self.parameter_shapes = tuple(tuple(p.shape) for p in parameters.values())
         stops = np.cumsum([p.numel() for p in parameters.values()]).tolist()
@@ -228,46 +245,102 @@ class Architecture:
             )
         return flat.unflatten(n_leading, self.input_shape)
 
+    @cached_property
+    def steps(self) -> tuple[Step, ...]:
+        """The module's graph; UnsupportedModuleError, with the reason, if it cannot be traced."""
+        return trace(self._module)
+
+    @cached_property
+    def plan(self) -> tuple[Step, ...] | None:
+        """How many models are run at once; None where the module itself has to be, under vmap."""
+        try:
+            planned = plan_steps(self.steps, self.parameter_names)
+        except UnsupportedModuleError:
+            return None
+        if planned is None or self.input_shape is None:
+            return planned
+        return planned if self._does_the_same(planned) else None
+
+    def _does_the_same(self, planned: tuple[Step, ...]) -> bool:
+        """Try the plan against the module: code that works in place is not what a trace shows."""
+        generator = torch.Generator().manual_seed(0)
+        row = torch.randn(1, self.n_weights, generator=generator)
+        row[:, self.n_trainable :].abs_()  # variances
+        inputs = torch.randn(1, 3, *(self.input_shape or ()), generator=generator)
+        parameters = self.parameters(row)
+        with torch.no_grad():
+            expected = forward_models(self._module, None, parameters, inputs)
+            return torch.allclose(
+                forward_models(self._module, planned, parameters, inputs), expected, 1e-3, 1e-3
+            )
+
+    @cached_property
+    def _inputs_are_apart(self) -> bool:
+        """Whether an input's output does not depend on the other inputs."""
+        return not uses_batch_statistics(self._module)
+
     def forward(self, weights, inputs, batch_size: int | None = None):
         """Run every model on the same inputs.
 
         Parameters
         ----------
         weights : array or Tensor ``(n_models, n_weights)``
+            A memory-mapped array is read a few models at a time.
         inputs : array or Tensor ``(n_inputs, n_features)`` or ``(n_inputs, *input_shape)``
         batch_size : int, optional
-            Models at a time; by default as many as keep the activations at about 8 MiB.
+            Models at a time; by default as many as keep the activations in the cache.
 
         Returns
         -------
         ``(n_models, n_inputs, n_outputs)``
             A float32 array for arrays; for tensors a tensor on their device, with gradients.
         """
-        if isinstance(weights, Tensor):
-            return self._forward(weights, torch.as_tensor(inputs).to(weights), batch_size)
-        with torch.no_grad():
-            rows = owned_tensor(check_rows(weights, self.n_weights))
-            return self._forward(rows, owned_tensor(inputs), batch_size).numpy()
-
-    def _forward(self, weights: Tensor, inputs: Tensor, batch_size: int | None) -> Tensor:
         if batch_size is not None and batch_size < 1:
             raise InvalidInputError(f"batch_size={batch_size}; wanted at least 1, or None")
+        if isinstance(weights, Tensor):
+            check_n_columns(weights, self.n_weights)
+            shaped = self.shape_inputs(torch.as_tensor(inputs).to(weights))
+            return self._forward(weights, shaped, batch_size)
+        if not isinstance(weights, np.ndarray) or weights.ndim != 2:
+            weights = check_rows(weights)
         check_n_columns(weights, self.n_weights)
-        shared = self.shape_inputs(inputs)[None]
-        size = batch_size or max(1, FORWARD_BYTES // (4 * self.activation_size * len(inputs) + 1))
-        outputs = [
-            forward_models(self._module, self.parameters(chunk), shared).flatten(2)
-            for chunk in weights.split(size)
-        ]
-        return outputs[0] if len(outputs) == 1 else torch.cat(outputs)
+        with torch.no_grad():
+            return self._forward(weights, self.shape_inputs(owned_tensor(inputs)), batch_size)
 
-    def forward_parameters(self, parameters: Mapping[str, Tensor], inputs: Tensor) -> Tensor:
+    def _forward(self, weights, inputs: Tensor, batch_size: int | None):
+        """Run some models on some inputs at a time, each time as many as the cache takes."""
+        fitting = max(1, FORWARD_BYTES // (4 * self.activation_size))
+        n_models = batch_size or min(len(weights), max(1, fitting // max(1, len(inputs))))
+        n_inputs = max(16, fitting // n_models) if self._inputs_are_apart else max(1, len(inputs))
+        blocks = [x[None] for x in inputs.split(n_inputs)]
+        outputs = np.empty((len(weights), len(inputs), self.n_outputs), np.float32)
+        parts = []
+        for start in range(0, len(weights), n_models):
+            rows = weights[start : start + n_models]
+            if not isinstance(rows, Tensor):
+                rows = owned_tensor(check_rows(rows))
+            parameters = self.parameters(rows)
+            done = [
+                forward_models(self._module, self.plan, parameters, block).flatten(2)
+                for block in blocks
+            ]
+            if isinstance(weights, Tensor):
+                parts.append(done[0] if len(done) == 1 else torch.cat(done, dim=1))
+            else:
+                torch.cat(done, dim=1, out=torch.from_numpy(outputs[start : start + n_models]))
+        if not isinstance(weights, Tensor):
+            return outputs
+        return parts[0] if len(parts) == 1 else torch.cat(parts)
+
+    def forward_parameters(
+        self, parameters: Mapping[str, Tensor], inputs: Tensor, training: Training | None = None
+    ) -> Tensor:
         """Run each model, given by its parameters ``(n_models, *shape)``, on inputs of its own.
 
         ``inputs`` is ``(n_models, n_inputs, ...)``, or ``(1, n_inputs, ...)`` if shared.
         """
         shaped = self.shape_inputs(inputs, n_leading=2)
-        return forward_models(self._module, dict(parameters), shaped).flatten(2)
+        return forward_models(self._module, self.plan, parameters, shaped, training).flatten(2)
 
     def forward_each(self, weights: Tensor, inputs: Tensor) -> Tensor:
         """Run each row ``(n_models, n_weights)`` on inputs of its own; tensors only."""
@@ -282,8 +355,9 @@ class Architecture:
 
         def record(layer: nn.Module, args: tuple[Tensor, ...], output: Tensor) -> None:
             size = output[0].numel()
-            if isinstance(layer, nn.Conv2d):
-                size = max(size, size // layer.out_channels * layer.weight[0].numel())
+            if isinstance(layer, (nn.Conv1d, nn.Conv2d)):  # unfolded along the width
+                unfolded = args[0][0].numel() * layer.kernel_size[-1]
+                size = max(size, unfolded * output.shape[-1] // args[0].shape[-1])
             sizes.append(size)
 
         module = self.template

@@ -1,159 +1,300 @@
-"""The forward pass of many models at once: plain torch, one batched product per layer.
+"""Many models forward at once: plain torch, each layer one batched product over all models.
 
-Training and chunking live elsewhere; a module that has no batched form here runs under ``vmap``.
+Values are ``(n_models, *features, n_inputs)``, or ``(1, ...)`` while all models share them. With the
+inputs last, windows and places of images are long runs of memory, whatever the size of the image.
+Training and chunking live elsewhere; what has no batched form here runs under ``vmap``.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor, nn
 from torch.func import functional_call, vmap
-from torch.nn import functional as F
 
+from ..exceptions import UnsupportedModuleError
 from ._build import SelectFeatures
+from ._convolution import convolve
+from ._graph import Add, GlobalMean, Step
+from ._pooling import pool
 
-Parameters = dict[str, Tensor]
+Parameters = Mapping[str, Tensor]
 
-POINTWISE = (
-    nn.ReLU, nn.Tanh, nn.GELU, nn.SiLU, nn.Sigmoid, nn.LeakyReLU, nn.Identity, nn.ELU, nn.SELU,
-    nn.CELU, nn.Softplus, nn.Softsign, nn.Hardtanh, nn.ReLU6, nn.Hardswish, nn.Mish,
+INCREASING = (
+    nn.ReLU, nn.Tanh, nn.Sigmoid, nn.Identity, nn.ELU, nn.SELU, nn.CELU, nn.Softplus, nn.Softsign,
+    nn.Hardtanh, nn.ReLU6,
 )  # fmt: skip
-POOLING = (nn.MaxPool2d, nn.AvgPool2d, nn.AdaptiveAvgPool2d, nn.AdaptiveMaxPool2d)
+POINTWISE = (*INCREASING, nn.GELU, nn.SiLU, nn.LeakyReLU, nn.Hardswish, nn.Mish)
+CONVOLUTION = (nn.Conv1d, nn.Conv2d)
+POOLING_1D = (nn.MaxPool1d, nn.AvgPool1d, nn.AdaptiveAvgPool1d, nn.AdaptiveMaxPool1d)
+POOLING_2D = (nn.MaxPool2d, nn.AvgPool2d, nn.AdaptiveAvgPool2d, nn.AdaptiveMaxPool2d)
+POOLING = (*POOLING_1D, *POOLING_2D)
+BATCH_NORM = (nn.BatchNorm1d, nn.BatchNorm2d)
 DROPOUT = (nn.Dropout, nn.Dropout1d, nn.Dropout2d, nn.Dropout3d, nn.AlphaDropout)
 
 
-def named_leaves(module: nn.Module, prefix: str = "") -> Iterator[tuple[str, nn.Module]]:
-    """Yield ``(name, layer)`` of a nest of Sequentials, in the order in which they are applied."""
-    if not isinstance(module, nn.Sequential):
-        yield prefix, module
-        return
-    for name, child in module.named_children():
-        yield from named_leaves(child, f"{prefix}.{name}" if prefix else name)
+@dataclass
+class Training:
+    """What a pass does in training and not else: it drops units and takes the batch's statistics.
+
+    ``dropout(x, p, place)`` returns ``x``, ``(n_models, *features, n_inputs)``, with units dropped;
+    ``place`` tells the layers of a module apart. ``statistics`` collects, by the names of running
+    statistics, what the pass makes of them, ``(n_models, n_channels)``.
+    """
+
+    dropout: Callable[[Tensor, float, int], Tensor]
+    statistics: dict[str, Tensor] = field(default_factory=dict)
 
 
-def forward_models(module: nn.Module, parameters: Parameters, inputs: Tensor) -> Tensor:
+def forward_models(
+    module: nn.Module,
+    steps: Sequence[Step] | None,
+    parameters: Parameters,
+    inputs: Tensor,
+    training: Training | None = None,
+) -> Tensor:
     """Run every model on its inputs.
 
     Parameters
     ----------
     module : nn.Module
         The template; its own parameters are not used.
+    steps : sequence of Step, or None
+        What ``plan_steps`` made of it.
     parameters : dict of Tensor ``(n_models, *shape)``
     inputs : Tensor ``(n_models, n_inputs, *input_shape)``, or ``(1, ...)`` if all share them
+    training : Training, optional
+        By default models run in evaluation mode.
 
     Returns
     -------
     Tensor ``(n_models, n_inputs, *output_shape)``
     """
-    leaves = list(named_leaves(module))
-    if not all(_has_batched_form(layer) for _, layer in leaves):
+    if steps is None:
+        if training is not None:
+            _refuse_state(module)
         return _forward_vmap(module, parameters, inputs)
-    outputs = inputs
-    for name, layer in leaves:
-        outputs = _BATCHED[type(layer)](layer, parameters, name, outputs)
+    values: list[Tensor | None] = [inputs.movedim(1, -1).contiguous()]
+    last_use = {source: place for place, step in enumerate(steps) for source in step.sources}
+    for place, step in enumerate(steps):
+        taken = [values[source] for source in step.sources]
+        values.append(_BATCHED[type(step.layer)](step, parameters, taken, training, place))
+        for source in step.sources:
+            if last_use[source] == place:
+                values[source] = None
+    outputs = values[-1]
+    assert outputs is not None
     n_models = next(iter(parameters.values())).shape[0]
-    return outputs.expand(n_models, *outputs.shape[1:])
+    return outputs.movedim(-1, 1).expand(n_models, *[-1] * (outputs.ndim - 1))
+
+
+def _refuse_state(module: nn.Module) -> None:
+    for name, layer in module.named_modules():
+        if isinstance(layer, nn.modules.batchnorm._NormBase) or getattr(layer, "p", 0) > 0:
+            raise UnsupportedModuleError(
+                f"layer {name!r} ({type(layer).__name__}) differs between training and evaluation, "
+                f"and {type(module).__name__} cannot be run layer by layer for many models; wanted "
+                "a module that torch.fx can trace, of standard layers"
+            )
 
 
 def _forward_vmap(module: nn.Module, parameters: Parameters, inputs: Tensor) -> Tensor:
-    def one_model(own: Parameters, x: Tensor) -> Tensor:
+    def one_model(own: dict[str, Tensor], x: Tensor) -> Tensor:
         return functional_call(module, own, (x,))
 
     if inputs.shape[0] == 1:
-        return vmap(one_model, in_dims=(0, None))(parameters, inputs[0])
-    return vmap(one_model)(parameters, inputs)
+        return vmap(one_model, in_dims=(0, None))(dict(parameters), inputs[0])
+    return vmap(one_model)(dict(parameters), inputs)
 
 
-def _linear(layer: nn.Linear, parameters: Parameters, name: str, x: Tensor) -> Tensor:
-    weight = parameters[f"{name}.weight" if name else "weight"]  # (n_models, out, in)
-    x = x.expand(weight.shape[0], *x.shape[1:])
-    flat = x.reshape(x.shape[0], -1, x.shape[-1])
-    if layer.bias is None:
-        out = torch.bmm(flat, weight.mT)
-    else:
-        bias = parameters[f"{name}.bias" if name else "bias"]
-        out = torch.baddbmm(bias[:, None, :], flat, weight.mT)
-    return out.reshape(*x.shape[:-1], weight.shape[1])
+def plan_steps(steps: Sequence[Step], names: Sequence[str]) -> tuple[Step, ...] | None:
+    """Return the steps in the order in which they are run; None if one has no batched form.
+
+    Parameters
+    ----------
+    steps : sequence of Step
+    names : names of the parameters; a layer whose own are not among them shares them with another
+
+    Notes
+    -----
+    An increasing activation before max-pooling goes behind it: the same function on fewer numbers.
+    """
+    known = set(names)
+    for step in steps:
+        own = {f"{_prefix(step)}{name}" for name, _ in step.layer.named_parameters()}
+        if not own <= known or not _has_batched_form(step.layer):
+            return None
+    planned = list(steps)
+    for place in range(1, len(steps)):
+        before, step = planned[place - 1], planned[place]
+        uses = sum(source == place for other in steps for source in other.sources)
+        if isinstance(step.layer, nn.MaxPool2d) and isinstance(before.layer, INCREASING):
+            if uses == 1 and step.sources == (place,):
+                planned[place - 1] = Step(step.name, step.layer, before.sources)
+                planned[place] = Step(before.name, before.layer, (place,))
+    return tuple(planned)
 
 
-def _conv2d(layer: nn.Conv2d, parameters: Parameters, name: str, x: Tensor) -> Tensor:
-    """Convolve as one product a model; channels come first in memory, so that nothing is moved."""
-    weight = parameters[f"{name}.weight" if name else "weight"]  # (n_models, out, in, kh, kw)
-    stride, dilation = layer.stride, layer.dilation
-    padding = [int(pad) for pad in layer.padding]
-    if any(padding):
-        x = F.pad(x, (padding[1], padding[1], padding[0], padding[0]))
-    size = [
-        (x.shape[axis - 2] - dilation[axis] * (weight.shape[axis - 2] - 1) - 1) // stride[axis] + 1
-        for axis in (0, 1)
-    ]
-    windows = [
-        (
-            slice(i * dilation[0], i * dilation[0] + (size[0] - 1) * stride[0] + 1, stride[0]),
-            slice(j * dilation[1], j * dilation[1] + (size[1] - 1) * stride[1] + 1, stride[1]),
-        )
-        for i in range(weight.shape[-2])
-        for j in range(weight.shape[-1])
-    ]
-    columns = _Windows.apply(x.transpose(1, 2), windows)  # (n_sets, in, kh * kw, n_inputs, *size)
-    columns = columns.flatten(3).flatten(1, 2)
-    out = torch.bmm(weight.flatten(2), columns.expand(len(weight), *columns.shape[1:]))
-    if layer.bias is not None:
-        out = out + parameters[f"{name}.bias" if name else "bias"][:, :, None]
-    return out.unflatten(2, (x.shape[1], *size)).transpose(1, 2)
+def _has_batched_form(layer: nn.Module) -> bool:
+    if isinstance(layer, CONVOLUTION):
+        return type(layer) in CONVOLUTION and is_plain_convolution(layer)
+    if isinstance(layer, (nn.Flatten, nn.Unflatten)):
+        return getattr(layer, "start_dim", getattr(layer, "dim", 0)) not in (0, "N")
+    return type(layer) in _BATCHED
 
 
-class _Windows(torch.autograd.Function):
-    """Stack shifted windows of images; ``F.unfold`` does it image by image, ten times slower."""
-
-    @staticmethod
-    def forward(ctx, images: Tensor, windows: list[tuple[slice, slice]]) -> Tensor:
-        ctx.windows, ctx.shape = windows, images.shape
-        return torch.stack([images[..., rows, columns] for rows, columns in windows], dim=2)
-
-    @staticmethod
-    def backward(ctx, *gradients: Tensor) -> tuple[Tensor, None]:
-        gradient = gradients[0]
-        images = gradient.new_zeros(ctx.shape)
-        for place, (rows, columns) in enumerate(ctx.windows):
-            images[..., rows, columns] += gradient[:, :, place]
-        return images, None
-
-
-def _pool(layer: nn.Module, parameters: Parameters, name: str, x: Tensor) -> Tensor:
-    channels_first = x.transpose(1, 2)
+def is_plain_convolution(layer: nn.Module) -> bool:
+    """Tell whether a convolution is one group with zero padding given as numbers."""
     return (
-        layer(channels_first.flatten(0, 1)).unflatten(0, channels_first.shape[:2]).transpose(1, 2)
+        isinstance(layer, CONVOLUTION)
+        and layer.groups == 1
+        and layer.padding_mode == "zeros"
+        and not isinstance(layer.padding, str)
     )
 
 
-def _merged(layer: nn.Module, parameters: Parameters, name: str, x: Tensor) -> Tensor:
-    return layer(x.flatten(0, 1)).unflatten(0, x.shape[:2])
+def _prefix(step: Step) -> str:
+    return f"{step.name}." if step.name else ""
 
 
-def _pointwise(layer: nn.Module, parameters: Parameters, name: str, x: Tensor) -> Tensor:
-    return layer(x)
+def _own(step: Step, parameters: Parameters, name: str) -> Tensor | None:
+    return parameters[f"{_prefix(step)}{name}"] if getattr(step.layer, name) is not None else None
+
+
+def _linear(step: Step, parameters: Parameters, values, training, place) -> Tensor:
+    (x,) = values
+    weight, bias = parameters[f"{_prefix(step)}weight"], _own(step, parameters, "bias")
+    if x.ndim > 3:  # features before the last are places, to which the layer is applied alike
+        x = x.movedim(-2, 1)
+    flat = x.flatten(2)
+    out = product(weight, flat)
+    if bias is not None:
+        out = out + bias[:, :, None] if torch.is_grad_enabled() else out.add_(bias[:, :, None])
+    return out.unflatten(2, x.shape[2:]).movedim(1, -2) if x.ndim > 3 else out
+
+
+def product(matrices: Tensor, x: Tensor) -> Tensor:
+    """Return ``matrices @ x`` for each model; one large product where all models share ``x``."""
+    if len(x) == 1 and len(matrices) > 1:
+        return (matrices.reshape(-1, matrices.shape[2]) @ x[0]).unflatten(0, matrices.shape[:2])
+    return torch.bmm(matrices.expand(max(len(matrices), len(x)), -1, -1), x)
+
+
+def _convolution(step: Step, parameters: Parameters, values, training, place) -> Tensor:
+    weight, bias = parameters[f"{_prefix(step)}weight"], _own(step, parameters, "bias")
+    layer, (x,) = step.layer, values
+    if isinstance(layer, nn.Conv1d):
+        return convolve(
+            x.unsqueeze(2), weight.unsqueeze(3), bias, (1, *layer.stride), (0, *layer.padding),
+            (1, *layer.dilation),
+        ).squeeze(2)  # fmt: skip
+    return convolve(x, weight, bias, layer.stride, layer.padding, layer.dilation)
+
+
+def _pooling(step: Step, parameters: Parameters, values, training, place) -> Tensor:
+    (x,) = values
+    if isinstance(step.layer, POOLING_1D):
+        return pool(step.layer, x.unsqueeze(2)).squeeze(2)
+    return pool(step.layer, x)
+
+
+def _batch_norm(step: Step, parameters: Parameters, values, training, place) -> Tensor:
+    (x,) = values
+    layer = step.layer
+    shape = (-1, x.shape[1], *[1] * (x.ndim - 2))
+    names = [f"{_prefix(step)}running_{name}" for name in ("mean", "var")]
+    if training is None and layer.running_mean is not None:
+        mean, var = (parameters[name] for name in names)
+    else:
+        axes = list(range(2, x.ndim))
+        var, mean = torch.var_mean(x, dim=axes, correction=0)
+        if training is not None and layer.running_mean is not None:
+            _observe(training, layer, names, parameters, mean, var, x[0, 0].numel())
+    scale = (var + layer.eps).rsqrt()
+    if layer.affine:
+        scale = scale * parameters[f"{_prefix(step)}weight"]
+        shift = parameters[f"{_prefix(step)}bias"] - mean * scale
+    else:
+        shift = -mean * scale
+    return torch.addcmul(shift.reshape(shape), x, scale.reshape(shape))
+
+
+def _observe(training: Training, layer, names, parameters, mean, var, n: int) -> None:
+    """Note what the running statistics become; the variance is the unbiased one, as in torch."""
+    for name, value in zip(names, (mean, var * (n / max(1, n - 1))), strict=True):
+        old = training.statistics.get(name, parameters[name])
+        new = value.detach().expand_as(old)
+        training.statistics[name] = torch.lerp(old.detach(), new, layer.momentum)
+
+
+def _layer_norm(step: Step, parameters: Parameters, values, training, place) -> Tensor:
+    (x,) = values
+    layer = step.layer
+    axes = list(range(-1 - len(layer.normalized_shape), -1))
+    var, mean = torch.var_mean(x, dim=axes, correction=0, keepdim=True)
+    out = (x - mean) * (var + layer.eps).rsqrt()
+    if not layer.elementwise_affine:
+        return out
+    free = [1] * (x.ndim - 2 - len(layer.normalized_shape))
+    shape = (-1, *free, *layer.normalized_shape, 1)
+    out = out * parameters[f"{_prefix(step)}weight"].reshape(shape)
+    bias = _own(step, parameters, "bias")
+    return out if bias is None else out + bias.reshape(shape)
+
+
+def _flatten(step: Step, parameters: Parameters, values, training, place) -> Tensor:
+    (x,) = values
+    start, end = (d if d >= 0 else d - 1 for d in (step.layer.start_dim, step.layer.end_dim))
+    return x.flatten(start, end)
+
+
+def _unflatten(step: Step, parameters: Parameters, values, training, place) -> Tensor:
+    (x,) = values
+    dim = step.layer.dim
+    return x.unflatten(dim if dim >= 0 else dim - 1, step.layer.unflattened_size)
+
+
+def _select(step: Step, parameters: Parameters, values, training, place) -> Tensor:
+    return values[0][..., step.layer.columns, :]
+
+
+def _global_mean(step: Step, parameters: Parameters, values, training, place) -> Tensor:
+    (x,) = values
+    return x.mean(dim=list(range(2, x.ndim - 1)))
+
+
+def _add(step: Step, parameters: Parameters, values, training, place) -> Tensor:
+    left, right = values
+    return left + right
+
+
+def _drop(step: Step, parameters: Parameters, values, training, place) -> Tensor:
+    (x,) = values
+    if training is None:
+        return x
+    if not isinstance(step.layer, nn.Dropout):
+        raise UnsupportedModuleError(
+            f"layer {step.name!r} ({type(step.layer).__name__}) is not trained; wanted nn.Dropout"
+        )
+    x = x.expand(next(iter(parameters.values())).shape[0], *x.shape[1:])
+    return training.dropout(x, step.layer.p, place)
+
+
+def _pointwise(step: Step, parameters: Parameters, values, training, place) -> Tensor:
+    return step.layer(values[0])
 
 
 _BATCHED: dict[type[nn.Module], Callable[..., Tensor]] = {
     nn.Linear: _linear,
-    nn.Conv2d: _conv2d,
-    nn.Flatten: _merged,
-    nn.Unflatten: _merged,
-    SelectFeatures: _pointwise,
-    **dict.fromkeys(POINTWISE + DROPOUT, _pointwise),
-    **dict.fromkeys(POOLING, _pool),
+    nn.Flatten: _flatten,
+    nn.Unflatten: _unflatten,
+    nn.LayerNorm: _layer_norm,
+    SelectFeatures: _select,
+    GlobalMean: _global_mean,
+    Add: _add,
+    **dict.fromkeys(CONVOLUTION, _convolution),
+    **dict.fromkeys(BATCH_NORM, _batch_norm),
+    **dict.fromkeys(POINTWISE, _pointwise),
+    **dict.fromkeys(DROPOUT, _drop),
+    **dict.fromkeys(POOLING, _pooling),
 }
-
-
-def _has_batched_form(layer: nn.Module) -> bool:
-    return type(layer) in _BATCHED and not (
-        isinstance(layer, nn.Conv2d) and not is_plain_convolution(layer)
-    )
-
-
-def is_plain_convolution(layer: nn.Conv2d) -> bool:
-    """Tell whether a convolution is one group with zero padding given as numbers."""
-    return (
-        layer.groups == 1 and layer.padding_mode == "zeros" and not isinstance(layer.padding, str)
-    )

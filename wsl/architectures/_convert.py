@@ -46,11 +46,17 @@ def flatten_model(
 
 
 def named_tensors(model: Any, names: Sequence[str]) -> dict[str, np.ndarray]:
-    """Return a model's parameters by name as numpy arrays; buffers are left out."""
+    """Return a model's parameters and running statistics by name as numpy arrays."""
     if isinstance(model, nn.Module):
-        return {name: p.detach().cpu().numpy() for name, p in model.named_parameters()}
+        kept = [(name, buffer) for name, buffer in model.named_buffers() if name in set(names)]
+        return {name: _to_numpy(value) for name, value in (*model.named_parameters(), *kept)}
     if isinstance(model, Mapping):
-        return {name: _to_numpy(value) for name, value in model.items()}
+        counters = ".num_batches_tracked"
+        return {
+            name: _to_numpy(value)
+            for name, value in model.items()
+            if not f".{name}".endswith(counters)
+        }
     layers = sklearn_layers(model)
     arrays = [array for layer in layers for array in layer]
     return dict(zip(names, arrays, strict=False)) if len(arrays) == len(names) else {}

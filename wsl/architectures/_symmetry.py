@@ -11,10 +11,19 @@ from scipy.optimize import linear_sum_assignment
 from torch import Tensor, nn
 
 from ..exceptions import UnsupportedModuleError
-from ._batched import DROPOUT, POINTWISE, POOLING, is_plain_convolution, named_leaves
+from ._batched import DROPOUT, POINTWISE, POOLING, is_plain_convolution
 from ._build import SelectFeatures
 
 _UNITS_UNTOUCHED = (*POINTWISE, *POOLING, *DROPOUT)
+
+
+def named_leaves(module, prefix=""):
+    """Temporary."""
+    if not isinstance(module, nn.Sequential):
+        yield prefix, module
+        return
+    for name, child in module.named_children():
+        yield from named_leaves(child, f"{prefix}.{name}" if prefix else name)
 
 
 @dataclass(frozen=True)

@@ -7,22 +7,21 @@ import copy
 import math
 from collections.abc import Iterator, Sequence
 
-from torch import nn
+from torch import Tensor, nn
 
 from ..exceptions import UnsupportedModuleError
 from ._build import SelectFeatures
 
-_NORMS_WITH_STATE = (nn.modules.batchnorm._NormBase,)
+_NORMS = (nn.modules.batchnorm._NormBase,)
 
 
 def refuse_unsupported(module: nn.Module) -> None:
     """Raise UnsupportedModuleError if a row of weights would not be all of the module."""
     for name, layer in module.named_modules():
-        if isinstance(layer, _NORMS_WITH_STATE) and layer.track_running_stats:
+        if isinstance(layer, _NORMS) and layer.track_running_stats and layer.momentum is None:
             raise UnsupportedModuleError(
-                f"layer {name!r} ({type(layer).__name__}) keeps running statistics, which are not "
-                "weights; wanted a module without buffers that change: use LayerNorm or GroupNorm, "
-                "or track_running_stats=False"
+                f"layer {name!r} ({type(layer).__name__}) has momentum=None, whose averages depend "
+                "on how often they were updated; wanted a number"
             )
     parameters = list(module.parameters())
     if not parameters:
@@ -33,8 +32,27 @@ def refuse_unsupported(module: nn.Module) -> None:
         )
 
 
+def running_statistics(module: nn.Module) -> dict[str, Tensor]:
+    """Return the running means and variances of normalisation layers by name."""
+    return {
+        f"{prefix}.{name}" if prefix else name: buffer
+        for prefix, layer in module.named_modules()
+        if isinstance(layer, _NORMS)
+        for name, buffer in layer.named_buffers(recurse=False)
+        if name in ("running_mean", "running_var")
+    }
+
+
+def uses_batch_statistics(module: nn.Module) -> bool:
+    """Tell whether a layer normalises by the inputs at hand, in evaluation too."""
+    return any(
+        isinstance(layer, nn.modules.batchnorm._BatchNorm) and layer.running_mean is None
+        for layer in module.modules()
+    )
+
+
 def make_template(module: nn.Module) -> nn.Module:
-    """Return a copy on CPU, in evaluation mode, with all weights 0."""
+    """Return a copy on CPU, in evaluation mode, with all parameters 0."""
     template = copy.deepcopy(module).cpu().float().eval().requires_grad_(False)
     for layer in template.modules():
         if getattr(layer, "inplace", False):

@@ -5,7 +5,9 @@ Plain torch; a penalty sees outputs, never a network. How it is weighted is for 
 
 from collections.abc import Callable
 
+import torch
 from torch import Tensor
+from torch.autograd.function import once_differentiable
 
 
 def irm_penalty(outputs: Tensor, targets: Tensor, members: Tensor, loss) -> Tensor:
@@ -28,17 +30,37 @@ def irm_penalty(outputs: Tensor, targets: Tensor, members: Tensor, loss) -> Tens
     -----
     The penalty of environment e is :math:`\|\nabla_{w|w=1} R^e(w \cdot \Phi)\|^2`. With the dummy
     classifier w a scalar, :math:`\nabla_w R^e = E^e[\Phi(X) \cdot \ell'(\Phi(X), Y)]`, so that no
-    second backward pass is needed, whatever the loss.
+    second backward pass is needed, whatever the loss. Its gradient in the outputs is
+    :math:`2 \nabla_w R^e \cdot (\ell' + \ell'' \Phi(X))`, in closed form too; it can be
+    differentiated once.
 
     References
     ----------
     M. Arjovsky, L. Bottou, I. Gulrajani and D. Lopez-Paz, "Invariant Risk Minimization", 2019,
     equation (IRMv1).
     """
-    slopes = (outputs * loss.gradient(outputs, targets)).sum(-1)
-    nabla_w = (members * slopes).sum(-1)  # (n_environments, n_models)
-    n_present = (members.sum(-1) > 0).sum(0)
-    return nabla_w.square().sum(0) / n_present
+    return _Irm.apply(outputs, targets, members, loss)
+
+
+class _Irm(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx, outputs: Tensor, targets: Tensor, members: Tensor, loss) -> Tensor:
+        slope = loss.gradient(outputs, targets)  # l'
+        shares = members.movedim(0, 1)  # (n_models or 1, n_environments, n_samples)
+        along = outputs * slope
+        along = along if along.shape[-1] == 1 else along.sum(-1, keepdim=True)
+        nabla_w = shares @ along  # (n_models, n_environments, 1)
+        n_present = (members.amax(-1) > 0).sum(0)
+        of_sample = (nabla_w.mT * (2 / n_present)[:, None, None]) @ shares
+        steep = loss.curvature(outputs, outputs).add_(slope)
+        ctx.save_for_backward(steep.mul_(of_sample.mT))
+        return nabla_w.square().sum((1, 2)) / n_present
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx, delta: Tensor) -> tuple[Tensor, None, None, None]:
+        (gradient,) = ctx.saved_tensors
+        return gradient * delta[:, None, None], None, None, None
 
 
 PENALTIES: dict[str, Callable[..., Tensor]] = {"irm": irm_penalty}

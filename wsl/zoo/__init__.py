@@ -1,6 +1,7 @@
-"""Populations of models: training them together, holding them, storing them."""
+"""Populations of models: training them together, holding, storing and reading them."""
 
+from ._read import read_zoo
 from ._train import train_zoo
 from ._zoo import ModelZoo
 
-__all__ = ["ModelZoo", "train_zoo"]
+__all__ = ["ModelZoo", "read_zoo", "train_zoo"]

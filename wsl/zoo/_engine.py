@@ -12,11 +12,11 @@ import torch
 from torch import Tensor
 
 from ..architectures import Architecture
+from ._dropout import Dropout
 from ._losses import LOSSES
-from ._optimizers import OPTIMIZERS
-from ._perceptron import Perceptron
-
-GATHER_BYTES = 2**22
+from ._minibatches import Batch, Minibatches
+from ._network import Blueprint, Network
+from ._optimizers import OPTIMIZERS, Optimizer
 
 Penalty = Callable[..., Tensor]
 
@@ -35,9 +35,9 @@ class Recipe:
     checkpoints: tuple[int, ...]
 
     @cached_property
-    def perceptron(self) -> Perceptron | None:
-        """The architecture's fast form, where it has one."""
-        return Perceptron.of(self.architecture)
+    def blueprint(self) -> Blueprint:
+        """How the architecture is trained."""
+        return Blueprint(self.architecture)
 
 
 @dataclass
@@ -45,7 +45,8 @@ class Chunk:
     """Models that are trained together, all on the same number of samples.
 
     ``inputs`` ``(n_sets, n_samples, ...)``, ``targets`` and ``environments`` hold one set for each
-    model or, where ``n_sets`` is 1, one for all. The other arrays hold one entry for each model.
+    model or, where ``n_sets`` is 1, one for all. The other values hold one entry for each model;
+    ``dropout`` is its probability in every dropout layer, or None for the layers' own.
     """
 
     weights: Tensor
@@ -55,7 +56,9 @@ class Chunk:
     learning_rate: Tensor
     weight_decay: Tensor
     stop_at_loss: Tensor
+    seeds: np.ndarray
     rngs: list[np.random.Generator]
+    dropout: Tensor | None = None
 
 
 @dataclass
@@ -80,24 +83,22 @@ def train_chunk(recipe: Recipe, chunk: Chunk) -> Trained:
         np.zeros((n_checkpoints, n_models), np.int64),
         np.full((n_checkpoints, n_models), np.nan, np.float32),
     )
-    optimizer = OPTIMIZERS[recipe.optimizer](chunk.learning_rate, chunk.weight_decay)
+    run = _Run(recipe, chunk)
     active = torch.arange(n_models, device=chunk.weights.device)
     losses = torch.full((n_models,), torch.nan, device=chunk.weights.device)
     for epoch in range(recipe.epochs + 1):
         if epoch > 0:
-            losses = _train_epoch(recipe, chunk, optimizer)
-        stopped = losses < chunk.stop_at_loss
+            losses = run.epoch()
+        stopped = losses < run.stop_at_loss
         for place, checkpoint in enumerate(recipe.checkpoints):
             reached = stopped if epoch < checkpoint else torch.ones_like(stopped)
             if epoch <= checkpoint and reached.any():
-                _record(
-                    trained, place, active[reached], chunk.weights[reached], losses[reached], epoch
-                )
+                rows = run.rows()[reached]
+                _record(trained, place, active[reached], rows, losses[reached], epoch)
         if stopped.any():
             kept = torch.nonzero(~stopped).flatten()
             active = active[kept]
-            optimizer.select(kept)
-            _select(chunk, kept)
+            run.select(kept)
         if not len(active):
             break
     return trained
@@ -112,121 +113,85 @@ def _record(
     trained.epoch[place, index] = epoch
 
 
-def _select(chunk: Chunk, kept: Tensor) -> None:
-    for name in ("weights", "learning_rate", "weight_decay", "stop_at_loss"):
-        setattr(chunk, name, getattr(chunk, name)[kept])
-    chunk.rngs = [chunk.rngs[i] for i in kept.tolist()]
-    for name in ("inputs", "targets", "environments"):
-        value = getattr(chunk, name)
-        if value is not None and len(value) > 1:
-            setattr(chunk, name, value[kept])
+class _Run:
+    """The models of a chunk that are still trained, and all that changes while they are."""
 
+    def __init__(self, recipe: Recipe, chunk: Chunk):
+        self._recipe, self._layout = recipe, recipe.blueprint.layout
+        self._weights = self._layout.pack(chunk.weights)
+        rate, decay = chunk.learning_rate.flatten(), chunk.weight_decay.flatten()
+        self._optimizer: Optimizer = OPTIMIZERS[recipe.optimizer](
+            self._layout.spread(rate), self._layout.spread(decay, statistics=0.0)
+        )
+        environments = None if recipe.penalty is None else chunk.environments
+        self._data = Minibatches(chunk.inputs, chunk.targets, environments, recipe.batch_size)
+        self._dropout = Dropout(chunk.seeds, chunk.dropout, chunk.weights.device)
+        self._rngs = chunk.rngs
+        self.stop_at_loss = chunk.stop_at_loss
+        self._bind()
 
-def _train_epoch(recipe: Recipe, chunk: Chunk, optimizer) -> Tensor:
-    """Train one epoch and return each model's mean loss over the batches as they were trained."""
-    n_models, n_samples = len(chunk.weights), chunk.inputs.shape[1]
-    batch_size = min(recipe.batch_size or n_samples, n_samples)
-    total = torch.zeros(n_models, device=chunk.weights.device)
-    for batch in _batches(chunk, batch_size):
-        risk, gradient = risk_and_gradient(recipe, chunk.weights, *batch)
-        total += risk * batch[0].shape[1]
-        optimizer.step(chunk.weights, gradient)
-    return total / n_samples
+    def _bind(self) -> None:
+        self._gradient = torch.zeros_like(self._weights)
+        self._networks: dict[int, Network] = {}
 
-
-def _batches(chunk: Chunk, batch_size: int):
-    """Yield (inputs, targets, environments) of each batch, every model in an order of its own.
-
-    Samples are put in order for several batches at once, as many as stay in the cache: model after
-    model, which is faster than a little of each.
-    """
-    n_samples = chunk.inputs.shape[1]
-    if batch_size == n_samples:
-        yield chunk.inputs, chunk.targets, chunk.environments
-        return
-    order = np.stack([rng.permutation(n_samples) for rng in chunk.rngs])
-    if len(chunk.inputs) > 1:
-        order += np.arange(len(order))[:, None] * n_samples
-    index = torch.from_numpy(order).to(chunk.inputs.device)
-    sets = [chunk.inputs, chunk.targets, chunk.environments]
-    flat = [None if values is None else values.flatten(0, 1) for values in sets]
-    batch_bytes = 4 * batch_size * len(order) * chunk.inputs[0, 0].numel()
-    n_together = max(1, GATHER_BYTES // batch_bytes)
-    for rows in index.split(n_together * batch_size, dim=1):
-        ordered = [
-            None
-            if values is None
-            else values.index_select(0, rows.flatten()).unflatten(0, rows.shape)
-            for values in flat
-        ]
-        for start in range(0, rows.shape[1], batch_size):
-            yield tuple(
-                None if values is None else values[:, start : start + batch_size]
-                for values in ordered
+    def _network(self, n_inputs: int) -> Network:
+        if n_inputs not in self._networks:
+            self._networks[n_inputs] = self._recipe.blueprint.bind(
+                self._weights, self._gradient, n_inputs, self._dropout
             )
+        return self._networks[n_inputs]
+
+    def rows(self) -> Tensor:
+        """Return the weights as rows ``(n_models, n_weights)``."""
+        return self._layout.unpack(self._weights)
+
+    def select(self, kept: Tensor) -> None:
+        """Go on with the models in ``kept`` only."""
+
+        def take(flat: Tensor) -> Tensor:
+            return self._layout.select(flat, kept)
+
+        self._weights = take(self._weights)
+        self._optimizer.select(take)
+        self._data.select(kept)
+        self._dropout.select(kept)
+        self._rngs = [self._rngs[i] for i in kept.tolist()]
+        self.stop_at_loss = self.stop_at_loss[kept]
+        self._bind()
+
+    def epoch(self) -> Tensor:
+        """Train one epoch; return each model's mean loss over the batches as they were trained."""
+        total = torch.zeros(len(self._rngs), device=self._weights.device)
+        for batch in self._data.epoch(self._rngs):
+            n_inputs = batch.x.shape[2]
+            network = self._network(n_inputs)
+            outputs = network.forward(batch.x).mT
+            risk, delta = output_gradient(self._recipe, outputs, batch)
+            network.backward(delta.mT)
+            self._optimizer.step(self._weights, self._gradient)
+            self._dropout.step += 1
+            total += risk * n_inputs
+        return total / self._data.n_samples
 
 
-def risk_and_gradient(
-    recipe: Recipe,
-    weights: Tensor,
-    inputs: Tensor,
-    targets: Tensor,
-    environments: Tensor | None,
-) -> tuple[Tensor, Tensor]:
-    """Return mean losses ``(n_models,)`` and gradients of the objective ``(n_models, n_weights)``.
+def output_gradient(recipe: Recipe, outputs: Tensor, batch: Batch) -> tuple[Tensor, Tensor]:
+    """Return each model's mean loss and the gradient of its objective in the outputs.
 
     The objective is the mean loss or, with a penalty, the mean over environments of the loss in
-    each, plus ``penalty_weight`` times the penalty.
+    each, plus ``penalty_weight`` times the penalty. ``outputs`` is ``(n_models, n_inputs,
+    n_outputs)``.
     """
-    architecture = recipe.architecture
-    targets = targets.expand(len(weights), *targets.shape[1:])
-    if recipe.perceptron is not None:
-        trace = recipe.perceptron.forward(weights, inputs)
-        risk, delta = _output_gradient(recipe, trace[-1], targets, environments)
-        return risk, recipe.perceptron.backward(weights, trace, delta)
-    leaves = {
-        name: p.detach().requires_grad_() for name, p in architecture.parameters(weights).items()
-    }
-    with torch.enable_grad():
-        outputs = architecture.forward_parameters(leaves, inputs)
-    risk, delta = _output_gradient(recipe, outputs.detach(), targets, environments)
-    gradients = torch.autograd.grad(outputs, list(leaves.values()), delta)
-    return risk, architecture.rows(dict(zip(leaves, gradients, strict=True)))
-
-
-def _output_gradient(
-    recipe: Recipe, outputs: Tensor, targets: Tensor, environments: Tensor | None
-) -> tuple[Tensor, Tensor]:
-    """Return each model's mean loss and the gradient of its objective in the outputs."""
     loss = LOSSES[recipe.loss]
-    values = loss.value(outputs, targets)  # (n_models, n_samples)
+    targets = batch.targets.expand(len(outputs), *batch.targets.shape[1:])
+    values, slope = loss.evaluate(outputs, targets)  # (n_models, n_inputs), as outputs
     risk = values.mean(1)
     if recipe.penalty is None:
-        return risk, loss.gradient(outputs, targets) / values.shape[1]
-    assert environments is not None
-    members = membership(environments)
-    present = (members.sum(-1) > 0).sum(0)
-    share = members.sum(0) / present[..., None]  # of each sample in the mean over environments
-    outputs = outputs.requires_grad_()
+        return risk, slope / values.shape[1]
+    assert batch.members is not None
+    assert batch.share is not None
+    leaf = outputs.detach().requires_grad_()
     with torch.enable_grad():
-        penalty = recipe.penalty(outputs, targets, members, loss).sum()
-    (slope,) = torch.autograd.grad(penalty, outputs)
-    delta = loss.gradient(outputs.detach(), targets) * share[..., None]
-    return risk, delta + recipe.penalty_weight * slope
-
-
-def membership(environments: Tensor) -> Tensor:
-    """Return the share that each sample has in its environment's mean.
-
-    Parameters
-    ----------
-    environments : Tensor ``(n_sets, n_samples)`` of int
-
-    Returns
-    -------
-    Tensor ``(n_environments, n_sets, n_samples)``: 1 / (size of the environment) for its samples,
-    0 for the others; all 0 where a set holds none of an environment.
-    """
-    labels = torch.arange(int(environments.max()) + 1, device=environments.device)
-    members = (environments == labels[:, None, None]).float()
-    return members / members.sum(-1, keepdim=True).clamp(min=1)
+        penalty = recipe.penalty(leaf, targets, batch.members, loss)
+    weight = penalty.new_tensor(recipe.penalty_weight).expand_as(penalty)
+    (steep,) = torch.autograd.grad(penalty, leaf, weight)
+    return risk, torch.addcmul(steep, slope, batch.share[..., None])

@@ -4,6 +4,7 @@ How fast and by what rule they are trained from there lives in ``_engine``.
 """
 
 import math
+from functools import lru_cache
 
 import numpy as np
 from torch import nn
@@ -25,7 +26,7 @@ def initial_row(architecture: Architecture, scheme: str, rng: np.random.Generato
 
     ``"default"`` is what torch's Linear and Conv layers start from: weights and biases uniform
     within 1 / sqrt(fan_in). The other schemes start biases at 0. The gains of normalisation layers
-    start at 1.
+    and the running variances start at 1.
     """
     kind, gain = SCHEMES[scheme]
     n_weights = architecture.n_weights
@@ -34,6 +35,7 @@ def initial_row(architecture: Architecture, scheme: str, rng: np.random.Generato
     return (draws * scale + shift).astype(np.float32)
 
 
+@lru_cache(maxsize=16)  # the same for every model of a zoo
 def _scale_and_shift(
     architecture: Architecture, gain: float, biases: bool
 ) -> tuple[np.ndarray, np.ndarray]:
@@ -49,4 +51,7 @@ def _scale_and_shift(
                 scale[place] = 1 / math.sqrt(matrices[0][0].numel())
             elif not matrices and name == "weight":
                 shift[place] = 0.25 if isinstance(layer, nn.PReLU) else 1.0
+        for name, _ in layer.named_buffers(prefix, recurse=False):
+            if name in architecture.slices and name.endswith("running_var"):
+                shift[architecture.slices[name]] = 1.0
     return scale, shift

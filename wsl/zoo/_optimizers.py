@@ -1,8 +1,9 @@
-"""Optimisers whose learning rate and weight decay differ from model to model.
+"""Optimisers whose learning rate and weight decay differ from weight to weight.
 
-Plain torch on rows of weights; each follows the update of its namesake in ``torch.optim``.
+Plain torch on one flat tensor; each follows the update of its namesake in ``torch.optim``.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import torch
@@ -11,24 +12,31 @@ from torch import Tensor
 
 @dataclass
 class Optimizer:
-    """The state of one optimiser over a batch of models.
+    """The state of one optimiser; every tensor is as long as the weights, ``(n,)``.
 
-    ``learning_rate`` and ``weight_decay`` are ``(n_models, 1)``; ``step`` changes ``weights``,
-    ``(n_models, n_weights)``, in place.
+    ``step`` changes the weights in place, and may change the gradient.
     """
 
     learning_rate: Tensor
     weight_decay: Tensor
+    _decays: bool = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._decays = bool(self.weight_decay.any())
 
     def step(self, weights: Tensor, gradient: Tensor) -> None:
         """Move ``weights`` by one update."""
         raise NotImplementedError
 
-    def select(self, kept: Tensor) -> None:
-        """Keep the state of the models in ``kept`` only."""
+    def select(self, take: Callable[[Tensor], Tensor]) -> None:
+        """Keep what ``take`` keeps of a tensor as long as the weights."""
         for name, value in vars(self).items():
             if isinstance(value, Tensor):
-                setattr(self, name, value[kept])
+                setattr(self, name, take(value))
+
+    def _add_decay(self, weights: Tensor, gradient: Tensor) -> None:
+        if self._decays:
+            gradient.addcmul_(self.weight_decay, weights)
 
 
 @dataclass
@@ -37,7 +45,7 @@ class SGD(Optimizer):
 
     def step(self, weights: Tensor, gradient: Tensor) -> None:
         """Move ``weights`` by one update."""
-        gradient.addcmul_(self.weight_decay, weights)
+        self._add_decay(weights, gradient)
         weights.addcmul_(self.learning_rate, gradient, value=-1)
 
 
@@ -49,24 +57,28 @@ class Adam(Optimizer):
     beta2: float = 0.999
     eps: float = 1e-8
     n_steps: int = 0
-    mean: Tensor = field(default_factory=lambda: torch.tensor(0.0))
-    square: Tensor = field(default_factory=lambda: torch.tensor(0.0))
+    mean: Tensor = field(init=False)
+    square: Tensor = field(init=False)
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self.mean = torch.zeros_like(self.learning_rate)
+        self.square = torch.zeros_like(self.learning_rate)
 
     def step(self, weights: Tensor, gradient: Tensor) -> None:
         """Move ``weights`` by one update."""
         self._decay(weights, gradient)
-        if self.n_steps == 0:
-            self.mean, self.square = torch.zeros_like(weights), torch.zeros_like(weights)
         self.n_steps += 1
         self.mean.lerp_(gradient, 1 - self.beta1)
         self.square.mul_(self.beta2).addcmul_(gradient, gradient, value=1 - self.beta2)
-        scale = (1 - self.beta2**self.n_steps) ** -0.5
-        denominator = self.square.sqrt().mul_(scale).add_(self.eps)
-        rate = self.learning_rate / (1 - self.beta1**self.n_steps)
-        weights.addcdiv_(self.mean * rate, denominator, value=-1)
+        # both corrections of the start in one factor each: m / (1 - b1^t) / (sqrt(v / (1 - b2^t)) + eps)
+        root = (1 - self.beta2**self.n_steps) ** 0.5
+        denominator = torch.sqrt(self.square, out=gradient).add_(self.eps * root)
+        change = torch.mul(self.mean, self.learning_rate)
+        weights.addcdiv_(change, denominator, value=-root / (1 - self.beta1**self.n_steps))
 
     def _decay(self, weights: Tensor, gradient: Tensor) -> None:
-        gradient.addcmul_(self.weight_decay, weights)
+        self._add_decay(weights, gradient)
 
 
 @dataclass
@@ -74,7 +86,8 @@ class AdamW(Adam):
     """Adam with decoupled weight decay (Loshchilov and Hutter 2019)."""
 
     def _decay(self, weights: Tensor, gradient: Tensor) -> None:
-        weights.mul_(1 - self.learning_rate * self.weight_decay)
+        if self._decays:
+            weights.mul_(1 - self.learning_rate * self.weight_decay)
 
 
 OPTIMIZERS: dict[str, type[Optimizer]] = {"adam": Adam, "adamw": AdamW, "sgd": SGD}

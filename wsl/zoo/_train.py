@@ -287,6 +287,7 @@ def _make_chunk(
         learning_rate=column("learning_rate"),
         weight_decay=column("weight_decay"),
         stop_at_loss=torch.full((len(table),), -torch.inf, device=device),
+        seeds=table["seed"].to_numpy(),
         rngs=rngs,
     )
 

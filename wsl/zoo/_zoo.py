@@ -5,12 +5,12 @@ Training lives in ``_train``, the file format in ``_storage``.
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from .. import metrics
+from .._batches import row_slices
 from .._validation import check_length, check_n_columns
 from ..architectures import Architecture
 from ..exceptions import InvalidInputError
@@ -23,7 +23,8 @@ class ModelZoo:
     Parameters
     ----------
     weights : array ``(n_models, n_weights)``
-        Kept as float32, without a copy where it already is. A diverged model may hold NaN.
+        Kept as float32, without a copy where it already is; a memory map stays one. A diverged
+        model may hold NaN.
     architecture : Architecture
     metadata : DataFrame, optional
         One row for each model; the index is dropped. Empty by default.
@@ -44,7 +45,9 @@ class ModelZoo:
     """
 
     def __init__(self, weights, architecture: Architecture, metadata: pd.DataFrame | None = None):
-        self.weights = np.asarray(weights, dtype=np.float32)
+        if not isinstance(weights, np.memmap) or weights.dtype != np.float32:
+            weights = np.asarray(weights, dtype=np.float32)
+        self.weights = weights
         self.architecture = architecture
         if self.weights.ndim != 2:
             raise InvalidInputError(
@@ -60,9 +63,17 @@ class ModelZoo:
         return len(self.weights)
 
     def __getitem__(self, index) -> "ModelZoo":
-        """Return the zoo of the models in a slice, a mask, an array of indices, or one index."""
-        rows = np.arange(len(self))[index]
-        rows = np.atleast_1d(rows)
+        """Return the zoo of the models in a slice, a mask, an array of indices, or one index.
+
+        The weights of a slice or of one model are a view, as numpy has it; others are a copy.
+        """
+        if isinstance(index, slice):
+            rows = index
+        elif isinstance(index, (int, np.integer)):
+            row = range(len(self))[index]
+            rows = slice(row, row + 1)
+        else:
+            rows = np.arange(len(self))[index]
         return ModelZoo(self.weights[rows], self.architecture, self.metadata.iloc[rows])
 
     def __iter__(self) -> Iterator["ModelZoo"]:
@@ -70,6 +81,20 @@ class ModelZoo:
 
     def __repr__(self) -> str:
         return f"ModelZoo({len(self)} models of {self.architecture!r})"
+
+    def batches(self, batch_size: int | None = None) -> Iterator["ModelZoo"]:
+        """Yield the zoo in pieces, in order and without a copy.
+
+        Parameters
+        ----------
+        batch_size : int, optional
+            Models in a piece; by default as many as hold 32 MiB of weights.
+        """
+        if batch_size is not None and batch_size < 1:
+            raise InvalidInputError(f"batch_size={batch_size}; wanted at least 1, or None")
+        if batch_size is None:
+            return (self[part] for part in row_slices(len(self), self._row_bytes))
+        return (self[i : i + batch_size] for i in range(0, len(self), batch_size))
 
     def forward(self, X, batch_size: int | None = None) -> np.ndarray:
         """Return the outputs of all models on X, ``(n_models, n_samples, n_outputs)``."""
@@ -82,30 +107,72 @@ class ModelZoo:
         """
         y = np.asarray(y)
         check_length(y, len(X), "y", "X")
-        return metrics.accuracy(self.forward(X), y)
+        parts = row_slices(len(self), self._score_bytes(X))
+        return _joined(metrics.accuracy(self[part].forward(X), y) for part in parts)
 
     def agreement(self, other: "ModelZoo", X) -> np.ndarray:
         """Return each model's share of samples on which its twin in ``other`` predicts the same."""
         check_length(other, len(self), "other", "the zoo")
-        return metrics.agreement(self.forward(X), other.forward(X), average="none")
+        parts = row_slices(len(self), max(self._score_bytes(X), other._score_bytes(X)))
+        return _joined(
+            metrics.agreement(self[part].forward(X), other[part].forward(X), average="none")
+            for part in parts
+        )
+
+    @property
+    def _row_bytes(self) -> int:
+        return self.weights.itemsize * self.architecture.n_weights
+
+    def _score_bytes(self, X) -> int:
+        """Return what one model takes when it is run on X, outputs included."""
+        outputs = self.weights.itemsize * len(X) * self.architecture.activation_size
+        return max(self._row_bytes, outputs)
 
     def save(self, path: str | Path) -> Path:
         """Write the zoo into a folder and return it.
 
         Weights are stored as safetensors, the rest as JSON. What a folder held before stays
-        readable until the new zoo is complete. An architecture that is no Sequential of standard
+        readable until the new zoo is complete, even if the process is killed. Metadata may hold
+        numbers, booleans, text and None. An architecture that is no Sequential of standard
         layers is not stored; ``load`` then asks for it.
+
+        Raises
+        ------
+        ZooFileError
+            If ``path`` is a file.
+        InvalidInputError
+            If the metadata hold something else; the column is named.
         """
         return write_folder(Path(path), self.weights, self.architecture, self.metadata)
 
     @classmethod
-    def load(cls, path: str | Path, architecture: Architecture | None = None) -> "ModelZoo":
+    def load(
+        cls,
+        path: str | Path,
+        architecture: Architecture | None = None,
+        mmap: bool = False,
+        verify: bool = True,
+    ) -> "ModelZoo":
         """Read a zoo that ``save`` wrote; no code in it is run.
+
+        Parameters
+        ----------
+        path : str or Path
+            The folder.
+        architecture : Architecture, optional
+            Takes the place of the stored one; needed where none could be stored.
+        mmap : bool
+            Leave the weights on disk, as a read-only memory map: for zoos larger than memory.
+        verify : bool
+            Compare the checksum of the weights. False opens a large zoo that you trust at once.
 
         Raises
         ------
         ZooFileError
             If a file is missing, damaged or of another kind; it is named.
         """
-        contents: dict[str, Any] = read_folder(Path(path), architecture)
-        return cls(**contents)
+        return cls(**read_folder(Path(path), architecture, mmap=mmap, verify=verify))
+
+
+def _joined(scores: Iterator[np.ndarray]) -> np.ndarray:
+    return np.concatenate([np.empty(0), *scores])

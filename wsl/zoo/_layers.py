@@ -1,0 +1,248 @@
+"""Layers of many models, forward and backward without autograd, in memory that is reused.
+
+Plain torch. Values are ``(n_models, *features, n_inputs)``. Each layer is bound once to its weights,
+their gradient and its values; a step then makes no views and asks for no memory.
+"""
+
+from collections.abc import Callable
+from typing import Protocol
+
+import torch
+from torch import Tensor, nn
+
+from ..architectures._build import SelectFeatures
+from ..architectures._convolution import Grid
+from ..architectures._pooling import largest_gradient, windows_of
+from ._dropout import Dropout
+from ._layout import Dense
+
+aten = torch.ops.aten
+
+
+class Layer(Protocol):
+    """One layer of a chunk of models, bound to its memory."""
+
+    def forward(self, x: Tensor) -> None:
+        """Compute the layer's values from those it takes."""
+
+    def backward(self, delta: Tensor, wanted: bool) -> Tensor | None:
+        """Write the weights' gradient; return that in what the layer took, if it is wanted."""
+
+
+class DenseLayer:
+    """A Linear. Its inputs have a last row of ones, which stands for the bias."""
+
+    def __init__(self, dense: Dense, matrix: Tensor, gradient: Tensor, out: Tensor):
+        self._dense, self._gradient = dense, gradient
+        self._by_output = matrix.mT if dense.inputs_first else matrix
+        self._weight = dense.views(matrix)[dense.weight].mT  # (n_models, n_in, n_out)
+        n_models, _, n_inputs = out.shape
+        self._out = out
+        self._product = out if out.is_contiguous() else torch.empty_like(out)
+        self._delta = out.new_empty(n_models, dense.n_in, n_inputs)
+
+    def forward(self, x: Tensor) -> None:
+        """Compute the layer's values from those it takes."""
+        self._x = x.expand(len(self._out), -1, -1)
+        torch.bmm(self._by_output, self._x, out=self._product)
+        if self._product is not self._out:
+            self._out.copy_(self._product)
+
+    def backward(self, delta: Tensor, wanted: bool) -> Tensor | None:
+        """Write the weights' gradient; return that in what the layer took, if it is wanted."""
+        left, right = (self._x, delta) if self._dense.inputs_first else (delta, self._x)
+        torch.bmm(left, right.mT, out=self._gradient)
+        if not wanted:
+            return None
+        product = torch.mul if self._dense.n_out == 1 else torch.bmm
+        return product(self._weight, delta, out=self._delta)
+
+
+class ConvolutionLayer:
+    """A Conv2d of one group, its images unfolded along their width."""
+
+    def __init__(self, layer: nn.Conv2d, weight, bias, gradients, x_shape, out: Tensor):
+        self._weight, self._bias, self._out = weight, bias, out
+        self._weight_gradient, self._bias_gradient = gradients
+        n_models, n_out, n_in, *kernel = weight.shape
+        padding = tuple(int(pad) for pad in layer.padding)
+        height, width = (n + 2 * pad for n, pad in zip(x_shape[2:4], padding, strict=True))
+        self._grid = Grid((height, width), kernel, layer.stride, layer.dilation)
+        n_inputs = x_shape[-1]
+        self._padded = None
+        if any(padding):
+            self._padded = out.new_zeros(n_models, n_in, height, width, n_inputs)
+            self._image = self._padded[
+                :, :, padding[0] : height - padding[0], padding[1] : width - padding[1]
+            ]
+            self._padding = padding
+        places = (height, self._grid.width, n_inputs)
+        self._unfolded = out.new_empty(n_models, n_in, kernel[1], *places)
+        self._delta_unfolded = torch.empty_like(self._unfolded)
+        self._delta = out.new_empty(n_models, n_in, height, width, n_inputs)
+        # kernel rows one after another: each the matrix of one product
+        self._rows = weight.new_empty(kernel[0], n_models, n_out, n_in * kernel[1])
+        self._rows_gradient = torch.empty_like(self._rows)
+        self._rows_as_weight = self._rows.unflatten(3, (n_in, kernel[1])).permute(1, 2, 3, 0, 4)
+        self._gradient_as_weight = self._rows_gradient.unflatten(3, (n_in, kernel[1])).permute(
+            1, 2, 3, 0, 4
+        )
+        self._product = out if out.is_contiguous() else torch.empty_like(out)
+        self._flat = self._product.view(n_models, n_out, -1)
+        self._own = self._unfolded.new_empty(
+            n_models, n_in * kernel[1], self._grid.height * places[1] * n_inputs
+        )
+
+    def _seen(self, unfolded: Tensor) -> list[Tensor]:
+        """Return what each row of the kernel meets, ``(n_models, n_in * kernel width, places)``."""
+        flat = unfolded.flatten(1, 2)
+        return [flat[:, :, rows].flatten(2) for rows in self._grid.rows]
+
+    def forward(self, x: Tensor) -> None:
+        """Compute the layer's values from those it takes."""
+        if self._padded is not None:
+            self._image.copy_(x)
+            x = self._padded
+        for j, columns in enumerate(self._grid.columns):
+            self._unfolded[:, :, j].copy_(x[:, :, :, columns])
+        self._rows_as_weight.copy_(self._weight)
+        for i, seen in enumerate(self._seen(self._unfolded)):
+            if i == 0:
+                torch.bmm(self._rows[0], seen, out=self._flat)
+            else:
+                self._flat.baddbmm_(self._rows[i], seen)
+        if self._bias is not None:
+            self._flat.add_(self._bias[:, :, None])
+        if self._product is not self._out:
+            self._out.copy_(self._product)
+
+    def backward(self, delta: Tensor, wanted: bool) -> Tensor | None:
+        """Write the weights' gradient; return that in what the layer took, if it is wanted."""
+        delta = delta.flatten(2)
+        for i, seen in enumerate(self._seen(self._unfolded)):
+            torch.bmm(delta, seen.mT, out=self._rows_gradient[i])
+        self._weight_gradient.copy_(self._gradient_as_weight)
+        if self._bias is not None:
+            torch.sum(delta, 2, out=self._bias_gradient)
+        return self._fold(delta) if wanted else None
+
+    def _fold(self, delta: Tensor) -> Tensor:
+        unfolded = self._delta_unfolded.zero_().flatten(1, 2)
+        for i, rows in enumerate(self._grid.rows):
+            torch.bmm(self._rows[i].mT, delta, out=self._own)
+            place = unfolded[:, :, rows]
+            place += self._own.view(place.shape)
+        images = self._delta.zero_()
+        for j, columns in enumerate(self._grid.columns):
+            images[:, :, :, columns] += self._delta_unfolded[:, :, j]
+        if self._padded is None:
+            return images
+        top, left = self._padding
+        return images[:, :, top : images.shape[2] - top, left : images.shape[3] - left]
+
+
+class MaxPoolLayer:
+    """A MaxPool2d without padding."""
+
+    def __init__(self, layer: nn.MaxPool2d, x_shape, out: Tensor):
+        self._windows, self._apart = windows_of(layer, x_shape[2:4])
+        self._out, self._delta = out, out.new_empty(x_shape)
+
+    def forward(self, x: Tensor) -> None:
+        """Compute the layer's values from those it takes."""
+        self._x = x
+        first, *others = (x[:, :, rows, columns] for rows, columns in self._windows)
+        if not others:
+            self._out.copy_(first)
+        for place, other in enumerate(others):
+            torch.maximum(self._out if place else first, other, out=self._out)
+
+    def backward(self, delta: Tensor, wanted: bool) -> Tensor | None:
+        """Return the gradient in what the layer took."""
+        return largest_gradient(self._x, self._out, delta, self._windows, self._apart, self._delta)
+
+
+# activation -> its value, and its gradient from (delta, output, input), which may overwrite delta
+_POINTWISE: dict[type[nn.Module], tuple[Callable, Callable]] = {
+    nn.ReLU: (
+        lambda layer, x, out: torch.clamp_min(x, 0, out=out),
+        lambda layer, delta, out, x: aten.threshold_backward.grad_input(
+            delta, out, 0, grad_input=delta
+        ),
+    ),
+    nn.Tanh: (
+        lambda layer, x, out: torch.tanh(x, out=out),
+        lambda layer, delta, out, x: aten.tanh_backward.grad_input(delta, out, grad_input=delta),
+    ),
+    nn.Sigmoid: (
+        lambda layer, x, out: torch.sigmoid(x, out=out),
+        lambda layer, delta, out, x: aten.sigmoid_backward.grad_input(delta, out, grad_input=delta),
+    ),
+    nn.Identity: (
+        lambda layer, x, out: out.copy_(x),
+        lambda layer, delta, out, x: delta,
+    ),
+    nn.GELU: (
+        lambda layer, x, out: out.copy_(layer(x)),
+        lambda layer, delta, out, x: aten.gelu_backward(delta, x, approximate=layer.approximate),
+    ),
+    nn.SiLU: (
+        lambda layer, x, out: out.copy_(layer(x)),
+        lambda layer, delta, out, x: aten.silu_backward(delta, x),
+    ),
+    nn.LeakyReLU: (
+        lambda layer, x, out: out.copy_(layer(x)),
+        lambda layer, delta, out, x: aten.leaky_relu_backward(
+            delta, x, layer.negative_slope, False
+        ),
+    ),
+}
+POINTWISE = tuple(_POINTWISE)
+
+
+class PointwiseLayer:
+    """An activation."""
+
+    def __init__(self, layer: nn.Module, out: Tensor):
+        self._layer, self._out = layer, out
+        self._value, self._slope = _POINTWISE[type(layer)]
+
+    def forward(self, x: Tensor) -> None:
+        """Compute the layer's values from those it takes."""
+        self._x = x
+        self._value(self._layer, x, self._out)
+
+    def backward(self, delta: Tensor, wanted: bool) -> Tensor | None:
+        """Return the gradient in what the layer took."""
+        return self._slope(self._layer, delta, self._out, self._x)
+
+
+class DropoutLayer:
+    """A Dropout, with a mask of each model's own."""
+
+    def __init__(self, layer: nn.Dropout, place: int, dropout: Dropout, out: Tensor):
+        self._p, self._place, self._dropout, self._out = layer.p, place, dropout, out
+
+    def forward(self, x: Tensor) -> None:
+        """Compute the layer's values from those it takes."""
+        self._mask = self._dropout.mask(self._out.shape, self._p, self._place)
+        torch.mul(x, self._mask, out=self._out)
+
+    def backward(self, delta: Tensor, wanted: bool) -> Tensor | None:
+        """Return the gradient in what the layer took."""
+        return delta * self._mask
+
+
+class SelectLayer:
+    """Some of the input's columns; it comes first, so no gradient goes further."""
+
+    def __init__(self, layer: SelectFeatures, out: Tensor):
+        self._columns, self._out = layer.columns, out
+
+    def forward(self, x: Tensor) -> None:
+        """Compute the layer's values from those it takes."""
+        self._out.copy_(x[:, self._columns])
+
+    def backward(self, delta: Tensor, wanted: bool) -> Tensor | None:
+        """Return nothing: there is no layer before."""
+        return None

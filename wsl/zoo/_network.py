@@ -1,0 +1,221 @@
+"""One step of many models, forward and backward: layer by layer where each layer is known here.
+
+Plain torch. Other modules run under autograd. How weights lie in memory is for ``_layout``, what is
+minimised for ``_engine``.
+"""
+
+import math
+from collections.abc import Sequence
+from functools import cached_property
+from typing import Protocol
+
+import torch
+from torch import Tensor, nn
+
+from ..architectures import Architecture
+from ..architectures._batched import Training, is_plain_convolution
+from ..architectures._build import SelectFeatures
+from ..architectures._graph import Step
+from ._dropout import Dropout
+from ._layers import (
+    POINTWISE,
+    ConvolutionLayer,
+    DenseLayer,
+    DropoutLayer,
+    Layer,
+    MaxPoolLayer,
+    PointwiseLayer,
+    SelectLayer,
+)
+from ._layout import Dense, Layout
+
+RESHAPING = (nn.Flatten, nn.Unflatten)
+
+
+class Network(Protocol):
+    """The models of a chunk, bound to their weights and to one batch size."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return outputs ``(n_models, n_outputs, n_inputs)``.
+
+        ``x`` is ``(n_models or 1, n_features + 1, n_inputs)``; its last feature is 1 everywhere.
+        """
+
+    def backward(self, delta: Tensor) -> None:
+        """Write the gradient in the weights from that in the outputs."""
+
+
+class Blueprint:
+    """How an architecture is trained: its steps, if each has a layer here, and its layout."""
+
+    def __init__(self, architecture: Architecture):
+        self.architecture = architecture
+        self.steps = _chain(architecture)
+        self.layout = Layout(architecture, [_dense(s) for s in self.steps or () if _is_dense(s)])
+
+    @cached_property
+    def shapes(self) -> list[tuple[int, ...]]:
+        """The shape of one input after each step, before the first to begin with."""
+        value = torch.zeros(2, *(self.architecture.input_shape or ()))
+        shapes = [tuple(value.shape[1:])]
+        with torch.no_grad():
+            for step in self.steps or ():
+                value = step.layer(value)
+                shapes.append(tuple(value.shape[1:]))
+        return shapes
+
+    def bind(self, weights: Tensor, gradient: Tensor, n_inputs: int, dropout: Dropout) -> Network:
+        """Return the network of the models whose weights lie in ``weights``."""
+        if self.steps is None:
+            return AutogradNetwork(self, weights, gradient, dropout)
+        return LayeredNetwork(self, weights, gradient, n_inputs, dropout)
+
+
+def _chain(architecture: Architecture) -> tuple[Step, ...] | None:
+    """Return the steps if they follow one another and each has a layer here."""
+    steps = architecture.plan
+    if steps is None or architecture.input_shape is None:
+        return None
+    chained = all(step.sources == (place,) for place, step in enumerate(steps))
+    return steps if chained and all(_has_layer(i, step) for i, step in enumerate(steps)) else None
+
+
+def _has_layer(place: int, step: Step) -> bool:
+    layer = step.layer
+    if isinstance(layer, nn.Linear):
+        return layer.bias is not None
+    if isinstance(layer, nn.Conv2d):
+        return is_plain_convolution(layer)
+    if isinstance(layer, nn.MaxPool2d):
+        return not layer.ceil_mode and layer.padding in (0, (0, 0))
+    if isinstance(layer, SelectFeatures):
+        return place == 0
+    return type(layer) in (*POINTWISE, *RESHAPING, nn.Dropout)
+
+
+def _is_dense(step: Step) -> bool:
+    return isinstance(step.layer, nn.Linear)
+
+
+def _dense(step: Step) -> Dense:
+    prefix = f"{step.name}." if step.name else ""
+    n_out, n_in = step.layer.weight.shape
+    return Dense(f"{prefix}weight", f"{prefix}bias", n_out, n_in)
+
+
+class LayeredNetwork:
+    """Layers one after another, each writing where the next one reads."""
+
+    def __init__(self, blueprint, weights: Tensor, gradient: Tensor, n_inputs: int, dropout):
+        self._shapes = blueprint.shapes
+        steps = blueprint.steps
+        n_models = len(weights) // blueprint.architecture.n_weights
+        self._n_models, self._n_inputs = n_models, n_inputs
+        self._layers: list[Layer] = []
+        self._taken: list[Tensor] = []  # what each layer but the first takes
+        self._places: list[int] = []
+        layout = blueprint.layout
+        parameters, slopes = layout.parameters(weights), layout.parameters(gradient)
+        for place, step in enumerate(steps):
+            if isinstance(step.layer, RESHAPING):
+                continue
+            out, taken = self._memory(place, steps, weights)
+            if _is_dense(step):
+                dense = _dense(step)
+                blocks = (layout.blocks(flat)[dense.weight] for flat in (weights, gradient))
+                layer: Layer = DenseLayer(dense, *blocks, out)
+            else:
+                layer = self._layer(place, step, parameters, slopes, out, dropout)
+            self._layers.append(layer)
+            self._taken.append(taken)
+            self._places.append(place)
+        first = next(i for i, place in enumerate(self._places) if _has_parameters(steps[place]))
+        self._first = first
+        self._starts_dense = _is_dense(steps[self._places[0]])
+
+    def _memory(self, place: int, steps: Sequence[Step], like: Tensor) -> tuple[Tensor, Tensor]:
+        """Return where a step's values go, and the same memory as the next layer takes it."""
+        shape = self._shapes[place + 1]
+        size = math.prod(shape)
+        after = place + 1
+        while after < len(steps) and isinstance(steps[after].layer, RESHAPING):
+            after += 1
+        if after < len(steps) and _is_dense(steps[after]) and len(self._shapes[after]) == 1:
+            taken = like.new_ones(self._n_models, size + 1, self._n_inputs)
+            out = taken[:, :size]
+        else:
+            out = like.new_empty(self._n_models, size, self._n_inputs)
+            taken = out.unflatten(1, self._shapes[after])
+        return out.unflatten(1, shape), taken
+
+    def _layer(self, place: int, step: Step, parameters, slopes, out: Tensor, dropout) -> Layer:
+        layer = step.layer
+        x_shape = (self._n_models, *self._shapes[place], self._n_inputs)
+        if isinstance(layer, nn.Conv2d):
+            prefix = f"{step.name}." if step.name else ""
+            names = (f"{prefix}weight", f"{prefix}bias")
+            own, gradients = ([values.get(n) for n in names] for values in (parameters, slopes))
+            return ConvolutionLayer(layer, *own, gradients, x_shape, out)
+        if isinstance(layer, nn.MaxPool2d):
+            return MaxPoolLayer(layer, x_shape, out)
+        if isinstance(layer, nn.Dropout):
+            return DropoutLayer(layer, place, dropout, out)
+        if isinstance(layer, SelectFeatures):
+            return SelectLayer(layer, out)
+        return PointwiseLayer(layer, out)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return outputs ``(n_models, n_outputs, n_inputs)``."""
+        if not self._starts_dense:
+            x = x[:, :-1].unflatten(1, self._shapes[self._places[0]])
+        for layer, taken in zip(self._layers, self._taken, strict=True):
+            layer.forward(x)
+            x = taken
+        return x.flatten(1, -2)
+
+    def backward(self, delta: Tensor) -> None:
+        """Write the gradient in the weights from that in the outputs."""
+        following: Tensor | None = delta
+        for index in range(len(self._layers) - 1, self._first - 1, -1):
+            assert following is not None
+            shape = (self._n_models, *self._shapes[self._places[index] + 1], self._n_inputs)
+            following = self._layers[index].backward(
+                following.reshape(shape), wanted=index > self._first
+            )
+
+
+def _has_parameters(step: Step) -> bool:
+    return next(step.layer.parameters(), None) is not None
+
+
+class AutogradNetwork:
+    """Any other module: its forward pass recorded, its gradient torch's own."""
+
+    def __init__(self, blueprint, weights: Tensor, gradient: Tensor, dropout):
+        self._architecture, self._dropout = blueprint.architecture, dropout
+        self._parameters = blueprint.layout.parameters(weights)
+        slopes = blueprint.layout.parameters(gradient)
+        names = [n for n in self._parameters if "running_" not in n.rpartition(".")[2]]
+        self._leaves = {n: self._parameters[n].detach().requires_grad_() for n in names}
+        self._slopes = [slopes[name] for name in names]
+        self._outputs: Tensor | None = None
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return outputs ``(n_models, n_outputs, n_inputs)``, and note running statistics."""
+        training = Training(self._dropout)
+        with torch.enable_grad():
+            self._outputs = self._architecture.forward_parameters(
+                self._parameters | self._leaves, x[:, :-1].mT, training
+            )
+        for name, value in training.statistics.items():
+            self._parameters[name].copy_(value)
+        return self._outputs.detach().mT
+
+    def backward(self, delta: Tensor) -> None:
+        """Write the gradient in the weights from that in the outputs."""
+        slopes = torch.autograd.grad(
+            self._outputs, list(self._leaves.values()), delta.mT, materialize_grads=True
+        )
+        self._outputs = None
+        for place, slope in zip(self._slopes, slopes, strict=True):
+            place.copy_(slope)
