@@ -41,30 +41,25 @@ POLL_SECONDS = 0.005
 
 
 def write_zoo(folder: Path, n_models: int) -> Path:
-    """Write random models around one of two means, every other model around the second."""
-    path = folder / "weights.npy"
+    """Store random models around one mean, every other one shifted: the property to infer."""
     shape = (n_models, ARCHITECTURE.n_weights)
-    weights = np.lib.format.open_memmap(path, "w+", np.float32, shape)
+    weights = np.lib.format.open_memmap(folder / "drawn.npy", "w+", np.float32, shape)
     rng = np.random.default_rng(0)
     center = rng.normal(0, 0.2, ARCHITECTURE.n_weights).astype(np.float32)
     for start in range(0, n_models, PIECE):
         rows = weights[start : start + PIECE]
-        rng.standard_normal(out=(noise := np.empty(rows.shape, np.float32)), dtype=np.float32)
-        rows[:] = center + 0.1 * noise
+        rows[:] = center + 0.1 * rng.standard_normal(rows.shape, np.float32)
         rows[1::2] += 0.01
-    weights.flush()
+    labels = pd.DataFrame({"y": np.arange(n_models) % 2})
+    path = ModelZoo(weights, ARCHITECTURE, labels).save(folder / "zoo")
+    del weights
+    (folder / "drawn.npy").unlink()
     return path
 
 
 def open_zoo(path: Path, n_models: int) -> ModelZoo:
     """Return the first models of the stored zoo; no row is read."""
-    weights = np.load(path, mmap_mode="r")[:n_models]
-    return ModelZoo(weights, ARCHITECTURE, pd.DataFrame({"y": np.arange(n_models) % 2}))
-
-
-def pieces(zoo: ModelZoo) -> list[np.ndarray]:
-    """Return views of the zoo, some thousand rows each."""
-    return [zoo.weights[i : i + PIECE] for i in range(0, len(zoo), PIECE)]
+    return ModelZoo.load(path, mmap=True, verify=False)[:n_models]
 
 
 def take_slice(zoo: ModelZoo) -> float:
@@ -73,14 +68,11 @@ def take_slice(zoo: ModelZoo) -> float:
 
 
 def iterate(zoo: ModelZoo) -> float:
-    return max(float(np.abs(piece).max()) for piece in pieces(zoo))
+    return max(float(np.abs(part.weights).max()) for part in zoo.batches())
 
 
-def forward(zoo: ModelZoo) -> float:
-    shares = [
-        metrics.accuracy(ARCHITECTURE.forward(piece, QUERIES), LABELS) for piece in pieces(zoo)
-    ]
-    return float(np.concatenate(shares).mean())
+def accuracy(zoo: ModelZoo) -> float:
+    return float(zoo.accuracy(QUERIES, LABELS).mean())
 
 
 def diversity(zoo: ModelZoo) -> float:
@@ -118,7 +110,7 @@ def copy(zoo: ModelZoo) -> float:
 OPERATIONS: dict[str, Callable[[ModelZoo], float]] = {
     "slice of 1,000 models": take_slice,
     "all rows in batches": iterate,
-    "forward, 64 queries, accuracy": forward,
+    "accuracy on 64 queries": accuracy,
     "diversity": diversity,
     "WeightStatistics": statistics,
     "queries attack, fit and score": attack_queries,

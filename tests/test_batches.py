@@ -10,17 +10,16 @@ from wsl import _batches
 COUNTS = st.integers(1, 200)
 
 
-@given(n_rows=COUNTS, row_bytes=COUNTS, budget=COUNTS, most=st.none() | COUNTS)
-def test_slices_cover_the_rows_within_the_budget(n_rows, row_bytes, budget, most):
+@given(n_rows=COUNTS, row_bytes=COUNTS, budget=COUNTS)
+def test_slices_cover_the_rows_within_the_budget(n_rows, row_bytes, budget):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(_batches, "BATCH_BYTES", budget)
-        slices = list(_batches.row_slices(n_rows, row_bytes, most))
+        slices = list(_batches.row_slices(n_rows, row_bytes))
     covered = [i for part in slices for i in range(part.start, part.stop)]
     assert covered == list(range(n_rows))
     for part in slices:
         size = part.stop - part.start
         assert size == 1 or size * row_bytes <= budget
-        assert most is None or size <= most
 
 
 @given(n_rows=COUNTS, budget=COUNTS)
