@@ -37,7 +37,7 @@ LABELS = np.arange(64) % 10
 GIB, MIB = 2**30, 2**20
 SHARES = (0.25, 0.5, 1.0)
 PIECE = 2048
-POLL_SECONDS = 0.005
+POLL_SECONDS = 0.01
 
 
 def write_zoo(folder: Path, n_models: int) -> Path:

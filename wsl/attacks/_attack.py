@@ -147,6 +147,12 @@ class DistributionInferenceAttack(ClassifierMixin, _BaseAttack):
         another number of features than the architecture takes; if X has another number of columns
         than it has weights; if y holds one class.
 
+    Notes
+    -----
+    With an architecture, X may be a float32 memory map larger than memory: it is read in batches,
+    and the black box holds the answers to its queries alone. Without one, what ``fit`` holds is
+    for ``meta_estimator`` to say.
+
     References
     ----------
     K. Ganju, Q. Wang, W. Yang, C. Gunter and N. Borisov, "Property Inference Attacks on Fully

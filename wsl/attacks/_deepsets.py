@@ -152,6 +152,11 @@ class DeepSetsClassifier(ClassifierMixin, _BaseDeepSets):
     InvalidInputError
         If X has another number of columns than the architecture has weights, or y holds one class.
 
+    Notes
+    -----
+    X may be a float32 memory map larger than memory: it is read in batches. Up to 256 MiB are
+    copied to the device for the time of ``fit``.
+
     References
     ----------
     K. Ganju, Q. Wang, W. Yang, C. Gunter and N. Borisov, "Property Inference Attacks on Fully

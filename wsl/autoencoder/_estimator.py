@@ -95,7 +95,8 @@ class WeightSpaceAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
         For each epoch ``epoch`` and ``{train,valid}_{total,structural,behavioral,contrastive}``:
         the total as minimised, terms before their scales, nan where a term is off.
     loss_scales_ : dict
-        What each term is divided by in the total.
+        What each term is divided by in the total. From 2,048 of the training rows where there are
+        more, as the sensitivity of the outputs is.
     latents_ : ndarray ``(n_models, n_latents)``
         The training models' latents, not refined: the default anchors of ``sample``.
     n_latents_ : int
@@ -134,6 +135,10 @@ class WeightSpaceAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
     directions that change behavior are kept first; with ``beta=1`` that is PCA layer by layer. If
     rows have no more numbers than latents and only the structural loss is on, that code is exact
     and no epoch is trained.
+
+    X may be a float32 memory map larger than memory, ``ModelZoo.load(path, mmap=True).weights``:
+    it is read in batches, and beside it stand latents and the orders of units, a few numbers a
+    model. Up to 256 MiB, aligned and scaled rows are kept for the time of ``fit``.
 
     References
     ----------
