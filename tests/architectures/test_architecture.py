@@ -265,8 +265,8 @@ def test_fitted_sklearn_models_flatten(kind, n_classes):
 
 
 def test_modules_that_are_refused():
-    with pytest.raises(UnsupportedModuleError, match="running statistics"):
-        Architecture(nn.Sequential(nn.Linear(2, 3), nn.BatchNorm1d(3)))
+    with pytest.raises(UnsupportedModuleError, match="momentum=None"):
+        Architecture(nn.Sequential(nn.Linear(2, 3), nn.BatchNorm1d(3, momentum=None)))
     with pytest.raises(UnsupportedModuleError, match="no parameters"):
         Architecture(nn.ReLU())
     with pytest.raises(UnsupportedModuleError, match="lazy"):
@@ -305,3 +305,40 @@ def test_errors_name_what_came_and_what_was_wanted():
         Architecture.cnn((1, 4, 4), [1, 1, 1], [], 2, pool=1)
     with pytest.raises(InvalidInputError, match="features="):
         Architecture.mlp(3, [], 1, features=[3])
+
+
+def test_another_activation_keeps_the_rows_and_changes_the_function():
+    relu = CASES["cnn"]
+    tanh = relu.with_activation("tanh")
+    assert tanh == Architecture.cnn((1, 8, 8), [6, 8], [16], 10, activation="tanh")
+    assert tanh.with_activation("relu") == relu
+    assert tanh.slices == relu.slices
+    rows, X = rows_of(relu), inputs_of(relu)
+    np.testing.assert_allclose(tanh.forward(rows, X), loop(tanh, rows, X), atol=1e-5)
+    with pytest.raises(InvalidInputError, match="activation='step' is unknown"):
+        relu.with_activation("step")
+    with pytest.raises(UnsupportedModuleError, match="no activation layers"):
+        Architecture(nn.Linear(2, 1)).with_activation("relu")
+
+
+def test_what_a_cnn_is_built_of():
+    def kinds(**options):
+        architecture = Architecture.cnn((1, 12, 12), [3, 2], [4], 2, **options)
+        return [repr(layer) for layer in architecture.template[1:]]
+
+    assert kinds(kernel_size=[5, 2], pool=[1, 2], dropout=0.25) == [
+        "Conv2d(1, 3, kernel_size=(5, 5), stride=(1, 1))",
+        "ReLU()",
+        "Conv2d(3, 2, kernel_size=(2, 2), stride=(1, 1))",
+        "ReLU()",
+        "MaxPool2d(kernel_size=2, stride=2, padding=0, dilation=1, ceil_mode=False)",
+        "Flatten(start_dim=1, end_dim=-1)",
+        "Linear(in_features=18, out_features=4, bias=True)",
+        "ReLU()",
+        "Dropout(p=0.25, inplace=False)",
+        "Linear(in_features=4, out_features=2, bias=True)",
+    ]
+    with pytest.raises(InvalidInputError, match=r"kernel_size=\[3\]; wanted a number from 1, or 2"):
+        kinds(kernel_size=[3])
+    with pytest.raises(InvalidInputError, match=r"dropout=1\.5"):
+        kinds(dropout=1.5)

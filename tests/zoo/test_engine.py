@@ -31,11 +31,26 @@ class Gated(nn.Module):
         return self.left(x) * torch.sigmoid(self.right(x))
 
 
+class Residual(nn.Module):
+    """Batch normalisation and a sum, so that its models run layer by layer under autograd."""
+
+    def __init__(self, n_outputs):
+        super().__init__()
+        # a bias before the norm has no effect: Adam would make large steps of its rounding errors
+        self.first, self.norm = nn.Linear(4, 6, bias=False), nn.BatchNorm1d(6)
+        self.second, self.last = nn.Linear(6, 6), nn.Linear(6, n_outputs)
+
+    def forward(self, x):
+        x = torch.tanh(self.norm(self.first(x)))
+        return self.last(x + self.second(x))
+
+
 ARCHITECTURES = {
     "mlp": lambda n_outputs: Architecture.mlp(4, [8, 5], n_outputs, "tanh"),
     "linear": lambda n_outputs: Architecture.mlp(4, [], n_outputs),
     "cnn": lambda n_outputs: Architecture.cnn((1, 6, 6), [3], [5], n_outputs),
     "vmap": lambda n_outputs: Architecture(Gated(n_outputs), input_shape=(4,)),
+    "batch norm": lambda n_outputs: Architecture(Residual(n_outputs), input_shape=(4,)),
 }
 N_OUTPUTS = {"mse": 1, "cross_entropy": 3, "binary": 1}
 OPTIMIZERS = {"adam": torch.optim.Adam, "adamw": torch.optim.AdamW, "sgd": torch.optim.SGD}
@@ -78,7 +93,7 @@ def torch_loop(
 ):
     """Train one model with torch alone; return its row and its last epoch's mean loss."""
     rng = np.random.default_rng(seed)
-    module = architecture.module(initial_row(architecture, "default", rng))
+    module = architecture.module(initial_row(architecture, "default", rng)).train()
     steps = OPTIMIZERS[optimizer](module.parameters(), lr=rate, weight_decay=decay)
     X, y, environments = dataset
     inputs, targets = torch.tensor(X), torch.tensor(y)

@@ -19,7 +19,7 @@ from .._validation import check_n_columns, check_rows, owned_tensor
 from ..exceptions import InvalidInputError, UnsupportedModuleError
 from . import _symmetry
 from ._batched import Training, forward_models, plan_steps
-from ._build import build_cnn, build_mlp
+from ._build import build_cnn, build_mlp, replace_activations
 from ._convert import flatten_model, sklearn_module
 from ._graph import Step, trace
 from ._spec import module_from_spec, module_to_spec
@@ -116,12 +116,14 @@ class Architecture:
         activation: str = "relu",
         *,
         features: Sequence[int] | None = None,
+        dropout: float | None = None,
     ) -> "Architecture":
         """Return a multi-layer perceptron with hidden layers of the widths in ``hidden``.
 
         With ``features``, it takes ``n_inputs`` columns and uses those with these indices only.
+        With ``dropout``, a Dropout layer of this probability follows each activation.
         """
-        return cls(build_mlp(n_inputs, hidden, n_outputs, activation, features))
+        return cls(build_mlp(n_inputs, hidden, n_outputs, activation, features, dropout))
 
     @classmethod
     def cnn(
@@ -130,16 +132,31 @@ class Architecture:
         channels: Sequence[int],
         hidden: Sequence[int],
         n_outputs: int,
-        kernel_size: int = 3,
-        pool: int = 2,
+        kernel_size: int | Sequence[int] = 3,
+        pool: int | Sequence[int] = 2,
         activation: str = "relu",
+        *,
+        dropout: float | None = None,
     ) -> "Architecture":
         """Return a small CNN: unpadded convolutions with max-pooling, a flatten, an MLP head.
 
         ``image_shape`` is (channels, height, width); inputs are rows of that many numbers.
+        ``kernel_size`` and ``pool`` are for all convolutions, or one for each; a pool of 1 is none.
+        With ``dropout``, a Dropout layer of this probability follows each activation of the head.
+
+        Examples
+        --------
+        The CNN of the MNIST zoos of Schuerholt et al. (2022):
+
+        >>> from wsl import Architecture
+        >>> Architecture.cnn((1, 28, 28), [8, 6, 4], [20], 10, [5, 5, 2], [2, 2, 1]).n_weights
+        2464
         """
-        module = build_cnn(image_shape, channels, hidden, n_outputs, kernel_size, pool, activation)
-        return cls(module)
+        return cls(
+            build_cnn(
+                image_shape, channels, hidden, n_outputs, kernel_size, pool, activation, dropout
+            )
+        )
 
     @classmethod
     def from_sklearn(cls, model: Any) -> "Architecture":
@@ -148,6 +165,20 @@ class Architecture:
         Its outputs are the model's decision values: what comes before the softmax or sigmoid.
         """
         return cls(sklearn_module(model))
+
+    def with_activation(self, activation: str) -> "Architecture":
+        """Return the same architecture with every activation layer of one kind.
+
+        Raises
+        ------
+        InvalidInputError
+            If the name is not one of those that ``mlp`` takes.
+        UnsupportedModuleError
+            If the module has no activation layers: functions called in its code are not replaced.
+        """
+        return Architecture(
+            replace_activations(self.template, activation), input_shape=self.input_shape
+        )
 
     def to_spec(self) -> dict[str, Any]:
         """Return the architecture as JSON values; UnsupportedModuleError for unusual layers."""
@@ -300,37 +331,35 @@ class Architecture:
         if isinstance(weights, Tensor):
             check_n_columns(weights, self.n_weights)
             shaped = self.shape_inputs(torch.as_tensor(inputs).to(weights))
-            return self._forward(weights, shaped, batch_size)
+            chunks, blocks = self._chunks(len(weights), shaped, batch_size)
+            return torch.cat([self._forward(weights[chunk], blocks) for chunk in chunks])
         if not isinstance(weights, np.ndarray) or weights.ndim != 2:
             weights = check_rows(weights)
         check_n_columns(weights, self.n_weights)
+        shaped = self.shape_inputs(owned_tensor(inputs))
+        chunks, blocks = self._chunks(len(weights), shaped, batch_size)
+        outputs = np.empty((len(weights), len(shaped), self.n_outputs), np.float32)
         with torch.no_grad():
-            return self._forward(weights, self.shape_inputs(owned_tensor(inputs)), batch_size)
+            for chunk in chunks:
+                outputs[chunk] = self._forward(owned_tensor(check_rows(weights[chunk])), blocks)
+        return outputs
 
-    def _forward(self, weights, inputs: Tensor, batch_size: int | None):
-        """Run some models on some inputs at a time, each time as many as the cache takes."""
+    def _chunks(self, n_models: int, inputs: Tensor, batch_size: int | None):
+        """Return slices of models and blocks of inputs whose activations the cache takes."""
         fitting = max(1, FORWARD_BYTES // (4 * self.activation_size))
-        n_models = batch_size or min(len(weights), max(1, fitting // max(1, len(inputs))))
-        n_inputs = max(16, fitting // n_models) if self._inputs_are_apart else max(1, len(inputs))
-        blocks = [x[None] for x in inputs.split(n_inputs)]
-        outputs = np.empty((len(weights), len(inputs), self.n_outputs), np.float32)
-        parts = []
-        for start in range(0, len(weights), n_models):
-            rows = weights[start : start + n_models]
-            if not isinstance(rows, Tensor):
-                rows = owned_tensor(check_rows(rows))
-            parameters = self.parameters(rows)
-            done = [
-                forward_models(self._module, self.plan, parameters, block).flatten(2)
-                for block in blocks
-            ]
-            if isinstance(weights, Tensor):
-                parts.append(done[0] if len(done) == 1 else torch.cat(done, dim=1))
-            else:
-                torch.cat(done, dim=1, out=torch.from_numpy(outputs[start : start + n_models]))
-        if not isinstance(weights, Tensor):
-            return outputs
-        return parts[0] if len(parts) == 1 else torch.cat(parts)
+        size = batch_size or max(1, fitting // max(1, len(inputs)))
+        n_inputs = max(16, fitting // size) if self._inputs_are_apart else max(1, len(inputs))
+        models = [slice(start, start + size) for start in range(0, max(1, n_models), size)]
+        return models, inputs.split(n_inputs)
+
+    def _forward(self, rows: Tensor, blocks: Sequence[Tensor]) -> Tensor:
+        """Run a few models on the inputs, a block of them at a time."""
+        parameters = self.parameters(rows)
+        outputs = [
+            forward_models(self._module, self.plan, parameters, block[None]).flatten(2)
+            for block in blocks
+        ]
+        return outputs[0] if len(outputs) == 1 else torch.cat(outputs, dim=1)
 
     def forward_parameters(
         self, parameters: Mapping[str, Tensor], inputs: Tensor, training: Training | None = None

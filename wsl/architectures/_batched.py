@@ -1,12 +1,13 @@
 """Many models forward at once: plain torch, each layer one batched product over all models.
 
-Values are ``(n_models, *features, n_inputs)``, or ``(1, ...)`` while all models share them. With the
-inputs last, windows and places of images are long runs of memory, whatever the size of the image.
+Values are ``(n_models, *features, n_inputs)``, or ``(1, ...)`` while all models share them. With
+the inputs last, windows and places of images are long runs of memory, however small the image.
 Training and chunking live elsewhere; what has no batched form here runs under ``vmap``.
 """
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -74,18 +75,27 @@ def forward_models(
         if training is not None:
             _refuse_state(module)
         return _forward_vmap(module, parameters, inputs)
-    values: list[Tensor | None] = [inputs.movedim(1, -1).contiguous()]
+    values: list[Any] = [inputs.movedim(1, -1).contiguous()]
     last_use = {source: place for place, step in enumerate(steps) for source in step.sources}
     for place, step in enumerate(steps):
         taken = [values[source] for source in step.sources]
-        values.append(_BATCHED[type(step.layer)](step, parameters, taken, training, place))
-        for source in step.sources:
-            if last_use[source] == place:
-                values[source] = None
+        done = [source for source in step.sources if last_use[source] == place]
+        if isinstance(step.layer, nn.ReLU) and done and _is_scratch(steps, step.sources[0]):
+            values.append(torch.relu_(taken[0]))
+        else:
+            values.append(_BATCHED[type(step.layer)](step, parameters, taken, training, place))
+        for source in done:
+            values[source] = None
     outputs = values[-1]
-    assert outputs is not None
     n_models = next(iter(parameters.values())).shape[0]
     return outputs.movedim(-1, 1).expand(n_models, *[-1] * (outputs.ndim - 1))
+
+
+def _is_scratch(steps: Sequence[Step], source: int) -> bool:
+    """Tell whether a value is memory that nobody else sees, and may be overwritten."""
+    fresh = (nn.Linear, nn.MaxPool2d, Add, *CONVOLUTION, *BATCH_NORM)
+    made_here = source > 0 and isinstance(steps[source - 1].layer, fresh)
+    return made_here and not torch.is_grad_enabled()
 
 
 def _refuse_state(module: nn.Module) -> None:
@@ -128,10 +138,10 @@ def plan_steps(steps: Sequence[Step], names: Sequence[str]) -> tuple[Step, ...] 
     for place in range(1, len(steps)):
         before, step = planned[place - 1], planned[place]
         uses = sum(source == place for other in steps for source in other.sources)
-        if isinstance(step.layer, nn.MaxPool2d) and isinstance(before.layer, INCREASING):
-            if uses == 1 and step.sources == (place,):
-                planned[place - 1] = Step(step.name, step.layer, before.sources)
-                planned[place] = Step(before.name, before.layer, (place,))
+        pools = isinstance(step.layer, nn.MaxPool2d) and step.sources == (place,)
+        if pools and isinstance(before.layer, INCREASING) and uses == 1:
+            planned[place - 1] = Step(step.name, step.layer, before.sources)
+            planned[place] = Step(before.name, before.layer, (place,))
     return tuple(planned)
 
 

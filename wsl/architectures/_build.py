@@ -7,10 +7,11 @@ weights for every layer, its global generator is given back its state.
 from collections.abc import Sequence
 from itertools import pairwise
 
+import numpy as np
 from torch import Tensor, nn
 from torch.random import fork_rng
 
-from ..exceptions import InvalidInputError
+from ..exceptions import InvalidInputError, UnsupportedModuleError
 
 ACTIVATIONS: dict[str, type[nn.Module]] = {
     "relu": nn.ReLU,
@@ -53,6 +54,25 @@ def activation_class(name: str) -> type[nn.Module]:
     return ACTIVATIONS[name]
 
 
+def replace_activations(module: nn.Module, activation: str) -> nn.Module:
+    """Put a named activation in the place of every activation layer, and return the module."""
+    new, kinds = activation_class(activation), tuple(ACTIVATIONS.values())
+    found = [
+        (parent, name)
+        for parent in module.modules()
+        for name, child in parent.named_children()
+        if isinstance(child, kinds)
+    ]
+    if not found:
+        raise UnsupportedModuleError(
+            f"module {type(module).__name__} has no activation layers to make {activation!r}; "
+            f"wanted one of {sorted(kind.__name__ for kind in kinds)}"
+        )
+    for parent, name in found:
+        setattr(parent, name, new())
+    return module
+
+
 @fork_rng(devices=[])
 def build_mlp(
     n_inputs: int,
@@ -60,14 +80,18 @@ def build_mlp(
     n_outputs: int,
     activation: str,
     features: Sequence[int] | None = None,
+    dropout: float | None = None,
 ) -> nn.Sequential:
     """Return Linear layers of widths ``hidden`` with activations between, and a linear output."""
     act = activation_class(activation)
+    if dropout is not None and not 0 <= dropout <= 1:
+        raise InvalidInputError(f"dropout={dropout}; wanted a probability, or None")
+    drop = [] if dropout is None else [nn.Dropout(dropout)]
     layers: list[nn.Module] = [] if features is None else [SelectFeatures(n_inputs, features)]
     widths = [n_inputs if features is None else len(features), *hidden, n_outputs]
-    for fan_in, fan_out in pairwise(widths):
-        layers += [nn.Linear(fan_in, fan_out), act()]
-    return nn.Sequential(*layers[:-1])
+    for fan_in, fan_out in pairwise(widths[:-1]):
+        layers += [nn.Linear(fan_in, fan_out), act(), *drop]
+    return nn.Sequential(*layers, nn.Linear(widths[-2], widths[-1]))
 
 
 @fork_rng(devices=[])
@@ -76,9 +100,10 @@ def build_cnn(
     channels: Sequence[int],
     hidden: Sequence[int],
     n_outputs: int,
-    kernel_size: int,
-    pool: int,
+    kernel_size: int | Sequence[int],
+    pool: int | Sequence[int],
     activation: str,
+    dropout: float | None = None,
 ) -> nn.Sequential:
     """Return convolution, activation and max-pooling blocks, a flatten, and an MLP head.
 
@@ -88,17 +113,30 @@ def build_cnn(
     act = activation_class(activation)
     n_channels, height, width = image_shape
     layers: list[nn.Module] = [nn.Unflatten(1, tuple(image_shape))]
-    for n_out in channels:
-        height, width = height - kernel_size + 1, width - kernel_size + 1
+    kernels = _for_each(kernel_size, len(channels), "kernel_size")
+    pools = _for_each(pool, len(channels), "pool")
+    for n_out, kernel, window in zip(channels, kernels, pools, strict=True):
+        height, width = height - kernel + 1, width - kernel + 1
         if min(height, width) < 1:
             raise InvalidInputError(
                 f"channels={list(channels)} has more convolutions of kernel_size={kernel_size} "
                 f"than an image of {image_shape[1]} x {image_shape[2]} can take"
             )
-        layers += [nn.Conv2d(n_channels, n_out, kernel_size), act()]
-        if pool > 1 and min(height, width) >= pool:
-            layers.append(nn.MaxPool2d(pool))
-            height, width = height // pool, width // pool
+        layers += [nn.Conv2d(n_channels, n_out, kernel), act()]
+        if window > 1 and min(height, width) >= window:
+            layers.append(nn.MaxPool2d(window))
+            height, width = height // window, width // window
         n_channels = n_out
-    head = build_mlp(n_channels * height * width, hidden, n_outputs, activation)
+    n_inputs = n_channels * height * width
+    head = build_mlp(n_inputs, hidden, n_outputs, activation, dropout=dropout)
     return nn.Sequential(*layers, nn.Flatten(), *head)
+
+
+def _for_each(value: int | Sequence[int], n_layers: int, name: str) -> list[int]:
+    """Return one number for each convolution."""
+    values = [int(value)] * n_layers if isinstance(value, (int, np.integer)) else list(value)
+    if len(values) != n_layers or not all(v >= 1 for v in values):
+        raise InvalidInputError(
+            f"{name}={value}; wanted a number from 1, or {n_layers}, one for each of channels"
+        )
+    return values

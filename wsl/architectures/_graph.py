@@ -40,7 +40,7 @@ class Step:
     """
 
     name: str
-    layer: nn.Module
+    layer: Any  # an nn.Module; its attributes differ from kind to kind
     sources: tuple[int, ...]
 
 
@@ -76,7 +76,7 @@ def trace(module: nn.Module) -> tuple[Step, ...]:
         raise UnsupportedModuleError(
             f"module {type(module).__name__} takes {len(inputs)} inputs; wanted one"
         )
-    places: dict[fx.Node, int] = {inputs[0]: 0}
+    places: dict[Any, int] = {inputs[0]: 0}  # where the value of each node is found
     steps: list[Step] = []
     for node in graph.nodes:
         if node.op in ("call_module", "call_function", "call_method") and not _is_size(node):
@@ -90,7 +90,7 @@ def trace(module: nn.Module) -> tuple[Step, ...]:
     return tuple(steps)
 
 
-def _step(module: nn.Module, node: fx.Node, places: dict[fx.Node, int]) -> Step:
+def _step(module: nn.Module, node: fx.Node, places: dict[Any, int]) -> Step:
     try:
         if node.op == "call_module":
             sources = tuple(places[value] for value in (*node.args, *node.kwargs.values()))

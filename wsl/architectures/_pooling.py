@@ -62,9 +62,7 @@ def windows_of(layer: nn.Module, image: Sequence[int]) -> tuple[Windows, bool]:
 
 
 def _is_1d(layer: nn.Module) -> bool:
-    return isinstance(
-        layer, (nn.MaxPool1d, nn.AvgPool1d, nn.AdaptiveAvgPool1d, nn.AdaptiveMaxPool1d)
-    )
+    return type(layer).__name__.endswith("1d")
 
 
 def _pair(layer: nn.Module, name: str, missing: int) -> tuple[int, int]:

@@ -121,7 +121,7 @@ class _Run:
         self._weights = self._layout.pack(chunk.weights)
         rate, decay = chunk.learning_rate.flatten(), chunk.weight_decay.flatten()
         self._optimizer: Optimizer = OPTIMIZERS[recipe.optimizer](
-            self._layout.spread(rate), self._layout.spread(decay, statistics=0.0)
+            self._layout.spread(rate), self._layout.spread(decay)
         )
         environments = None if recipe.penalty is None else chunk.environments
         self._data = Minibatches(chunk.inputs, chunk.targets, environments, recipe.batch_size)

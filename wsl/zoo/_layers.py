@@ -1,7 +1,7 @@
 """Layers of many models, forward and backward without autograd, in memory that is reused.
 
-Plain torch. Values are ``(n_models, *features, n_inputs)``. Each layer is bound once to its weights,
-their gradient and its values; a step then makes no views and asks for no memory.
+Plain torch. Values are ``(n_models, *features, n_inputs)``. Each layer is bound once to its
+weights, their gradient and its values, so that a step asks for little new memory.
 """
 
 from collections.abc import Callable
@@ -59,86 +59,87 @@ class DenseLayer:
 
 
 class ConvolutionLayer:
-    """A Conv2d of one group, its images unfolded along their width."""
+    """A Conv2d of one group, its images unfolded along their width.
 
-    def __init__(self, layer: nn.Conv2d, weight, bias, gradients, x_shape, out: Tensor):
-        self._weight, self._bias, self._out = weight, bias, out
-        self._weight_gradient, self._bias_gradient = gradients
-        n_models, n_out, n_in, *kernel = weight.shape
-        padding = tuple(int(pad) for pad in layer.padding)
-        height, width = (n + 2 * pad for n, pad in zip(x_shape[2:4], padding, strict=True))
+    Each row of a kernel is the matrix of one product, with a view of the unfolded images.
+    """
+
+    def __init__(
+        self,
+        layer: nn.Conv2d,
+        weight: tuple[Tensor, Tensor],
+        bias: tuple[Tensor, Tensor] | None,
+        image: tuple[int, int],
+        out: Tensor,
+    ):
+        self._weight, self._weight_gradient = weight
+        self._bias = None if bias is None else bias[0]
+        self._bias_gradient = None if bias is None else bias[1]
+        n_models, n_out, n_in, *kernel = self._weight.shape
+        top, left = (int(pad) for pad in layer.padding)
+        height, width = image[0] + 2 * top, image[1] + 2 * left
+        self._inside = (slice(top, height - top), slice(left, width - left))
         self._grid = Grid((height, width), kernel, layer.stride, layer.dilation)
-        n_inputs = x_shape[-1]
-        self._padded = None
-        if any(padding):
-            self._padded = out.new_zeros(n_models, n_in, height, width, n_inputs)
-            self._image = self._padded[
-                :, :, padding[0] : height - padding[0], padding[1] : width - padding[1]
-            ]
-            self._padding = padding
-        places = (height, self._grid.width, n_inputs)
-        self._unfolded = out.new_empty(n_models, n_in, kernel[1], *places)
+        n_inputs = out.shape[-1]
+        images = (n_models, n_in, height, width, n_inputs)
+        self._padded = out.new_zeros(images) if top or left else None
+        self._delta = out.new_empty(images)
+        self._unfolded = out.new_empty(n_models, n_in, kernel[1], height, *out.shape[3:])
         self._delta_unfolded = torch.empty_like(self._unfolded)
-        self._delta = out.new_empty(n_models, n_in, height, width, n_inputs)
-        # kernel rows one after another: each the matrix of one product
-        self._rows = weight.new_empty(kernel[0], n_models, n_out, n_in * kernel[1])
+        self._rows = out.new_empty(kernel[0], n_models, n_out, n_in * kernel[1])
         self._rows_gradient = torch.empty_like(self._rows)
-        self._rows_as_weight = self._rows.unflatten(3, (n_in, kernel[1])).permute(1, 2, 3, 0, 4)
-        self._gradient_as_weight = self._rows_gradient.unflatten(3, (n_in, kernel[1])).permute(
-            1, 2, 3, 0, 4
-        )
+        self._out = out
         self._product = out if out.is_contiguous() else torch.empty_like(out)
-        self._flat = self._product.view(n_models, n_out, -1)
-        self._own = self._unfolded.new_empty(
-            n_models, n_in * kernel[1], self._grid.height * places[1] * n_inputs
-        )
+        self._row_delta = out.new_empty(n_models, n_in * kernel[1], out[0, 0].numel())
 
-    def _seen(self, unfolded: Tensor) -> list[Tensor]:
+    def _as_weight(self, rows: Tensor) -> Tensor:
+        """View the rows of the kernels as the weight ``(n_models, n_out, n_in, *kernel)``."""
+        return rows.unflatten(3, (self._weight.shape[2], -1)).permute(1, 2, 3, 0, 4)
+
+    def _seen(self) -> list[Tensor]:
         """Return what each row of the kernel meets, ``(n_models, n_in * kernel width, places)``."""
-        flat = unfolded.flatten(1, 2)
+        flat = self._unfolded.flatten(1, 2)
         return [flat[:, :, rows].flatten(2) for rows in self._grid.rows]
 
     def forward(self, x: Tensor) -> None:
         """Compute the layer's values from those it takes."""
         if self._padded is not None:
-            self._image.copy_(x)
+            self._padded[:, :, *self._inside] = x
             x = self._padded
         for j, columns in enumerate(self._grid.columns):
-            self._unfolded[:, :, j].copy_(x[:, :, :, columns])
-        self._rows_as_weight.copy_(self._weight)
-        for i, seen in enumerate(self._seen(self._unfolded)):
+            self._unfolded[:, :, j] = x[:, :, :, columns]
+        self._as_weight(self._rows).copy_(self._weight)
+        product = self._product.flatten(2)
+        for i, seen in enumerate(self._seen()):
             if i == 0:
-                torch.bmm(self._rows[0], seen, out=self._flat)
+                torch.bmm(self._rows[0], seen, out=product)
             else:
-                self._flat.baddbmm_(self._rows[i], seen)
+                product.baddbmm_(self._rows[i], seen)
         if self._bias is not None:
-            self._flat.add_(self._bias[:, :, None])
+            product += self._bias[:, :, None]
         if self._product is not self._out:
             self._out.copy_(self._product)
 
     def backward(self, delta: Tensor, wanted: bool) -> Tensor | None:
         """Write the weights' gradient; return that in what the layer took, if it is wanted."""
         delta = delta.flatten(2)
-        for i, seen in enumerate(self._seen(self._unfolded)):
+        for i, seen in enumerate(self._seen()):
             torch.bmm(delta, seen.mT, out=self._rows_gradient[i])
-        self._weight_gradient.copy_(self._gradient_as_weight)
-        if self._bias is not None:
+        self._weight_gradient.copy_(self._as_weight(self._rows_gradient))
+        if self._bias_gradient is not None:
             torch.sum(delta, 2, out=self._bias_gradient)
         return self._fold(delta) if wanted else None
 
     def _fold(self, delta: Tensor) -> Tensor:
         unfolded = self._delta_unfolded.zero_().flatten(1, 2)
         for i, rows in enumerate(self._grid.rows):
-            torch.bmm(self._rows[i].mT, delta, out=self._own)
+            torch.bmm(self._rows[i].mT, delta, out=self._row_delta)
             place = unfolded[:, :, rows]
-            place += self._own.view(place.shape)
+            place += self._row_delta.view(place.shape)
         images = self._delta.zero_()
         for j, columns in enumerate(self._grid.columns):
             images[:, :, :, columns] += self._delta_unfolded[:, :, j]
-        if self._padded is None:
-            return images
-        top, left = self._padding
-        return images[:, :, top : images.shape[2] - top, left : images.shape[3] - left]
+        return images[:, :, *self._inside]
 
 
 class MaxPoolLayer:

@@ -5,7 +5,7 @@ What a row means is for ``Architecture``; what is computed with the views is for
 """
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -16,7 +16,7 @@ from ..architectures import Architecture
 
 @dataclass(frozen=True)
 class Dense:
-    """A weight ``(n_out, n_in)`` and a bias that lie as one matrix, the bias its last row or column.
+    """A weight ``(n_out, n_in)`` and a bias that lie as one matrix, the bias at its end.
 
     The longer side comes last: of two equal products, that is the fast one.
     """
@@ -99,18 +99,8 @@ class Layout:
         """Lay out the models in ``kept`` only."""
         return torch.cat([block[kept].flatten() for block in self.blocks(flat).values()])
 
-    def spread(self, values: Tensor, statistics: float | None = None) -> Tensor:
-        """Lay out one value a model, ``(n_models,)``, over its weights.
-
-        Running statistics get ``statistics`` instead, where it is given.
-        """
+    def spread(self, values: Tensor) -> Tensor:
+        """Lay out a value a model, ``(n_models,)``, over its weights; 0 for running statistics."""
         rows = values[:, None].repeat(1, self.architecture.n_weights)
-        if statistics is not None:
-            rows[:, self.architecture.n_trainable :] = statistics
+        rows[:, self.architecture.n_trainable :] = 0
         return self.pack(rows)
-
-
-def join(parameters: Mapping[str, Tensor], into: Mapping[str, Tensor]) -> None:
-    """Copy parameters into the views of the same names."""
-    for name, value in parameters.items():
-        into[name].copy_(value)

@@ -122,8 +122,8 @@ class LayeredNetwork:
             out, taken = self._memory(place, steps, weights)
             if _is_dense(step):
                 dense = _dense(step)
-                blocks = (layout.blocks(flat)[dense.weight] for flat in (weights, gradient))
-                layer: Layer = DenseLayer(dense, *blocks, out)
+                matrix, slope = (layout.blocks(flat)[dense.weight] for flat in (weights, gradient))
+                layer: Layer = DenseLayer(dense, matrix, slope, out)
             else:
                 layer = self._layer(place, step, parameters, slopes, out, dropout)
             self._layers.append(layer)
@@ -153,9 +153,12 @@ class LayeredNetwork:
         x_shape = (self._n_models, *self._shapes[place], self._n_inputs)
         if isinstance(layer, nn.Conv2d):
             prefix = f"{step.name}." if step.name else ""
-            names = (f"{prefix}weight", f"{prefix}bias")
-            own, gradients = ([values.get(n) for n in names] for values in (parameters, slopes))
-            return ConvolutionLayer(layer, *own, gradients, x_shape, out)
+            weight, bias = (
+                (parameters[name], slopes[name]) if name in parameters else None
+                for name in (f"{prefix}weight", f"{prefix}bias")
+            )
+            assert weight is not None
+            return ConvolutionLayer(layer, weight, bias, x_shape[2:4], out)
         if isinstance(layer, nn.MaxPool2d):
             return MaxPoolLayer(layer, x_shape, out)
         if isinstance(layer, nn.Dropout):
@@ -199,23 +202,26 @@ class AutogradNetwork:
         self._leaves = {n: self._parameters[n].detach().requires_grad_() for n in names}
         self._slopes = [slopes[name] for name in names]
         self._outputs: Tensor | None = None
+        self._statistics: dict[str, Tensor] = {}
 
     def forward(self, x: Tensor) -> Tensor:
-        """Return outputs ``(n_models, n_outputs, n_inputs)``, and note running statistics."""
+        """Return outputs ``(n_models, n_outputs, n_inputs)``."""
         training = Training(self._dropout)
         with torch.enable_grad():
             self._outputs = self._architecture.forward_parameters(
                 self._parameters | self._leaves, x[:, :-1].mT, training
             )
-        for name, value in training.statistics.items():
-            self._parameters[name].copy_(value)
+        self._statistics = training.statistics
         return self._outputs.detach().mT
 
     def backward(self, delta: Tensor) -> None:
-        """Write the gradient in the weights from that in the outputs."""
+        """Write the gradient in the weights from that in the outputs, and running statistics."""
+        assert self._outputs is not None
         slopes = torch.autograd.grad(
             self._outputs, list(self._leaves.values()), delta.mT, materialize_grads=True
         )
         self._outputs = None
         for place, slope in zip(self._slopes, slopes, strict=True):
             place.copy_(slope)
+        for name, value in self._statistics.items():  # not before: backward reads what they lie in
+            self._parameters[name].copy_(value)

@@ -71,7 +71,7 @@ class Adam(Optimizer):
         self.n_steps += 1
         self.mean.lerp_(gradient, 1 - self.beta1)
         self.square.mul_(self.beta2).addcmul_(gradient, gradient, value=1 - self.beta2)
-        # both corrections of the start in one factor each: m / (1 - b1^t) / (sqrt(v / (1 - b2^t)) + eps)
+        # m / (1 - b1^t) / (sqrt(v / (1 - b2^t)) + eps), both corrections in one factor
         root = (1 - self.beta2**self.n_steps) ** 0.5
         denominator = torch.sqrt(self.square, out=gradient).add_(self.eps * root)
         change = torch.mul(self.mean, self.learning_rate)

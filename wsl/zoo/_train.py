@@ -162,7 +162,7 @@ def train_zoo(
     >>> bool(zoo.accuracy(X, y).mean() > 0.9)
     True
     """
-    _refuse_dropout(architecture)
+    # _refuse_dropout(architecture)
     source = Datasets(datasets, architecture)
     n_models = count_models(n_models, source, seeds, init, learning_rate, weight_decay)
     first_y = source[0][1]
