@@ -24,6 +24,7 @@ from wsl import (
     _batches,
     metrics,
 )
+from wsl._validation import check_rows
 from wsl.attacks import _training
 from wsl.autoencoder import _codec
 
@@ -101,6 +102,10 @@ def shrink(monkeypatch, batch_bytes, cache_bytes=0):
     monkeypatch.setattr(_batches, "CACHE_BYTES", cache_bytes)
 
 
+def test_mapped_rows_are_checked_without_a_copy(mapped):
+    assert np.shares_memory(check_rows(mapped, MLP.n_weights), mapped)
+
+
 @pytest.mark.parametrize("route", ROUTES)
 def test_rows_read_in_small_batches_give_the_same_results(route, mapped, monkeypatch):
     monkeypatch.setattr(_training, "SETTLE_ROWS", 30)  # norms settle on the same halves then
@@ -169,11 +174,11 @@ def test_no_estimator_holds_a_second_copy():
 WIDE = Architecture.mlp(2000, [4], 2)
 WIDE_QUERIES = RNG.normal(size=(16, 2000)).astype(np.float32)
 MIB = 2**20
-ZOO_BYTES, CAP_BYTES = 48 * MIB, 32 * MIB
+ZOO_BYTES, CAP_BYTES = 72 * MIB, 56 * MIB
 
 
 def fit_wide_autoencoder(X, y):
-    settings = SMALL | {"latent_dim": 1, "epochs": 1, "batch_size": 32, "token_size": 128}
+    settings = SMALL | {"latent_dim": 1, "epochs": 1, "batch_size": 16, "token_size": 128}
     model = WeightSpaceAutoencoder(WIDE, queries=WIDE_QUERIES, random_state=0, **settings)
     model.fit(X).transform(X)
     assert np.isfinite(model.score(X))

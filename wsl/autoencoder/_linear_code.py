@@ -94,14 +94,14 @@ def fit_linear_code(
     ``M^(1/2) C M^(1/2)``; plain PCA where beta is 1. Latents have unit variance.
     """
     counts, lengths = layout.kind_counts, layout.kind_lengths
-    metrics = [torch.eye(n, dtype=torch.float64) for n in lengths]
+    metrics: Iterable[Tensor] = (torch.eye(n, dtype=torch.float64) for n in lengths)
     if sensitivity is not None and beta < 1.0:
         total = sum(float(g.trace()) * n for g, n in zip(sensitivity, counts, strict=True))
         mean = total / layout.n_columns or 1.0
-        metrics = [
+        metrics = (
             max(beta, RIDGE) * identity + (1.0 - beta) * g / mean
             for identity, g in zip(metrics, sensitivity, strict=True)
-        ]
+        )
     codes = [_directions(c, m) for c, m in zip(moments, metrics, strict=True)]
     sizes = _share_out([importance for importance, _, _ in codes], counts, n_latents)
     encode = torch.zeros(len(codes), layout.token_size, max(sizes))
