@@ -141,7 +141,7 @@ def run_child(operation: str, path: Path, n_models: int, cap: int) -> None:
         OPERATIONS[operation](zoo[:64])  # what is imported and built at the first call
         start = time.perf_counter()
         OPERATIONS[operation](zoo)
-    except (MemoryError, RuntimeError) as error:
+    except (MemoryError, RuntimeError) as error:  # torch's own has no type for it
         print(json.dumps({"refused": str(error)}))
         return
     print(json.dumps({"before": before, "seconds": time.perf_counter() - start}))
@@ -162,6 +162,7 @@ def measure(operation: str, path: Path, n_models: int, cap: int) -> str:
         return f"ended with code {process.returncode}"
     result = json.loads(told)
     if "refused" in result:
+        print(f"{operation}: {result['refused']}", file=sys.stderr)
         return "over the cap"
     return f"{(peak - result['before']) / MIB:.0f} MiB, {result['seconds']:.1f} s"
 

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from .. import _batches
+from .._batches import row_slices
 from ..architectures import Architecture
 from ._frame import Frame, Orders
 from ._linear_code import N_DRAWS, fit_linear_code, second_moments
@@ -118,6 +119,13 @@ class Codec:
             return self.network.pool(latents) if pooled else latents
 
         return self._run(step, rows, device)
+
+    def encode_all(self, rows: FramedRows, device: torch.device) -> Tensor:
+        """Return the latents ``(n_models, n_latents)`` of all rows of a zoo."""
+        latents = torch.empty(len(rows), self.network.n_latents)
+        for part in row_slices(len(rows), rows.row_bytes):
+            latents[part] = self.encode(rows.take(part), device)
+        return latents
 
     def decode(self, latents: Tensor, device: torch.device, orders: Orders = ()) -> Tensor:
         """Return rows of weights ``(n_models, n_weights)``; ``orders`` lead out of the frame."""

@@ -9,7 +9,6 @@ from numbers import Integral
 from typing import Any, ClassVar
 
 import numpy as np
-import torch
 from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.utils.validation import check_array, check_is_fitted, validate_data
 from torch import Tensor
@@ -272,7 +271,7 @@ class WeightSpaceAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
         codec.rest()
         self.codec_ = codec
         self.history_ = read_history(self.net_)
-        self.latents_ = torch.cat([codec.encode(b, device) for b in rows.batches()]).numpy()
+        self.latents_ = codec.encode_all(rows, device).numpy()
         self.n_latents_ = codec.network.n_latents
         self.compression_ = X.shape[1] / self.n_latents_
         self._n_features_out = codec.network.n_pooled if self.pooling == "mean" else self.n_latents_

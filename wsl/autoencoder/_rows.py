@@ -11,7 +11,7 @@ from torch import Tensor
 from torch.utils.data import Dataset
 
 from .. import _batches
-from .._batches import column_moments, row_slices
+from .._batches import column_moments, map_rows, row_slices
 from .._validation import owned_tensor
 from ..architectures import Architecture
 from ._frame import Frame, Orders, match_units, reorder
@@ -108,25 +108,28 @@ def as_collated(batch: tuple[Tensor, Tensor]) -> tuple[Tensor, Tensor]:
 
 def _largest(rows: np.ndarray, training: np.ndarray) -> Tensor:
     """Return the training row of largest norm, the first of several."""
-    norms = [
-        owned_tensor(rows[training[part]]).norm(dim=1)
-        for part in row_slices(len(training), 4 * rows.shape[1])
-    ]
-    return owned_tensor(rows[training[int(torch.cat(norms).argmax())]])
+    norms = map_rows(lambda batch: owned_tensor(batch).norm(dim=1).numpy(), rows)
+    return owned_tensor(rows[training[norms[training].argmax()]])
 
 
 def _all_orders(
     rows: np.ndarray, architecture: Architecture | None, reference: Tensor | None, row_bytes: int
 ) -> Orders:
     """Align all rows; the orders are kept in the smallest type that holds them."""
-    found = [
-        [
-            order.to(torch.int16 if order.shape[1] < 2**15 else torch.int32)
-            for order in match_units(architecture, owned_tensor(rows[part]), reference)
-        ]
-        for part in row_slices(len(rows), row_bytes)
+    if architecture is None:
+        return ()
+    # laid out beforehand: small results kept between large batches would tear the heap to pieces
+    orders = [
+        torch.empty(
+            len(rows), group.n_units, dtype=torch.int16 if group.n_units < 2**15 else torch.int32
+        )
+        for group in architecture.permutation_groups
     ]
-    return [torch.cat(group) for group in zip(*found, strict=True)]
+    for part in row_slices(len(rows), row_bytes):
+        found = match_units(architecture, owned_tensor(rows[part]), reference)
+        for order, own in zip(orders, found, strict=True):
+            order[part] = own
+    return orders
 
 
 def _at(orders: Orders, indices: np.ndarray | slice) -> Orders:
