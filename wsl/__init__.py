@@ -27,6 +27,7 @@ _PUBLIC = {
     "audit": "risk",
     "read_zoo": "zoo",
     "train_zoo": "zoo",
+    "train_zoos": "zoo",
 }
 _SUBPACKAGES = {*_PUBLIC.values(), "datasets", "displays", "exceptions", "metrics"}
 

@@ -20,6 +20,14 @@ class ZooFileError(WslError, OSError):
     """A file of a stored zoo is missing, damaged or not one of ours."""
 
 
+class TrainingFailedError(WslError, RuntimeError):
+    """Some models of a zoo could not be trained: ``models`` holds their indices, as an array."""
+
+    def __init__(self, message: str, models=()):
+        super().__init__(message)
+        self.models = models
+
+
 class WslWarning(UserWarning):
     """Base of every warning that wsl issues."""
 

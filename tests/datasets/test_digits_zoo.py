@@ -15,7 +15,7 @@ from wsl.datasets._digits_zoo import cache_folder
 RECIPE = {"n_models": 32, "epochs": 2}
 COLUMNS = [
     "model", "seed", "epoch", "train_loss", "learning_rate", "weight_decay", "init",
-    "train_accuracy", "test_accuracy",
+    "train_accuracy", "test_loss", "test_accuracy",
 ]  # fmt: skip
 
 

@@ -11,7 +11,7 @@ import torch
 
 from wsl import Architecture, train_zoo
 from wsl.causal import irm_penalty
-from wsl.exceptions import DivergedModelWarning, InvalidInputError, UnsupportedModuleError
+from wsl.exceptions import DivergedModelWarning, InvalidInputError
 from wsl.zoo._init import SCHEMES, initial_row
 
 ARCHITECTURE = Architecture.mlp(3, [6], 1)
@@ -58,16 +58,6 @@ def test_chunks_change_nothing_but_rounding(datasets):
         np.testing.assert_allclose(
             cut.metadata["train_loss"], whole.metadata["train_loss"], rtol=1e-4
         )
-
-
-def test_workers_change_nothing_but_rounding():
-    options = QUICK | {"checkpoints": [0, 1, 3], "stop_at_loss": 0.5, "chunk_size": 2}
-    sets = OWN  # caught by value, so that the function pickles
-    alone = train_zoo(ARCHITECTURE, OWN, **options)
-    for datasets in (OWN, lambda model: sets[model]):
-        spread = train_zoo(ARCHITECTURE, datasets, n_models=7, n_jobs=2, **options)
-        np.testing.assert_allclose(spread.weights, alone.weights, **ROUNDING)
-        np.testing.assert_array_equal(spread.metadata["epoch"], alone.metadata["epoch"])
 
 
 def test_global_generators_stay_where_they_are():
@@ -396,9 +386,3 @@ def test_errors_name_what_came_and_what_was_wanted(case):
         train_zoo(**plain | wrong)
     if "parameter" not in named:  # the others are raised by scikit-learn's checks
         assert isinstance(caught.value, InvalidInputError)
-
-
-def test_dropout_is_refused_and_not_left_out_in_silence():
-    layers = torch.nn.Linear(3, 4), torch.nn.Dropout(0.2), torch.nn.Linear(4, 1)
-    with pytest.raises(UnsupportedModuleError, match=r"layer '1'.*Dropout\(p=0.2"):
-        train_zoo(Architecture(torch.nn.Sequential(*layers)), SHARED, n_models=1)

@@ -177,6 +177,9 @@ def _linear(step: Step, parameters: Parameters, values, training, place) -> Tens
     if x.ndim > 3:  # features before the last are places, to which the layer is applied alike
         x = x.movedim(-2, 1)
     flat = x.flatten(2)
+    if bias is not None and len(flat) == 1:  # one product for both: no more reading of the result
+        flat = torch.cat([flat, torch.ones_like(flat[:, :1])], dim=1)
+        weight, bias = torch.cat([weight, bias[:, :, None]], dim=2), None
     out = product(weight, flat)
     if bias is not None:
         out = out + bias[:, :, None] if torch.is_grad_enabled() else out.add_(bias[:, :, None])

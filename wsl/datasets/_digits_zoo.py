@@ -19,7 +19,7 @@ from ..architectures import Architecture
 from ..exceptions import ZooFileError
 from ..zoo import ModelZoo, train_zoo
 
-RECIPE_VERSION = 1
+RECIPE_VERSION = 2
 LEARNING_RATES = (2e-3, 5e-3, 1e-2)
 WEIGHT_DECAYS = (0.0, 1e-4, 1e-3)
 INITS = ("default", "kaiming_uniform", "kaiming_normal", "lecun_normal")
@@ -67,8 +67,9 @@ def load_digits_zoo(
     -------
     Bunch
         ``zoo`` (ModelZoo; ``metadata`` with ``model``, ``seed``, ``epoch``, ``train_loss``,
-        ``learning_rate``, ``weight_decay``, ``init``, ``train_accuracy``, ``test_accuracy``),
-        ``X_train`` ``(1257, 64)``, ``y_train``, ``X_test`` ``(540, 64)``, ``y_test``.
+        ``learning_rate``, ``weight_decay``, ``init``, ``train_accuracy``, ``test_loss``,
+        ``test_accuracy``), ``X_train`` ``(1257, 64)``, ``y_train``, ``X_test`` ``(540, 64)``,
+        ``y_test``.
 
     Examples
     --------
@@ -92,9 +93,8 @@ def load_digits_zoo(
     try:
         zoo = ModelZoo.load(path)
     except ZooFileError:  # not built yet, or damaged: the recipe makes it again
-        zoo = _train(n_models, epochs, random_state, (X_train, y_train), n_jobs, progress)
-        zoo.metadata["train_accuracy"] = zoo.accuracy(X_train, y_train)
-        zoo.metadata["test_accuracy"] = zoo.accuracy(X_test, y_test)
+        digits = (X_train, y_train), (X_test, y_test)
+        zoo = _train(n_models, epochs, random_state, *digits, n_jobs=n_jobs, progress=progress)
         zoo.save(path)
     return Bunch(zoo=zoo, X_train=X_train, y_train=y_train, X_test=X_test, y_test=y_test)
 
@@ -103,15 +103,18 @@ def _train(
     n_models: int,
     epochs: int,
     random_state: int,
-    digits: tuple[np.ndarray, np.ndarray],
+    train_set: tuple[np.ndarray, np.ndarray],
+    test_set: tuple[np.ndarray, np.ndarray],
+    *,
     n_jobs: int | None,
     progress: bool,
 ) -> ModelZoo:
     rng = resolve_random_state(random_state)
     return train_zoo(
         Architecture.cnn((1, 8, 8), (6, 8), (16,), 10),
-        digits,
+        train_set,
         n_models=n_models,
+        test_set=test_set,
         epochs=epochs,
         batch_size=64,
         learning_rate=rng.choice(LEARNING_RATES, n_models),

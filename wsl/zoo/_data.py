@@ -1,11 +1,13 @@
-"""Training sets of a zoo: one for all models, or one for each.
+"""Training and test sets of a zoo: one for all models, or one for each.
 
 Nothing here draws data; families of distributions do.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import cached_property
 from typing import Any
 
+import joblib
 import numpy as np
 import torch
 from torch import Tensor
@@ -16,9 +18,13 @@ from ..exceptions import InvalidInputError
 
 Dataset = tuple[Any, ...]  # (X, y) or (X, y, environments)
 
+# Data that joblib's Dask backend sends to a worker ahead of the tasks is lost with that worker, and
+# Dask cannot run its tasks again; what travels with each task it can. Below this, data travels.
+SCATTER_BYTES = 2**20
+
 
 class Datasets:
-    """The training set of each model, whichever of the accepted forms it came in.
+    """The set of each model, whichever of the accepted forms it came in.
 
     Parameters
     ----------
@@ -27,38 +33,80 @@ class Datasets:
         function from the index of a model to its tuple.
     architecture : Architecture
         What the samples are for: X must have the number of features that it takes.
+    name : str
+        The parameter that it came as, for error messages.
     """
 
     def __init__(
         self,
         source: Dataset | Sequence[Dataset] | Callable[[int], Dataset],
         architecture: Architecture,
+        name: str = "datasets",
     ):
-        self._source = source
+        self._name = name
         self._n_features = architecture.n_inputs
         self.shared = isinstance(source, tuple)
+        self.n_models = len(source) if isinstance(source, Sequence) and not self.shared else None
         if not self.shared and not callable(source) and not hasattr(source, "__getitem__"):
             raise InvalidInputError(
-                f"datasets is a {type(source).__name__}; wanted a tuple (X, y[, environments]), a "
+                f"{name} is a {type(source).__name__}; wanted a tuple (X, y[, environments]), a "
                 "sequence of such tuples, or a function from a model's index to one"
             )
         if self.n_models == 0:
-            raise InvalidInputError("datasets is empty; wanted one for each model")
-
-    @property
-    def n_models(self) -> int | None:
-        """How many models the source is for, where it says so."""
-        return len(self._source) if isinstance(self._source, Sequence) and not self.shared else None
+            raise InvalidInputError(f"{name} is empty; wanted one for each model")
+        self._source: Any = _checked(source, name, self._n_features) if self.shared else source
 
     def __getitem__(self, model: int) -> Dataset:
         if self.shared:
-            dataset = self._source
-        elif callable(self._source):
-            dataset = self._source(model)
-        else:
-            dataset = self._source[model]
-        name = "datasets" if self.shared else f"datasets[{model}]"
-        return _checked(dataset, name, self._n_features)
+            return self._source
+        own = self._source(model) if callable(self._source) else self._source[model]
+        return _checked(own, f"{self._name}[{model}]", self._n_features)
+
+    def of(self, models: Sequence[int]) -> list[Dataset]:
+        """Return the sets of some models; only one if they share it."""
+        return [self._source] if self.shared else [self[model] for model in models]
+
+    def part(self, models: Sequence[int]) -> "Datasets":
+        """Return what a worker needs for these models, so that a list is not sent whole."""
+        if not isinstance(self._source, list):
+            return self
+        part = object.__new__(Datasets)
+        part.__dict__.update(self.__dict__, _source={m: self._source[m] for m in models})
+        return part
+
+    def digest(self, models: Sequence[int]) -> list[str]:
+        """Return what tells these sets from others; of a function, its name and two sets."""
+        if not callable(self._source):
+            return [_hash(dataset) for dataset in self.of(models)]
+        ends = [_hash(self[model]) for model in sorted({models[0], models[-1]})]
+        return [function_name(self._source), *ends]
+
+    @cached_property
+    def _n_bytes(self) -> int:
+        if self.shared:
+            sets = [self._source]
+        elif isinstance(self._source, Mapping):
+            sets = list(self._source.values())
+        else:  # what a function or another object holds shows only when it is pickled
+            import cloudpickle  # comes with Dask, whose backend alone asks
+
+            return len(cloudpickle.dumps(self._source))
+        arrays = [values for dataset in sets for values in dataset if values is not None]
+        return sum(np.asarray(values).nbytes for values in arrays)
+
+    def __sizeof__(self) -> int:
+        """Return the bytes of the data where they are many: joblib's Dask backend asks for it."""
+        return self._n_bytes if self._n_bytes >= SCATTER_BYTES else 0
+
+
+def function_name(function: Callable[..., Any]) -> str:
+    """Return the module and name of a function, or those of the class of another callable."""
+    named = function if hasattr(function, "__qualname__") else type(function)
+    return f"{named.__module__}.{named.__qualname__}"
+
+
+def _hash(dataset: Dataset) -> str:
+    return "-".join(joblib.hash(None if v is None else np.asarray(v)) for v in dataset)
 
 
 def _checked(dataset: Any, name: str, n_features: int) -> Dataset:
@@ -82,6 +130,20 @@ def _checked(dataset: Any, name: str, n_features: int) -> Dataset:
     if len(dataset) == 2 or dataset[2] is None:
         return X, y, None
     return X, y, check_environments(dataset[2], len(X), name)
+
+
+def by_size(sets: Sequence[Dataset], n_models: int) -> Iterator[tuple[np.ndarray, list[Dataset]]]:
+    """Yield the places of models whose sets are of one size, and these sets.
+
+    ``sets`` holds one for each model, or one for all: then there is one group, with that set.
+    """
+    if len(sets) == 1:
+        yield np.arange(n_models), list(sets)
+        return
+    sizes = np.array([len(X) for X, *_ in sets])
+    for size in np.unique(sizes):
+        places = np.flatnonzero(sizes == size)
+        yield places, [sets[int(i)] for i in places]
 
 
 def encode_environments(environments: np.ndarray) -> Tensor:

@@ -1,6 +1,6 @@
 """The training loop: a chunk of models trained in one pass of batched products.
 
-Plain torch, one device, one process. How models are cut into chunks lives in ``_train``.
+Plain torch, one device, one process. What a worker does around it lives in ``_chunk``.
 """
 
 from collections.abc import Callable

@@ -14,7 +14,7 @@ from ..architectures._build import SelectFeatures
 from ..architectures._convolution import Grid
 from ..architectures._pooling import largest_gradient, windows_of
 from ._dropout import Dropout
-from ._layout import Dense
+from ._memory import Dense
 
 aten = torch.ops.aten
 

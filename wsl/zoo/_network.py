@@ -1,6 +1,6 @@
 """One step of many models, forward and backward: layer by layer where each layer is known here.
 
-Plain torch. Other modules run under autograd. How weights lie in memory is for ``_layout``, what is
+Plain torch. Other modules run under autograd. How weights lie in memory is for ``_memory``, what is
 minimised for ``_engine``.
 """
 
@@ -27,7 +27,7 @@ from ._layers import (
     PointwiseLayer,
     SelectLayer,
 )
-from ._layout import Dense, Layout
+from ._memory import Dense, Layout
 
 RESHAPING = (nn.Flatten, nn.Unflatten)
 

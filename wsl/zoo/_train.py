@@ -1,39 +1,34 @@
-"""``train_zoo``: many models trained at once, cut into chunks and spread over workers.
+"""``train_zoo``: many models trained at once, from arguments to a zoo.
 
-The loop that trains one chunk lives in ``_engine``.
+Chunks of them are spread over workers in ``_spread`` and trained in ``_chunk``.
 """
 
-import math
 import warnings
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from numbers import Integral, Real
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import torch
-from joblib import Parallel, delayed, effective_n_jobs
-from torch import nn
-from tqdm import tqdm
+from joblib import effective_n_jobs
 
 from .._device import resolve_device
-from .._random import draw_seeds
 from .._sklearn_compat import HasMethods, Interval, StrOptions, validate_params
 from ..architectures import Architecture
-from ..exceptions import DivergedModelWarning, InvalidInputError, UnsupportedModuleError
-from ._data import Dataset, Datasets, encode_environments
-from ._engine import Chunk, Recipe, Trained, train_chunk
-from ._init import SCHEMES, initial_row
+from ..exceptions import DivergedModelWarning
+from ._chunk import Job
+from ._data import Dataset, Datasets
+from ._engine import Recipe
+from ._gather import gather
+from ._hyperparameters import as_columns, with_one_activation
+from ._init import SCHEMES
 from ._losses import LOSSES, resolve_loss
-from ._models import count_models, model_table, resolve_init, resolve_stop
+from ._models import resolve_models
 from ._optimizers import OPTIMIZERS
+from ._resolve import check_dropout, fitting_chunk_size, resolve_checkpoints
 from ._zoo import ModelZoo
-
-# Measured on experiment A's models: below 128 in a chunk (2 MiB here) the calls themselves take the
-# time, above 256 nothing is gained and memory grows. A GPU wants far more at once.
-CHUNK_BYTES = {"cpu": 2**22, "cuda": 2**28, "mps": 2**27}
-SMALLEST_CHUNK = 32
 
 
 @validate_params(
@@ -52,8 +47,12 @@ SMALLEST_CHUNK = 32
         "stop_at_loss": [Interval(Real, 0, None, closed="left"), "array-like", None],
         "checkpoints": ["array-like", None],
         "init": [StrOptions(set(SCHEMES)), "array-like"],
+        "dropout": [Interval(Real, 0, 1, closed="left"), "array-like", None],
+        "hyperparameters": [pd.DataFrame, HasMethods("__iter__"), None],
+        "test_set": [tuple, "array-like", HasMethods("__getitem__"), callable, None],
         "seeds": ["array-like", None],
         "chunk_size": [Interval(Integral, 1, None, closed="left"), None],
+        "out": [str, Path, None],
         "progress": ["boolean"],
     },
     prefer_skip_nested_validation=True,
@@ -74,11 +73,15 @@ def train_zoo(
     stop_at_loss=None,
     checkpoints: Sequence[int] | None = None,
     init: Any = "default",
+    dropout=None,
     seeds=None,
+    hyperparameters: pd.DataFrame | Iterable[Mapping[str, Any]] | None = None,
+    test_set: Dataset | Sequence[Dataset] | Callable[[int], Dataset] | None = None,
     chunk_size: int | None = None,
     device="auto",
     n_jobs: int | None = None,
     random_state=None,
+    out: str | Path | None = None,
     progress: bool = False,
 ) -> ModelZoo:
     """Train many models of one architecture together.
@@ -119,15 +122,33 @@ def train_zoo(
     init : str or array ``(n_models, n_weights)``, default="default"
         Starting rows, or how to draw them: "default" (as torch does), "kaiming_uniform",
         "kaiming_normal", "lecun_uniform", "lecun_normal"; or one such name for each model.
+    dropout : float or array ``(n_models,)``, optional
+        The probability of every dropout layer of a model; by default each layer's own.
     seeds : array of int ``(n_models,)``, optional
         Each model's own seed, for its start and the order of its samples. Drawn from
         ``random_state`` by default and recorded, so that any model can be trained again alone.
+    hyperparameters : DataFrame or iterable of mappings, optional
+        One row a model, such as scikit-learn's ``ParameterGrid`` and ``ParameterSampler`` give.
+        Columns take the place of the arguments of that name: ``learning_rate``,
+        ``weight_decay``, ``init``, ``dropout``, ``seed``. ``activation`` takes the place of the
+        architecture's; it must be one for all, as a zoo has one architecture (see
+        :func:`train_zoos`). ``model`` is the index with which ``datasets`` is asked, by default
+        the row's number: columns of a zoo's metadata train some of its models again.
+    test_set : tuple, sequence of tuples, or callable, optional
+        Samples on which each model is evaluated at each checkpoint, in the forms of ``datasets``.
     chunk_size : int, optional
         Models trained in one pass; by default as many as the cache holds.
     device : str or torch.device, default="auto"
     n_jobs : int, optional
-        Workers over which joblib spreads the chunks.
+        Workers over which joblib spreads the chunks: processes, or what
+        ``joblib.parallel_config`` says, such as a Dask cluster. On CPU each keeps to one core.
     random_state : int, Generator, RandomState or None
+    out : str or Path, optional
+        A folder to write the zoo into, each chunk as soon as it is trained. A run that is killed
+        or stopped leaves what is finished, and the same call made again trains the rest, whatever
+        its ``n_jobs`` and ``chunk_size``. What the call can see of a function is its name and the
+        sets that it gives for the first and the last model: if it changes otherwise, give another
+        folder. Needs ``seeds``, or a ``random_state`` that is not None.
     progress : bool, default=False
         Show a progress bar on stderr.
 
@@ -135,15 +156,22 @@ def train_zoo(
     -------
     ModelZoo
         Its ``metadata`` has a row for each model and checkpoint: ``model``, ``seed``, ``epoch``
-        (where it stopped, if earlier), ``train_loss``, ``learning_rate``, ``weight_decay`` and
-        ``init``.
+        (where it stopped, if earlier), ``train_loss``, ``learning_rate``, ``weight_decay``,
+        ``init``, and ``dropout`` and ``activation`` where given. With ``test_set`` also
+        ``train_accuracy``, on the model's own training set, ``test_loss`` and ``test_accuracy``;
+        there is no accuracy with the loss "mse". With ``out``, its weights are a memory map.
 
     Raises
     ------
     InvalidInputError
         If an argument has a wrong value or length; it is named.
     UnsupportedModuleError
-        If the architecture has dropout, which is not trained with.
+        If a layer of the architecture cannot be trained; it is named.
+    TrainingFailedError
+        If chunks raised, or a worker was killed; its ``models`` are the indices of the models that
+        were not trained. All other chunks are trained, and written if there is ``out``, before.
+    ZooFileError
+        If ``out`` holds another zoo.
 
     Warns
     -----
@@ -161,162 +189,59 @@ def train_zoo(
     (16, (16, 67))
     >>> bool(zoo.accuracy(X, y).mean() > 0.9)
     True
+
+    A grid of hyper-parameters, with what every model of it scores:
+
+    >>> from sklearn.model_selection import ParameterGrid
+    >>> grid = ParameterGrid({"learning_rate": [0.01, 0.05], "init": ["default", "lecun_normal"]})
+    >>> zoo = train_zoo(Architecture.mlp(4, [8], 3), (X[::2], y[::2]), hyperparameters=grid,
+    ...                 test_set=(X[1::2], y[1::2]), batch_size=32, random_state=0)
+    >>> zoo.metadata[["learning_rate", "init", "test_accuracy"]].shape
+    (4, 3)
     """
-    # _refuse_dropout(architecture)
+    columns = {
+        "seed": seeds,
+        "learning_rate": learning_rate,
+        "weight_decay": weight_decay,
+        "init": init,
+        "dropout": dropout,
+        **as_columns(hyperparameters),
+    }
+    if "activation" in columns:
+        architecture = with_one_activation(architecture, columns["activation"])
     source = Datasets(datasets, architecture)
-    n_models = count_models(n_models, source, seeds, init, learning_rate, weight_decay)
-    first_y = source[0][1]
+    test = None if test_set is None else Datasets(test_set, architecture, "test_set")
+    given = [source] if test is None else [source, test]
+    models = resolve_models(
+        architecture, given, n_models, columns, stop_at_loss, random_state, out is not None
+    )
+    check_dropout(architecture, models.table.get("dropout"))
+    first_y = source[int(models.table["model"].iloc[0])][1]
     recipe = Recipe(
         architecture=architecture,
         loss=resolve_loss(loss, first_y, architecture.n_outputs),
         epochs=int(epochs),
-        batch_size=batch_size,
+        batch_size=None if batch_size is None else int(batch_size),
         optimizer=optimizer,
         penalty=penalty,
         penalty_weight=float(penalty_weight),
-        checkpoints=_resolve_checkpoints(checkpoints, int(epochs)),
+        checkpoints=resolve_checkpoints(checkpoints, int(epochs)),
     )
-    if seeds is None:
-        seeds = draw_seeds(random_state, n_models)
-    table = model_table(n_models, seeds, learning_rate, weight_decay)
-    starts, table["init"] = resolve_init(init, architecture, n_models)
-    stop = resolve_stop(stop_at_loss, n_models)
-    place = resolve_device(device)
-    size = chunk_size or _chunk_size(recipe, len(first_y), place, n_models, n_jobs)
-    tasks = (
-        delayed(_train_models)(
-            recipe, source, table[i : i + size], starts[i : i + size], stop, place
-        )
-        for i in range(0, n_models, size)
-    )
-    results = Parallel(n_jobs=n_jobs, return_as="generator")(tasks)
-    trained = list(_with_progress(results, table, size, progress))
-    return _assemble(architecture, table, trained)
+    job, n_workers = Job(recipe, resolve_device(device)), effective_n_jobs(n_jobs)
+    size = chunk_size or fitting_chunk_size(job, len(first_y), len(models), n_workers)
+    zoo = gather(job, models, source, test, out, chunk_size=size, n_jobs=n_jobs, progress=progress)
+    _warn_of_diverged(zoo)
+    return zoo
 
 
-def _refuse_dropout(architecture: Architecture) -> None:
-    for name, layer in architecture.template.named_modules():
-        if getattr(layer, "p", 0) and isinstance(layer, nn.modules.dropout._DropoutNd):
-            raise UnsupportedModuleError(
-                f"layer {name!r} of the architecture is {layer!r}; wanted p=0, as models trained "
-                "together have no dropout of their own"
-            )
-
-
-def _resolve_checkpoints(checkpoints: Sequence[int] | None, epochs: int) -> tuple[int, ...]:
-    if checkpoints is None:
-        return (epochs,)
-    wanted = tuple(sorted({int(c) for c in checkpoints}))
-    if not wanted or wanted[0] < 0 or wanted[-1] > epochs:
-        raise InvalidInputError(
-            f"checkpoints={list(checkpoints)}; wanted epochs from 0 to {epochs}"
-        )
-    return wanted
-
-
-def _chunk_size(
-    recipe: Recipe, n_samples: int, device: torch.device, n_models: int, n_jobs: int | None
-) -> int:
-    architecture = recipe.architecture
-    batch = min(recipe.batch_size or n_samples, n_samples)
-    numbers = 5 * architecture.n_weights + 3 * batch * architecture.activation_size
-    fitting = max(SMALLEST_CHUNK, CHUNK_BYTES[device.type] // (4 * numbers))
-    return min(fitting, math.ceil(n_models / effective_n_jobs(n_jobs)))
-
-
-def _train_models(
-    recipe: Recipe,
-    source: Datasets,
-    table: pd.DataFrame,
-    starts: Sequence[Any],
-    stop_at_loss: np.ndarray,
-    device: torch.device,
-) -> Trained:
-    """Train the models of ``table``, those with sets of one size together."""
-    sets = [source[0]] if source.shared else [source[model] for model in table["model"]]
-    sizes = np.array([len(X) for X, *_ in sets])
-    parts, places = [], []
-    for size in np.unique(sizes):
-        members = np.arange(len(table)) if source.shared else np.flatnonzero(sizes == size)
-        own_sets = sets if source.shared else [sets[i] for i in members]
-        own = table.iloc[members]
-        chunk = _make_chunk(recipe, own, [starts[int(i)] for i in members], own_sets, device)
-        chunk = replace(
-            chunk, stop_at_loss=torch.tensor(stop_at_loss[own["model"].to_numpy()], device=device)
-        )
-        parts.append(train_chunk(recipe, chunk))
-        places.append(members)
-    back = np.argsort(np.concatenate(places))
-    return Trained(
-        *(
-            np.concatenate([getattr(part, name) for part in parts], axis=1)[:, back]
-            for name in ("weights", "epoch", "loss")
-        )
-    )
-
-
-def _make_chunk(
-    recipe: Recipe,
-    table: pd.DataFrame,
-    starts: Sequence[Any],
-    sets: Sequence[Dataset],
-    device: torch.device,
-) -> Chunk:
-    rngs = [np.random.default_rng(seed) for seed in table["seed"]]
-    rows = [
-        initial_row(recipe.architecture, start, rng) if isinstance(start, str) else start
-        for start, rng in zip(starts, rngs, strict=True)
-    ]
-    n_outputs = recipe.architecture.n_outputs
-    targets = [LOSSES[recipe.loss].targets(y, n_outputs) for _, y, _ in sets]
-    environments = [e for *_, e in sets if e is not None]
-    if recipe.penalty is not None and len(environments) < len(sets):
-        raise InvalidInputError(
-            "datasets hold no environments; with penalty, wanted (X, y, environments)"
-        )
-    encoded = [encode_environments(e) for e in environments] if recipe.penalty is not None else []
-
-    def column(name: str) -> torch.Tensor:
-        return torch.tensor(table[name].to_numpy(np.float32), device=device)[:, None]
-
-    return Chunk(
-        weights=torch.tensor(np.stack(rows), device=device),
-        inputs=torch.tensor(np.stack([X for X, *_ in sets]), device=device),
-        targets=torch.stack(targets).to(device),
-        environments=torch.stack(encoded).to(device) if encoded else None,
-        learning_rate=column("learning_rate"),
-        weight_decay=column("weight_decay"),
-        stop_at_loss=torch.full((len(table),), -torch.inf, device=device),
-        seeds=table["seed"].to_numpy(),
-        rngs=rngs,
-    )
-
-
-def _with_progress(results, table: pd.DataFrame, size: int, progress: bool) -> Iterator[Trained]:
-    with tqdm(total=len(table), desc="training models", unit="model", disable=not progress) as bar:
-        for result in results:
-            bar.update(result.weights.shape[1])
-            yield result
-
-
-def _assemble(
-    architecture: Architecture, table: pd.DataFrame, trained: Sequence[Trained]
-) -> ModelZoo:
-    def by_model(name: str) -> np.ndarray:
-        joined = np.concatenate([getattr(part, name) for part in trained], axis=1)
-        return joined.swapaxes(0, 1).reshape(-1, *joined.shape[2:])
-
-    weights = by_model("weights")
-    n_checkpoints = len(weights) // len(table)
-    metadata = table.loc[table.index.repeat(n_checkpoints)].reset_index(drop=True)
-    metadata.insert(2, "epoch", by_model("epoch"))
-    metadata.insert(3, "train_loss", by_model("loss"))
-    diverged = np.unique(metadata["model"][~np.isfinite(weights).all(axis=1)])
+def _warn_of_diverged(zoo: ModelZoo) -> None:
+    finite = [np.isfinite(part.weights).all(axis=1) for part in zoo.batches()]
+    diverged = np.unique(zoo.metadata["model"][~np.concatenate(finite)])
     if len(diverged):
         warnings.warn(
-            f"{len(diverged)} of {len(table)} models diverged, their weights are not finite: "
-            f"models {diverged[:20].tolist()}{' and more' if len(diverged) > 20 else ''}",
+            f"{len(diverged)} of {zoo.metadata['model'].nunique()} models diverged, their weights "
+            f"are not finite: models {diverged[:20].tolist()}"
+            f"{' and more' if len(diverged) > 20 else ''}",
             DivergedModelWarning,
             stacklevel=4,  # past scikit-learn's check of parameters, to the caller
         )
-    return ModelZoo(weights, architecture, metadata)

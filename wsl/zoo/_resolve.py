@@ -1,0 +1,51 @@
+"""Arguments of ``train_zoo`` that hold for all models: checkpoints, chunk size, dropout layers.
+
+What differs from model to model is resolved in ``_models``.
+"""
+
+import math
+from collections.abc import Sequence
+
+import pandas as pd
+from torch import nn
+
+from ..architectures import Architecture
+from ..exceptions import InvalidInputError
+from ._chunk import Job
+
+# Measured on experiment A's models: below 128 in a chunk (2 MiB here) the calls themselves take the
+# time, above 256 nothing is gained and memory grows. A GPU wants far more at once.
+CHUNK_BYTES = {"cpu": 2**22, "cuda": 2**28, "mps": 2**27}
+SMALLEST_CHUNK = 32
+
+
+def check_dropout(architecture: Architecture, dropout: pd.Series | None) -> None:
+    """Raise InvalidInputError for models' own dropout where no layer would apply it."""
+    if dropout is None or not (dropout > 0).any():
+        return
+    if not any(isinstance(step.layer, nn.Dropout) for step in architecture.plan or ()):
+        raise InvalidInputError(
+            f"dropout holds {dropout.max():.4g}, but {architecture!r} has no dropout layer that "
+            "many models can be run through"
+        )
+
+
+def resolve_checkpoints(checkpoints: Sequence[int] | None, epochs: int) -> tuple[int, ...]:
+    """Return the epochs at which models are kept, in order; the last for None."""
+    if checkpoints is None:
+        return (epochs,)
+    wanted = tuple(sorted({int(c) for c in checkpoints}))
+    if not wanted or wanted[0] < 0 or wanted[-1] > epochs:
+        raise InvalidInputError(
+            f"checkpoints={list(checkpoints)}; wanted epochs from 0 to {epochs}"
+        )
+    return wanted
+
+
+def fitting_chunk_size(job: Job, n_samples: int, n_models: int, n_workers: int) -> int:
+    """Return how many models at a time fit the cache, and no more than a worker's share."""
+    architecture = job.recipe.architecture
+    batch = min(job.recipe.batch_size or n_samples, n_samples)
+    numbers = 5 * architecture.n_weights + 3 * batch * architecture.activation_size
+    fitting = max(SMALLEST_CHUNK, CHUNK_BYTES[job.device.type] // (4 * numbers))
+    return min(fitting, math.ceil(n_models / n_workers))
