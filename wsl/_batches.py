@@ -11,14 +11,12 @@ BATCH_BYTES = 32 * 2**20
 CACHE_BYTES = 256 * 2**20  # a copy of rows in another form may be kept where it takes no more
 
 
-def row_slices(n_rows: int, row_bytes: int, most: int | None = None) -> Iterator[slice]:
+def row_slices(n_rows: int, row_bytes: int) -> Iterator[slice]:
     """Cut ``n_rows`` into slices of at most ``BATCH_BYTES``, and of at least one row.
 
-    ``row_bytes`` is what work on one row takes, and ``most`` the rows of a slice at most.
+    ``row_bytes`` is what work on one row takes.
     """
     size = max(1, BATCH_BYTES // row_bytes)
-    if most is not None:
-        size = min(size, most)
     return (slice(start, min(start + size, n_rows)) for start in range(0, n_rows, size))
 
 

@@ -8,7 +8,7 @@ import torch
 
 from wsl import Architecture
 from wsl.autoencoder import _losses as losses
-from wsl.autoencoder._linear_code import fit_linear_code, output_gradients
+from wsl.autoencoder._linear_code import fit_linear_code, output_gradients, second_moments
 from wsl.autoencoder._network import TokenAutoencoder
 from wsl.autoencoder._objective import Objective, Weighting
 from wsl.autoencoder._tokens import architecture_layout
@@ -136,13 +136,13 @@ def make_objective(gamma, beta, permuted=True):
 
 def make_network(objective, rows, n_latents=12):
     layout = objective.layout
-    code = fit_linear_code(layout.to_tokens(rows), layout, n_latents)
+    code = fit_linear_code(second_moments([rows], layout), layout, n_latents)
     return TokenAutoencoder(layout, code, d_model=8, n_layers=1, n_heads=2)
 
 
 def test_total_is_the_papers_formula_over_the_scales(objective):
     rows = torch.randn(6, objective.layout.n_columns)
-    scales = objective.fit_scales(rows, batch_size=4)
+    scales = objective.fit_scales([rows], batch_size=4)
     assert scales["contrastive"] == pytest.approx(math.log(7))
     given = objective(make_network(objective, rows), rows)
     c, s, b = (given[n] / scales[n] for n in ("contrastive", "structural", "behavioral"))
@@ -152,7 +152,7 @@ def test_total_is_the_papers_formula_over_the_scales(objective):
 
 def test_scales_are_the_losses_of_the_mean_row(objective):
     rows = torch.randn(6, objective.layout.n_columns)
-    scales = objective.fit_scales(rows, batch_size=4)
+    scales = objective.fit_scales([rows], batch_size=4)
     queries = objective.queries
     original = objective.architecture.forward(objective.weights(rows), queries)
     mean = objective.architecture.forward(objective.mean[None], queries).expand_as(original)

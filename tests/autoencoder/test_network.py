@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from wsl import Architecture
-from wsl.autoencoder._linear_code import fit_linear_code
+from wsl.autoencoder._linear_code import fit_linear_code, second_moments
 from wsl.autoencoder._network import TokenAutoencoder
 from wsl.autoencoder._tokens import architecture_layout, plain_layout
 
@@ -32,8 +32,12 @@ def tokens(layout):
     return layout.to_tokens(rows)
 
 
+def moments(tokens, layout):
+    return second_moments([layout.to_rows(tokens)], layout)
+
+
 def build(layout, tokens, n_latents):
-    code = fit_linear_code(tokens, layout, n_latents)
+    code = fit_linear_code(moments(tokens, layout), layout, n_latents)
     return TokenAutoencoder(layout, code, d_model=16, n_layers=2, n_heads=4)
 
 
@@ -69,12 +73,13 @@ def test_the_start_beats_every_other_code_under_its_metric():
         metric = 0.1 * torch.eye(6) + 0.9 * moment / (moment.trace() / 6)
         return torch.einsum("mti,ij,mtj->", error, metric, error)
 
-    best = fit_linear_code(tokens, layout, 3, gradients, beta=0.1)
-    assert cost(best) < 0.7 * cost(fit_linear_code(tokens, layout, 3))
+    own = moments(tokens, layout)
+    best = fit_linear_code(own, layout, 3, moments(gradients, layout), beta=0.1)
+    assert cost(best) < 0.7 * cost(fit_linear_code(own, layout, 3))
 
 
 def test_latents_are_shared_out_over_layers_within_the_budget(layout, tokens):
-    code = fit_linear_code(tokens, layout, 30)
+    code = fit_linear_code(moments(tokens, layout), layout, 30)
     used = np.dot(code.sizes, layout.kind_counts)
     assert 30 - max(layout.kind_counts) < used <= 30
 

@@ -11,6 +11,7 @@ from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin, is_clas
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted, validate_data
 
+from .._batches import map_rows
 from .._random import draw_seed, resolve_random_state
 from .._sklearn_compat import HasMethods, fit_context
 from .._validation import check_n_columns
@@ -65,7 +66,7 @@ class _BaseAttack(BaseEstimator):
     def predict(self, X):
         """Return the property of each model of ``X (n_models, n_weights)``."""
         check_is_fitted(self)
-        return self.estimator_.predict(self._check_rows(X, reset=False))
+        return map_rows(self.estimator_.predict, self._check_rows(X, reset=False))
 
     def _check_rows(self, X, *y, **options):
         """Validate X, and y if given; features that stand for themselves keep their precision."""
@@ -146,6 +147,12 @@ class DistributionInferenceAttack(ClassifierMixin, _BaseAttack):
         another number of features than the architecture takes; if X has another number of columns
         than it has weights; if y holds one class.
 
+    Notes
+    -----
+    With an architecture, X may be a float32 memory map larger than memory: it is read in batches,
+    and the black box holds the answers to its queries alone. Without one, what ``fit`` holds is
+    for ``meta_estimator`` to say.
+
     References
     ----------
     K. Ganju, Q. Wang, W. Yang, C. Gunter and N. Borisov, "Property Inference Attacks on Fully
@@ -185,7 +192,7 @@ class DistributionInferenceAttack(ClassifierMixin, _BaseAttack):
     def predict_proba(self, X):
         """Return probabilities ``(n_models, n_classes)``, columns as in ``classes_``."""
         check_is_fitted(self)
-        return self.estimator_.predict_proba(self._check_rows(X, reset=False))
+        return map_rows(self.estimator_.predict_proba, self._check_rows(X, reset=False))
 
 
 class DistributionInferenceRegressor(RegressorMixin, _BaseAttack):

@@ -100,8 +100,8 @@ class _BaseDeepSets(BaseEstimator):
                 hidden=self.hidden,
                 dropout=self.dropout,
             )
-            inputs, wanted = owned_tensor(rows).to(device), torch.as_tensor(targets).to(device)
-            self.net_ = train(network, inputs, wanted, loss, settings, rng)
+            wanted = torch.as_tensor(targets).to(device)
+            self.net_ = train(network, rows, wanted, loss, settings, rng)
 
     def _outputs(self, X) -> np.ndarray:
         check_is_fitted(self)
@@ -151,6 +151,11 @@ class DeepSetsClassifier(ClassifierMixin, _BaseDeepSets):
     ------
     InvalidInputError
         If X has another number of columns than the architecture has weights, or y holds one class.
+
+    Notes
+    -----
+    X may be a float32 memory map larger than memory: it is read in batches. Up to 256 MiB are
+    copied to the device for the time of ``fit``.
 
     References
     ----------

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from .._batches import column_moments, row_slices
 from ..architectures import Architecture
 
 
@@ -84,9 +85,10 @@ def standardization(rows: np.ndarray, layers: Sequence[SetLayer]) -> tuple[np.nd
     def shared(values: np.ndarray) -> np.ndarray:
         return (np.bincount(group, weights=values) / counts)[group]
 
-    mean = rows.mean(axis=0, dtype=np.float64)
+    parts = list(row_slices(len(rows), 8 * rows.shape[1]))
+    mean, variance = column_moments(lambda: (rows[part] for part in parts))
     shift = shared(mean)
-    deviation = np.sqrt(shared(rows.var(axis=0, dtype=np.float64) + (mean - shift) ** 2))
+    deviation = np.sqrt(shared(variance + (mean - shift) ** 2))
     constant = deviation <= 1e-6 * np.abs(shift)
     return shift, 1.0 / np.where(constant, 1.0, deviation)
 

@@ -5,6 +5,7 @@ What it is trained on, and what its outputs mean, lives in ``_deepsets``.
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 import torch
@@ -14,7 +15,11 @@ from threadpoolctl import threadpool_limits
 from torch import Tensor, nn
 from torch.optim.lr_scheduler import OneCycleLR
 
+from .. import _batches
+from .._batches import map_rows
 from .._random import torch_generator
+from .._validation import owned_tensor
+from ._network import UnitEncoder
 
 SETTLE_ROWS = 1024
 
@@ -31,11 +36,11 @@ class TrainingSettings:
 
 
 class RowBatches:
-    """Iterate over a data set in batches, as a DataLoader does, but slice each as one tensor.
+    """Iterate over a data set in batches, as a DataLoader does, but take each in one piece.
 
     A DataLoader collates sample by sample, which for rows of weights takes longer than the training
     step. Batches are of equal size to one row, so that none is left with a single model, of which
-    batch normalisation could make nothing.
+    batch normalisation could make nothing. Rows may be an array that is larger than memory.
     """
 
     def __init__(self, dataset, batch_size: int, generator: torch.Generator | None = None):
@@ -54,13 +59,25 @@ class RowBatches:
             order = torch.arange(n_rows)
         else:
             order = torch.randperm(n_rows, generator=self.generator)
-        for batch in order.to(rows.device).tensor_split(self.n_batches):
-            yield rows[batch], torch.zeros(()) if targets is None else targets[batch]
+        if isinstance(rows, Tensor):
+            order = order.to(rows.device)
+        for batch in order.tensor_split(self.n_batches):
+            yield read(rows, batch), torch.zeros(()) if targets is None else read(targets, batch)
+
+
+def read(values: np.ndarray | Tensor, indices: Tensor | slice) -> Tensor:
+    """Return some rows of a tensor, or some rows of an array as a tensor with its own memory."""
+    return values[indices] if isinstance(values, Tensor) else owned_tensor(values[indices])
+
+
+def keep(rows: np.ndarray, device: torch.device) -> np.ndarray | Tensor:
+    """Copy rows to the device where they take at most ``CACHE_BYTES``; else leave them."""
+    return owned_tensor(rows).to(device) if rows.nbytes <= _batches.CACHE_BYTES else rows
 
 
 def train(
     network: nn.Module,
-    rows: Tensor,
+    rows: np.ndarray,
     targets: Tensor,
     loss: type[nn.Module],
     settings: TrainingSettings,
@@ -68,6 +85,7 @@ def train(
 ) -> NeuralNet:
     """Train ``network`` on ``rows (n_models, n_weights)`` and return the net on CPU, for inference.
 
+    ``targets (n_models, ...)`` lie on the device of the training.
     The learning rate follows one cycle, up to ``learning_rate`` and down to nothing (Smith and
     Topin 2018): with a few hundred shadow models there are a few hundred steps in all.
     """
@@ -90,17 +108,20 @@ def train(
         iterator_valid__batch_size=SETTLE_ROWS,
         train_split=None,
         callbacks=[("cycle", cycle)],
-        device=str(rows.device),
+        device=str(targets.device),
         verbose=settings.verbose,
     )
+    inputs = keep(rows, targets.device)
     with threadpool_limits(1):  # products this small lose more to waiting threads than they gain
-        net.fit(rows, targets)
-        settle_norms(net.module_, rows)
+        net.fit(inputs, targets)
+        settle_norms(net.module_, inputs, targets.device)
     return _at_rest(net)
 
 
 @torch.no_grad()
-def settle_norms(network: nn.Module, rows: Tensor) -> None:
+def settle_norms(
+    network: nn.Module, rows: np.ndarray | Tensor, device: torch.device | str = "cpu"
+) -> None:
     """Give every batch normalisation the mean and variance of all ``rows`` under the final weights.
 
     The running averages of a short training still remember its first steps.
@@ -111,9 +132,25 @@ def settle_norms(network: nn.Module, rows: Tensor) -> None:
         norm.reset_running_stats()
         norm.momentum = None  # a plain average over the batches
         norm.train()
-    for batch in rows.tensor_split(max(1, len(rows) // SETTLE_ROWS)):
-        network(batch)
+    for batch in _even_slices(len(rows), model_bytes(network, rows.shape[1])):
+        network(read(rows, batch).to(device))
     network.eval()
+
+
+def model_bytes(network: nn.Module, n_weights: int) -> int:
+    """Return what one model takes in a pass: its row, and the hidden layer of each of its units."""
+    encoders = [part for part in network.modules() if isinstance(part, UnitEncoder)]
+    hidden = sum(part.layer.n_units * part.enter.out_features for part in encoders)
+    return 4 * (n_weights + hidden)
+
+
+def _even_slices(n_rows: int, row_bytes: int) -> Iterator[slice]:
+    """Cut rows into slices of equal length to one row, of ``SETTLE_ROWS`` or a few more at most."""
+    by_bytes = -(-n_rows * row_bytes // _batches.BATCH_BYTES)
+    n_slices = max(1, min(max(n_rows // SETTLE_ROWS, by_bytes), n_rows // 2))
+    least, longer = divmod(n_rows, n_slices)
+    edges = [i * least + min(i, longer) for i in range(n_slices + 1)]
+    return (slice(start, stop) for start, stop in pairwise(edges))
 
 
 def _at_rest(net: NeuralNet) -> NeuralNet:
@@ -130,5 +167,9 @@ def _at_rest(net: NeuralNet) -> NeuralNet:
 
 def outputs(net: NeuralNet, rows: np.ndarray) -> np.ndarray:
     """Return what a trained net says of ``rows``: ``(n_models, n_outputs)`` float64."""
+
+    def run(batch: np.ndarray) -> np.ndarray:
+        return net.forward(torch.tensor(batch, dtype=torch.float64), training=False).numpy()
+
     with threadpool_limits(1):
-        return net.forward(torch.tensor(rows, dtype=torch.float64), training=False).numpy()
+        return map_rows(run, rows, 2 * model_bytes(net.module_, rows.shape[1]))

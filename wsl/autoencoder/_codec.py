@@ -6,18 +6,23 @@ Plain torch on rows; parameters are checked and training is started in ``_estima
 from collections.abc import Callable
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 from torch import Tensor
 
+from .. import _batches
+from .._batches import row_slices
 from ..architectures import Architecture
-from ._frame import Frame
-from ._linear_code import fit_linear_code
+from ._frame import Frame, Orders
+from ._linear_code import N_DRAWS, fit_linear_code, second_moments
 from ._network import TokenAutoencoder
 from ._objective import Objective, Weighting
 from ._refinement import refine_latents
+from ._rows import FramedRows, working_bytes
 from ._tokens import TokenLayout, architecture_layout, plain_layout
 
 CHUNK_MODELS = 256
+START_MODELS = 2048
 
 
 @dataclass(frozen=True)
@@ -43,34 +48,64 @@ class Codec:
     @classmethod
     def start(
         cls,
-        rows: Tensor,
+        rows: np.ndarray,
+        training: np.ndarray,
         size: NetworkSize,
         weighting: Weighting,
         architecture: Architecture | None,
         queries: Tensor | None,
         permutations: bool,
         generator: torch.Generator,
-    ) -> "Codec":
-        """Return the codec before training: the optimal linear code of rows.
+    ) -> tuple["Codec", FramedRows]:
+        """Return the codec before training, the optimal linear code, and the rows in its frame.
 
-        ``rows`` are ``(n_models, n_weights)``, as they come.
+        ``rows`` are ``(n_models, n_weights)``, as they come; the code is that of those with
+        indices ``training``.
         """
         if architecture is None:
             layout = plain_layout(rows.shape[1], size.token_size)
         else:
             layout = architecture_layout(architecture, size.token_size)
         aligned = architecture if permutations else None
-        frame = Frame.fit(rows, layout, aligned)
+        framed = FramedRows.fit(rows, training, layout, aligned)
+        frame = framed.frame
         permuted = aligned is not None and len(aligned.permutation_groups) > 0
         objective = Objective(
             layout, frame.mean, frame.scale, weighting, architecture, queries, permuted, generator
         )
-        rows, _ = frame.enter(rows)
-        gradients = None if queries is None else layout.to_tokens(objective.gradients(rows))
+        few = sample_rows(training, generator)
+        sensitivity = None
+        if queries is not None:
+            chunks = framed.batches(few, N_DRAWS * framed.row_bytes)
+            sensitivity = second_moments(map(objective.gradients, chunks), layout)
+        moments = second_moments(framed.batches(training), layout)
         n_latents = layout.n_tokens * size.latent_dim
-        code = fit_linear_code(layout.to_tokens(rows), layout, n_latents, gradients, weighting.beta)
+        code = fit_linear_code(moments, layout, n_latents, sensitivity, weighting.beta)
         network = TokenAutoencoder(layout, code, size.d_model, size.n_layers, size.n_heads)
-        return cls(layout, frame, network, objective)
+        return cls(layout, frame, network, objective), framed
+
+    def fit_scales(
+        self, rows: FramedRows, training: np.ndarray, batch_size: int
+    ) -> dict[str, float]:
+        """Set the scales of the losses from the training rows, and return them."""
+        few = sample_rows(training, self.objective.generator)
+        return self.objective.fit_scales(rows.batches(few), min(batch_size, len(training)))
+
+    def is_exact(self, rows: FramedRows) -> bool:
+        """Whether the linear code rebuilds all rows, and nothing more is asked."""
+        chunks = (chunk for rows in rows.batches() for chunk in rows.split(self.chunk_models))
+        return self.objective.is_met(self.network, chunks)
+
+    @property
+    def row_bytes(self) -> int:
+        """What work on one row takes, to choose how many rows are embedded or rebuilt at once."""
+        return working_bytes(self.layout, self.frame.architecture)
+
+    @property
+    def chunk_models(self) -> int:
+        """How many models run through the network at once."""
+        model_bytes = 4 * self.layout.n_tokens * self.network.d_model
+        return max(1, min(CHUNK_MODELS, _batches.BATCH_BYTES // model_bytes))
 
     def encode(
         self, rows: Tensor, device: torch.device, refine_steps: int = 0, pooled: bool = False
@@ -85,15 +120,20 @@ class Codec:
 
         return self._run(step, rows, device)
 
-    def decode(
-        self, latents: Tensor, device: torch.device, columns: Tensor | None = None
-    ) -> Tensor:
-        """Return rows of weights ``(n_models, n_weights)``; ``columns`` lead out of the frame."""
+    def encode_all(self, rows: FramedRows, device: torch.device) -> Tensor:
+        """Return the latents ``(n_models, n_latents)`` of all rows of a zoo."""
+        latents = torch.empty(len(rows), self.network.n_latents)
+        for part in row_slices(len(rows), rows.row_bytes):
+            latents[part] = self.encode(rows.take(part), device)
+        return latents
+
+    def decode(self, latents: Tensor, device: torch.device, orders: Orders = ()) -> Tensor:
+        """Return rows of weights ``(n_models, n_weights)``; ``orders`` lead out of the frame."""
 
         def step(chunk: Tensor) -> Tensor:
             return self.layout.to_rows(self.network.decode(chunk))
 
-        return self.frame.leave(self._run(step, latents, device), columns)
+        return self.frame.leave(self._run(step, latents, device), orders)
 
     def rest(self) -> None:
         """Bring all parts back to CPU: a pickle must load on a machine without the device."""
@@ -107,6 +147,18 @@ class Codec:
         self.objective.to(device)
         try:
             with torch.no_grad():
-                return torch.cat([step(c.to(device)).cpu() for c in values.split(CHUNK_MODELS)])
+                chunks = values.split(self.chunk_models)
+                return torch.cat([step(chunk.to(device)).cpu() for chunk in chunks])
         finally:
             self.rest()
+
+
+def sample_rows(training: np.ndarray, generator: torch.Generator) -> np.ndarray:
+    """Return the indices ``training``, or ``START_MODELS`` drawn from them where there are more.
+
+    Running a model on the queries costs far more than reading it, and some thousand models tell
+    how outputs react to weights.
+    """
+    if len(training) <= START_MODELS:
+        return training
+    return training[torch.randperm(len(training), generator=generator)[:START_MODELS].numpy()]

@@ -4,16 +4,17 @@ Inputs are checked and parts put together here; what is computed lives in the mo
 """
 
 from collections.abc import Sequence
+from functools import partial
 from numbers import Integral
 from typing import Any, ClassVar
 
 import numpy as np
-import torch
 from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.utils.validation import check_array, check_is_fitted, validate_data
 from torch import Tensor
 
 from .. import metrics
+from .._batches import map_rows, row_slices
 from .._device import resolve_device
 from .._random import resolve_random_state, scoped_torch_seed, torch_generator
 from .._sklearn_compat import fit_context
@@ -21,8 +22,10 @@ from .._validation import check_rows, owned_tensor
 from ..architectures import Architecture
 from ..exceptions import InvalidInputError
 from ._codec import Codec, NetworkSize
+from ._frame import Orders
 from ._objective import Weighting
 from ._parameters import PARAMETER_CONSTRAINTS, check_architecture
+from ._rows import FramedRows
 from ._sampling import SAMPLING_METHODS, sample_latents
 from ._training import build_net, read_history
 
@@ -91,7 +94,8 @@ class WeightSpaceAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
         For each epoch ``epoch`` and ``{train,valid}_{total,structural,behavioral,contrastive}``:
         the total as minimised, terms before their scales, nan where a term is off.
     loss_scales_ : dict
-        What each term is divided by in the total.
+        What each term is divided by in the total. From 2,048 of the training rows where there are
+        more, as the sensitivity of the outputs is.
     latents_ : ndarray ``(n_models, n_latents)``
         The training models' latents, not refined: the default anchors of ``sample``.
     n_latents_ : int
@@ -130,6 +134,10 @@ class WeightSpaceAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
     directions that change behavior are kept first; with ``beta=1`` that is PCA layer by layer. If
     rows have no more numbers than latents and only the structural loss is on, that code is exact
     and no epoch is trained.
+
+    X may be a float32 memory map larger than memory, ``ModelZoo.load(path, mmap=True).weights``:
+    it is read in batches, and beside it stand latents and the orders of units, a few numbers a
+    model. Up to 256 MiB, aligned and scaled rows are kept for the time of ``fit``.
 
     References
     ----------
@@ -243,19 +251,16 @@ class WeightSpaceAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
             )
         device = resolve_device(self.device)
         rng = resolve_random_state(self.random_state)
-        rows = owned_tensor(X)
         held_out = np.sort(rng.permutation(len(X))[: int(self.validation_fraction * len(X))])
-        training = rows[np.setdiff1d(np.arange(len(X)), held_out)]
-        codec = self._start(training, queries, rng)
-        rows, _ = codec.frame.enter(rows)
-        training, _ = codec.frame.enter(training)
-        self.loss_scales_ = codec.objective.fit_scales(training, self.batch_size)
+        training = np.setdiff1d(np.arange(len(X)), held_out)
+        codec, rows = self._start(X, training, queries, rng)
+        self.loss_scales_ = codec.fit_scales(rows, training, self.batch_size)
         self.net_ = build_net(
             codec.network,
             codec.objective,
             n_training=len(training),
             held_out=held_out,
-            epochs=0 if codec.objective.is_met(codec.network, rows) else self.epochs,
+            epochs=0 if codec.is_exact(rows) else self.epochs,
             batch_size=self.batch_size,
             learning_rate=self.learning_rate,
             weight_decay=self.weight_decay,
@@ -266,7 +271,7 @@ class WeightSpaceAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
         codec.rest()
         self.codec_ = codec
         self.history_ = read_history(self.net_)
-        self.latents_ = codec.encode(rows, device).numpy()
+        self.latents_ = codec.encode_all(rows, device).numpy()
         self.n_latents_ = codec.network.n_latents
         self.compression_ = X.shape[1] / self.n_latents_
         self._n_features_out = codec.network.n_pooled if self.pooling == "mean" else self.n_latents_
@@ -284,10 +289,8 @@ class WeightSpaceAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
         ndarray ``(n_models, n_latents)`` float32
             With ``pooling="mean"``, ``(n_models, n_pooled)``: averages over the units of a layer.
         """
-        rows, _ = self._enter(X)
-        pooled = self.pooling == "mean"
-        device = resolve_device(self.device)
-        return self.codec_.encode(rows, device, self.refine_steps, pooled).numpy()
+        embed = partial(self._embed, pooled=self.pooling == "mean")
+        return map_rows(embed, self._check_rows(X), self._row_bytes)
 
     def inverse_transform(self, Z):
         """Rebuild models from their latents, hidden units in the order of the reference row.
@@ -315,10 +318,12 @@ class WeightSpaceAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
             raise InvalidInputError(
                 f"Z has {latents.shape[1]} columns, but a model has {self.n_latents_} latents"
             )
-        return self._rebuild(torch.from_numpy(latents))
+        return self._rebuild(latents)
 
     def reconstruct(self, X):
         """Encode and decode models; each comes back with its hidden units in its own order.
+
+        The result is as large as X: rebuild a zoo that is larger than memory piece by piece.
 
         Parameters
         ----------
@@ -328,8 +333,7 @@ class WeightSpaceAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
         -------
         ndarray ``(n_models, n_weights)`` float32
         """
-        rows, columns = self._enter(X)
-        return self._rebuild(self._encode(rows), columns)
+        return map_rows(self._reconstruct, self._check_rows(X), self._row_bytes)
 
     def sample(self, n_models, *, anchors=None, method="kde", bandwidth=None, random_state=None):
         """Generate models.
@@ -366,12 +370,11 @@ class WeightSpaceAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
         latents = self.latents_
         if anchors is not None:
             given = check_rows(anchors, self.n_features_in_, "anchors")
-            rows, _ = self.codec_.frame.enter(owned_tensor(given))
-            latents = self._encode(rows).numpy()
+            latents = map_rows(self._embed, given, self._row_bytes)
         rng = resolve_random_state(random_state)
         tokens = self.codec_.network.latent_blocks
         drawn = sample_latents(method, latents, tokens, int(n_models), rng, bandwidth)
-        return self._rebuild(torch.from_numpy(drawn.astype(np.float32)))
+        return self._rebuild(drawn.astype(np.float32))
 
     def score(self, X, y=None):
         """Return how much of the differences between models is rebuilt; 1 is best.
@@ -391,20 +394,28 @@ class WeightSpaceAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
         -------
         float
         """
-        rebuilt = self.reconstruct(X)
-        rows = check_array(X, dtype=np.float32)
+        rows, row_bytes = self._check_rows(X), self._row_bytes
         if self.architecture is None or self.queries is None:
-            return metrics.explained_variance(rows, rebuilt)
-        queries = np.asarray(self.queries)[:SCORE_QUERIES]
-        outputs = self.architecture.forward(rows, queries)
-        return metrics.behavioral_r2(outputs, self.architecture.forward(rebuilt, queries))
+            seen = np.asarray
+        else:
+            queries = np.asarray(self.queries)[:SCORE_QUERIES]
+            seen = partial(self.architecture.forward, inputs=queries)
+            row_bytes += 8 * len(queries) * self.architecture.n_outputs
+        batches = (rows[part] for part in row_slices(len(rows), row_bytes))
+        return metrics.streamed_r2((seen(b), seen(self._reconstruct(b))) for b in batches)
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
         tags.transformer_tags.preserves_dtype = []
         return tags
 
-    def _start(self, rows: Tensor, queries: np.ndarray | None, rng: np.random.Generator) -> Codec:
+    def _start(
+        self,
+        X: np.ndarray,
+        training: np.ndarray,
+        queries: np.ndarray | None,
+        rng: np.random.Generator,
+    ) -> tuple[Codec, FramedRows]:
         size = NetworkSize(
             self.latent_dim, self.d_model, self.n_layers, self.n_heads, self.token_size
         )
@@ -415,16 +426,37 @@ class WeightSpaceAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
         inputs = None if queries is None else owned_tensor(queries)
         with scoped_torch_seed(rng):
             return Codec.start(
-                rows, size, weighting, self.architecture, inputs, self.permutations, generator
-            )
+                X, training, size, weighting, self.architecture, inputs, self.permutations,
+                generator,
+            )  # fmt: skip
 
-    def _enter(self, X) -> tuple[Tensor, Tensor | None]:
+    @property
+    def _row_bytes(self) -> int:
+        return self.codec_.row_bytes
+
+    def _check_rows(self, X) -> np.ndarray:
         check_is_fitted(self)
-        X = validate_data(self, X, dtype=np.float32, reset=False)
-        return self.codec_.frame.enter(owned_tensor(X))
+        return validate_data(self, X, dtype=np.float32, reset=False)
 
-    def _encode(self, rows: Tensor) -> Tensor:
-        return self.codec_.encode(rows, resolve_device(self.device), self.refine_steps)
+    def _embed(self, rows: np.ndarray, pooled: bool = False) -> np.ndarray:
+        """Return the latents of one batch of rows ``(n_models, n_weights)``."""
+        return self._encode(owned_tensor(rows), pooled)[0].numpy()
 
-    def _rebuild(self, latents: Tensor, columns: Tensor | None = None) -> np.ndarray:
-        return self.codec_.decode(latents, resolve_device(self.device), columns).numpy()
+    def _encode(self, rows: Tensor, pooled: bool = False) -> tuple[Tensor, Orders]:
+        frame, device = self.codec_.frame, resolve_device(self.device)
+        orders = frame.orders(rows)
+        entered = frame.enter(rows, orders)
+        return self.codec_.encode(entered, device, self.refine_steps, pooled), orders
+
+    def _reconstruct(self, rows: np.ndarray) -> np.ndarray:
+        latents, orders = self._encode(owned_tensor(rows))
+        return self.codec_.decode(latents, resolve_device(self.device), orders).numpy()
+
+    def _rebuild(self, latents: np.ndarray) -> np.ndarray:
+        """Return rows of weights for latents ``(n_models, n_latents)``."""
+        device = resolve_device(self.device)
+
+        def decode(batch: np.ndarray) -> np.ndarray:
+            return self.codec_.decode(owned_tensor(batch), device).numpy()
+
+        return map_rows(decode, latents, self._row_bytes)

@@ -1,15 +1,16 @@
 """The frame in which rows are encoded: hidden units in a reference's order, weights scaled.
 
-How units are matched lives in ``wsl.architectures``.
+How units are matched lives in ``wsl.architectures``, rows of a whole zoo in ``_rows``.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-import torch
 from torch import Tensor
 
 from ..architectures import Architecture, _symmetry
-from ._tokens import TokenLayout
+
+Orders = Sequence[Tensor]
 
 
 @dataclass(frozen=True, eq=False)
@@ -30,48 +31,39 @@ class Frame:
     architecture: Architecture | None = None
     reference: Tensor | None = None
 
-    @classmethod
-    def fit(cls, rows: Tensor, layout: TokenLayout, architecture: Architecture | None) -> "Frame":
-        """Choose the reference and the scales from rows ``(n_models, n_weights)``.
+    def orders(self, rows: Tensor) -> Orders:
+        """Return which unit of each row comes to each place, ``(n_models, n_units)`` by group."""
+        return match_units(self.architecture, rows, self.reference)
 
-        The reference is the row of largest norm: its units differ most from each other. An
-        ``architecture`` of None means no alignment.
-        """
-        reference = None
-        if architecture is not None:
-            reference = rows[rows.norm(dim=1).argmax()].clone()
-            rows = rows.gather(1, _alignment(architecture, rows, reference))
-        mean = rows.double().mean(0)
-        layers = torch.from_numpy(layout.layer_of_column)
-        n_layers = int(layers.max()) + 1
-        variance = torch.zeros(n_layers, dtype=torch.float64)
-        variance.index_add_(0, layers, (rows - mean).square().mean(0))
-        variance /= torch.bincount(layers, minlength=n_layers)
-        spread = variance.sqrt()
-        spread[spread <= torch.finfo(torch.float32).eps * mean.abs().max()] = 1.0
-        return cls(mean.float(), spread[layers].float(), architecture, reference)
+    def enter(self, rows: Tensor, orders: Orders) -> Tensor:
+        """Return rows in the frame, given their orders."""
+        return (reorder(self.architecture, rows, orders) - self.mean) / self.scale
 
-    def enter(self, rows: Tensor) -> tuple[Tensor, Tensor | None]:
-        """Return rows in the frame, and the order of columns that leads back to where they were."""
-        columns = None
-        if self.architecture is not None and self.reference is not None:
-            columns = _alignment(self.architecture, rows, self.reference)
-            rows = rows.gather(1, columns)
-        return (rows - self.mean) / self.scale, columns
-
-    def leave(self, rows: Tensor, columns: Tensor | None = None) -> Tensor:
-        """Undo ``enter``; without ``columns`` hidden units stay in the reference's order."""
+    def leave(self, rows: Tensor, orders: Orders = ()) -> Tensor:
+        """Undo ``enter``; without ``orders`` hidden units stay in the reference's order."""
         rows = self.mean + self.scale * rows
-        return rows if columns is None else torch.empty_like(rows).scatter_(1, columns, rows)
+        return reorder(self.architecture, rows, [order.argsort(1) for order in orders])
 
 
-def _alignment(architecture: Architecture, rows: Tensor, reference: Tensor) -> Tensor:
-    """Return ``(n_models, n_weights)`` int64: the column that comes to each place once aligned.
+def match_units(
+    architecture: Architecture | None, rows: Tensor, reference: Tensor | None
+) -> Orders:
+    """Return the orders that align rows ``(n_models, n_weights)`` to a reference; none without one.
 
     It does not depend on the order in which a model's units are.
     """
+    if architecture is None or reference is None:
+        return ()
     groups = architecture.permutation_groups
     anchor = architecture.parameters(reference[None])
-    columns = architecture.parameters(torch.arange(architecture.n_weights).repeat(len(rows), 1))
-    orders = _symmetry.aligned_orders(architecture.parameters(rows), groups, anchor)
-    return architecture.rows(_symmetry.permute_units(columns, groups, orders))
+    return _symmetry.aligned_orders(architecture.parameters(rows), groups, anchor)
+
+
+def reorder(architecture: Architecture | None, rows: Tensor, orders: Orders) -> Tensor:
+    """Return rows with their hidden units in the given orders."""
+    if architecture is None or not orders:
+        return rows
+    groups = architecture.permutation_groups
+    return architecture.rows(
+        _symmetry.permute_units(architecture.parameters(rows), groups, list(orders))
+    )

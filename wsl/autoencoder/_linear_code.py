@@ -3,6 +3,7 @@
 Plain torch on tokens; nothing here is trained by gradient steps.
 """
 
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -13,6 +14,8 @@ from ._tokens import TokenLayout
 
 RIDGE = 1e-3
 GRADIENT_ROWS = 64
+N_DRAWS = 4
+GRADIENT_BYTES = 256 * 2**20
 
 
 @dataclass(frozen=True)
@@ -37,7 +40,7 @@ def output_gradients(
     rows: Tensor,
     queries: Tensor,
     generator: torch.Generator,
-    n_draws: int = 4,
+    n_draws: int = N_DRAWS,
 ) -> Tensor:
     """Return gradients of random projections of the outputs, ``(n_draws * n_models, n_weights)``.
 
@@ -45,8 +48,10 @@ def output_gradients(
     ``E[g g'] = J'J``: the second-order cost of an error in the weights, in squared output.
     """
     gradients = []
+    row_bytes = 4 * architecture.activation_size * len(queries)
+    size = max(1, min(GRADIENT_ROWS, GRADIENT_BYTES // row_bytes))
     for _ in range(n_draws):
-        for chunk in rows.split(GRADIENT_ROWS):
+        for chunk in rows.split(size):
             weights = chunk.clone().requires_grad_(True)
             outputs = behavior(architecture.forward(weights, queries))
             signs = torch.randn(outputs.shape, generator=generator).to(outputs)
@@ -60,23 +65,24 @@ def behavior(outputs: Tensor) -> Tensor:
 
 
 def fit_linear_code(
-    tokens: Tensor,
+    moments: Sequence[Tensor],
     layout: TokenLayout,
     n_latents: int,
-    gradients: Tensor | None = None,
+    sensitivity: Sequence[Tensor] | None = None,
     beta: float = 1.0,
 ) -> LinearCode:
     """Return the linear code that loses least under the metric of the autoencoder's own loss.
 
     Parameters
     ----------
-    tokens : Tensor ``(n_models, n_tokens, token_size)``
-        Centred.
+    moments : sequence of Tensor ``(length, length)`` float64
+        For each kind the second moment of its tokens, centred, from ``second_moments``.
     n_latents : int
         Latent numbers of one model, at most; they go to the directions that matter most, so kinds
         of token get different shares.
-    gradients : Tensor ``(n_gradients, n_tokens, token_size)``, optional
-        Gradients of the outputs by the tokens, from ``output_gradients``.
+    sensitivity : sequence of Tensor ``(length, length)`` float64, optional
+        For each kind the second moment of the gradients of the outputs by its tokens, from
+        ``output_gradients``.
     beta : float
         Weight of the structural part of the metric.
 
@@ -88,33 +94,38 @@ def fit_linear_code(
     ``M^(1/2) C M^(1/2)``; plain PCA where beta is 1. Latents have unit variance.
     """
     counts, lengths = layout.kind_counts, layout.kind_lengths
-    moments = _second_moments(tokens, layout)
-    metrics = [torch.eye(n, dtype=torch.float64) for n in lengths]
-    if gradients is not None and beta < 1.0:
-        sensitivity = _second_moments(gradients, layout)
+    metrics: Iterable[Tensor] = (torch.eye(n, dtype=torch.float64) for n in lengths)
+    if sensitivity is not None and beta < 1.0:
         total = sum(float(g.trace()) * n for g, n in zip(sensitivity, counts, strict=True))
         mean = total / layout.n_columns or 1.0
-        metrics = [
+        metrics = (
             max(beta, RIDGE) * identity + (1.0 - beta) * g / mean
             for identity, g in zip(metrics, sensitivity, strict=True)
-        ]
+        )
     codes = [_directions(c, m) for c, m in zip(moments, metrics, strict=True)]
     sizes = _share_out([importance for importance, _, _ in codes], counts, n_latents)
-    encode = tokens.new_zeros(len(codes), layout.token_size, max(sizes))
-    decode = tokens.new_zeros(len(codes), max(sizes), layout.token_size)
+    encode = torch.zeros(len(codes), layout.token_size, max(sizes))
+    decode = torch.zeros(len(codes), max(sizes), layout.token_size)
     for kind, ((_, into, out), n, size) in enumerate(zip(codes, lengths, sizes, strict=True)):
         encode[kind, :n, :size] = into[:, :size]
         decode[kind, :size, :n] = out[:size]
     return LinearCode(encode, decode, sizes)
 
 
-def _second_moments(tokens: Tensor, layout: TokenLayout) -> list[Tensor]:
-    """Return for each kind of token its second moment ``(length, length)`` in float64."""
-    moments = []
-    for own, n in zip(tokens.split(layout.kind_counts, dim=1), layout.kind_lengths, strict=True):
-        flat = own[..., :n].flatten(0, -2).double().cpu()
-        moments.append(flat.T @ flat / len(flat))
-    return moments
+def second_moments(batches: Iterable[Tensor], layout: TokenLayout) -> list[Tensor]:
+    """Return for each kind of token its second moment ``(length, length)`` in float64.
+
+    ``batches`` are rows ``(n_batch, n_weights)``, all of which count alike.
+    """
+    sums = [torch.zeros(n, n, dtype=torch.float64) for n in layout.kind_lengths]
+    n_rows = 0
+    for rows in batches:
+        n_rows += len(rows)
+        tokens = layout.to_tokens(rows).split(layout.kind_counts, dim=1)
+        for total, own, n in zip(sums, tokens, layout.kind_lengths, strict=True):
+            flat = own[..., :n].flatten(0, -2).double().cpu()
+            total += flat.T @ flat
+    return [total / (n_rows * count) for total, count in zip(sums, layout.kind_counts, strict=True)]
 
 
 def _directions(moment: Tensor, metric: Tensor) -> tuple[Tensor, Tensor, Tensor]:

@@ -100,6 +100,7 @@ class TokenAutoencoder(nn.Module):
         self, layout: TokenLayout, code: LinearCode, d_model: int, n_layers: int, n_heads: int
     ):
         super().__init__()
+        self.d_model = d_model
         n_in, n_latent = layout.token_size, code.encode.shape[2]
         counts = layout.kind_counts
         self.encode_linear = KindLinear(counts, code.encode)

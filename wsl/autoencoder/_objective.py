@@ -4,6 +4,7 @@ The formulas of the losses live in ``_losses``, the loop around this in ``_train
 """
 
 import math
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import torch
@@ -87,17 +88,19 @@ class Objective(nn.Module):
         """Undo the scaling of rows ``(n_models, n_weights)``."""
         return self.mean + self.scale * rows
 
-    def fit_scales(self, rows: Tensor, batch_size: int) -> dict[str, float]:
-        """Set each term's scale to its value for the mean of the zoo, an embedding of one point."""
-        nothing = torch.zeros_like(rows)
-        scales = {"structural": rows.square().mean().item(), "behavioral": 0.0, "contrastive": 0.0}
-        if self.queries is not None:
-            with torch.no_grad():
-                scales["behavioral"] = self._behavioral(
-                    nothing, self.weights(rows), self.queries[:SCALE_QUERIES]
-                ).item()
+    def fit_scales(self, batches: Iterable[Tensor], batch_size: int) -> dict[str, float]:
+        """Set each term's scale to its value for the mean of the zoo, an embedding of one point.
+
+        ``batches`` are rows ``(n_batch, n_weights)``; ``batch_size`` models stand in a step.
+        """
+        sums, n_rows = dict.fromkeys(LOSS_NAMES[1:], 0.0), 0
+        for rows in batches:
+            n_rows += len(rows)
+            for name, loss in self._losses_of_mean(rows).items():
+                sums[name] += len(rows) * loss
+        scales = {name: total / n_rows for name, total in sums.items()}
         if self.contrasts:
-            scales["contrastive"] = math.log(max(2, 2 * min(batch_size, len(rows)) - 1))
+            scales["contrastive"] = math.log(max(2, 2 * batch_size - 1))
         self.scales = {name: value or 1.0 for name, value in scales.items()}
         return self.scales
 
@@ -108,14 +111,20 @@ class Objective(nn.Module):
         weights = self.weights(rows)
         return self.scale * output_gradients(self.architecture, weights, queries, self.generator)
 
-    def is_met(self, network: TokenAutoencoder, rows: Tensor) -> bool:
-        """Whether the network rebuilds rows exactly, and that is all that is asked."""
+    def is_met(self, network: TokenAutoencoder, batches: Iterable[Tensor]) -> bool:
+        """Whether the network rebuilds rows exactly, and that is all that is asked.
+
+        ``batches`` are rows ``(n_batch, n_weights)``; the first that is not rebuilt ends it.
+        """
         if self.contrasts or self.queries is not None:
             return False
-        tokens = self.layout.to_tokens(rows)
         with torch.no_grad():
-            loss = structural_loss(network(tokens), tokens, self.mask).item()
-        return loss <= EXACT * self.scales["structural"]
+            for rows in batches:
+                tokens = self.layout.to_tokens(rows)
+                loss = structural_loss(network(tokens), tokens, self.mask).item()
+                if loss > EXACT * self.scales["structural"]:
+                    return False
+        return True
 
     def forward(
         self, network: TokenAutoencoder, rows: Tensor, training: bool = True
@@ -169,6 +178,16 @@ class Objective(nn.Module):
         if "contrastive" not in scaled:
             return rebuild
         return gamma * scaled["contrastive"] + (1 - gamma) * rebuild
+
+    def _losses_of_mean(self, rows: Tensor) -> dict[str, float]:
+        """Return the losses of rebuilding every row as the mean of the zoo."""
+        losses = {"structural": rows.square().mean().item()}
+        if self.queries is not None:
+            queries = self.queries[:SCALE_QUERIES]
+            with torch.no_grad():
+                loss = self._behavioral(torch.zeros_like(rows), self.weights(rows), queries)
+            losses["behavioral"] = loss.item()
+        return losses
 
     def _behavioral(self, rebuilt: Tensor, weights: Tensor, queries: Tensor) -> Tensor:
         assert self.architecture is not None

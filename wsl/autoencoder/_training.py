@@ -16,6 +16,7 @@ from torch import nn
 from torch.utils.data import Dataset, Subset
 
 from ._objective import LOSS_NAMES, Objective
+from ._rows import as_collated
 
 GRADIENT_NORM = 1.0
 WARM_UP = 0.1
@@ -91,7 +92,9 @@ def build_net(
         max_epochs=epochs,
         batch_size=batch_size,
         iterator_train__shuffle=True,
+        iterator_train__collate_fn=as_collated,
         iterator_train__generator=objective.generator,
+        iterator_valid__collate_fn=as_collated,
         iterator_valid__generator=objective.generator,  # each draws a seed, if only for its workers
         train_split=RowSplit(tuple(held_out.tolist())) if len(held_out) else None,
         callbacks=[*own, *(callbacks or [])],

@@ -11,6 +11,7 @@ from sklearn.base import BaseEstimator, OneToOneFeatureMixin, TransformerMixin
 from sklearn.utils import check_array
 from sklearn.utils.validation import check_is_fitted, validate_data
 
+from .._batches import map_rows
 from .._sklearn_compat import StrOptions, fit_context
 from .._validation import check_n_columns
 from ..architectures import Architecture
@@ -96,10 +97,10 @@ class QueryResponses(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         """
         check_is_fitted(self)
         rows = self._check_rows(X, reset=False)
-        if self.architecture is None:
+        if self.architecture is None or self.queries_ is None:
             return rows
-        responses = _as_seen(self.architecture.forward(rows, self.queries_), self.output)
-        return responses.reshape(len(rows), -1).astype(np.float32, copy=False)
+        n_numbers = len(self.queries_) * self.architecture.n_outputs
+        return map_rows(self._responses, rows, 4 * (rows.shape[1] + n_numbers))
 
     def get_feature_names_out(self, input_features=None):
         """Return ``query3_output0`` and the like; the names of X without an architecture."""
@@ -112,6 +113,10 @@ class QueryResponses(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
             seen = [f"output{i}" for i in range(self.architecture.n_outputs)]
         queries = range(len(self.queries_))
         return np.asarray([f"query{q}_{s}" for q in queries for s in seen], dtype=object)
+
+    def _responses(self, rows: np.ndarray) -> np.ndarray:
+        responses = _as_seen(self.architecture.forward(rows, self.queries_), self.output)
+        return responses.reshape(len(rows), -1).astype(np.float32, copy=False)
 
     def _check_rows(self, X, reset: bool) -> np.ndarray:
         rows = validate_data(self, X, reset=reset, dtype=np.float32)

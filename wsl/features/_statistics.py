@@ -9,10 +9,13 @@ import numpy as np
 from sklearn.base import BaseEstimator, OneToOneFeatureMixin, TransformerMixin
 from sklearn.utils.validation import check_is_fitted, validate_data
 
+from .._batches import map_rows
 from .._sklearn_compat import fit_context
 from .._validation import check_n_columns
 from ..architectures import Architecture
 from ..exceptions import InvalidInputError
+
+COPIES = 3  # of a row, in float64: to convert it, to sort it, to square it
 
 
 class WeightStatistics(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
@@ -92,8 +95,7 @@ class WeightStatistics(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         """
         check_is_fitted(self)
         rows = self._check_rows(X, reset=False)
-        features = [self._statistics(rows[:, part]) for part in self._parts().values()]
-        return np.concatenate(features, axis=1).astype(np.float32)
+        return map_rows(self._features, rows, COPIES * 8 * rows.shape[1])
 
     def get_feature_names_out(self, input_features=None):
         """Return ``0.weight_mean`` and the like; ``row_mean`` without an architecture."""
@@ -101,6 +103,10 @@ class WeightStatistics(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         super().get_feature_names_out(input_features)  # refuses names that are not those of X
         kinds = ["mean", "variance", *(f"quantile{q:g}" for q in self.quantiles_)]
         return np.asarray([f"{part}_{k}" for part in self._parts() for k in kinds], dtype=object)
+
+    def _features(self, rows: np.ndarray) -> np.ndarray:
+        features = [self._statistics(rows[:, part]) for part in self._parts().values()]
+        return np.concatenate(features, axis=1).astype(np.float32)
 
     def _statistics(self, values: np.ndarray) -> np.ndarray:
         values = values.astype(np.float64)
