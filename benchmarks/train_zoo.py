@@ -206,6 +206,9 @@ def losses(setting: Setting, rows: np.ndarray, sets) -> np.ndarray:
     """Return each model's loss on its training set."""
     values = []
     for row, (X, y, *_) in zip(rows, sets, strict=True):
+        if not np.isfinite(row).all():
+            values.append(np.nan)
+            continue
         outputs = torch.tensor(setting.architecture.forward(row[None], X)[0])
         targets = torch.tensor(y)
         if setting.options["loss"] == "cross_entropy":
