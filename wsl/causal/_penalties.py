@@ -49,9 +49,9 @@ class _Irm(torch.autograd.Function):
         shares = members.movedim(0, 1)  # (n_models or 1, n_environments, n_samples)
         along = outputs * slope
         along = along if along.shape[-1] == 1 else along.sum(-1, keepdim=True)
-        nabla_w = shares @ along  # (n_models, n_environments, 1)
+        nabla_w = along.mT @ shares.mT  # (n_models, 1, n_environments)
         n_present = (members.amax(-1) > 0).sum(0)
-        of_sample = (nabla_w.mT * (2 / n_present)[:, None, None]) @ shares
+        of_sample = (nabla_w * (2 / n_present)[:, None, None]) @ shares
         steep = loss.curvature(outputs, outputs).add_(slope)
         ctx.save_for_backward(steep.mul_(of_sample.mT))
         return nabla_w.square().sum((1, 2)) / n_present
