@@ -192,11 +192,11 @@ LAYERED = {
             nn.Conv2d(4, 3, 2, padding=(1, 2), dilation=(1, 2), bias=False),
             nn.Tanh(),
             nn.Conv2d(3, 2, (1, 2), stride=(2, 1)),
-            nn.MaxPool2d(2, stride=1),
+            nn.MaxPool2d(2, stride=1, padding=1),
             nn.Conv2d(2, 3, 1),
             nn.GELU(),
             nn.Flatten(),
-            nn.Linear(9, n),
+            nn.Linear(45, n),
         )
     ),
     "ends in a convolution": lambda n: Architecture(

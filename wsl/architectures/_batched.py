@@ -262,10 +262,7 @@ def _convolution(step: Step, values, run: Run) -> Tensor:
 
 
 def _pooling(step: Step, values, run: Run) -> Tensor:
-    (x,) = values
-    if isinstance(step.layer, POOLING_1D):
-        return pool(step.layer, x.unsqueeze(2), run.out).squeeze(2)
-    return pool(step.layer, x, run.out)
+    return pool(step.layer, values[0])
 
 
 def _batch_norm(step: Step, values, run: Run) -> Tensor:

@@ -4,7 +4,7 @@ Plain torch. Values are ``(n_models, *features, n_inputs)``. Each layer is bound
 weights, their gradient and its values, so that a step asks for little new memory.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
 import torch
@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from ..architectures._build import SelectFeatures
 from ..architectures._convolution import Grid
-from ..architectures._pooling import largest_gradient, largest_of, windows_of
+from ..architectures._pooling import inputs_as_channels
 from ._dropout import Dropout
 from ._memory import Dense
 
@@ -38,7 +38,7 @@ class DenseLayer:
         self._weight = dense.views(matrix)[dense.weight].mT  # (n_models, n_in, n_out)
         n_models, _, n_inputs = out.shape
         self._out = out
-        self._product = out if out.is_contiguous() else torch.empty_like(out)
+        self._product = contiguous_like(out)
         self._delta = out.new_empty(n_models, dense.n_in, n_inputs)
 
     def forward(self, x: Tensor) -> None:
@@ -89,7 +89,7 @@ class ConvolutionLayer:
         self._rows = out.new_empty(kernel[0], n_models, n_out, n_in * kernel[1])
         self._rows_gradient = torch.empty_like(self._rows)
         self._out = out
-        self._product = out if out.is_contiguous() else torch.empty_like(out)
+        self._product = contiguous_like(out)
         self._row_delta = out.new_empty(n_models, n_in * kernel[1], out[0, 0].numel())
 
     def _as_weight(self, rows: Tensor) -> Tensor:
@@ -143,20 +143,46 @@ class ConvolutionLayer:
 
 
 class MaxPoolLayer:
-    """A MaxPool2d without padding."""
+    """A MaxPool2d; torch's own, which gives a gradient to the first of the largest."""
 
-    def __init__(self, layer: nn.MaxPool2d, x_shape, out: Tensor):
-        self._windows, self._apart = windows_of(layer, x_shape[2:4])
-        self._out, self._delta = out, out.new_empty(x_shape)
+    def __init__(self, layer: nn.MaxPool2d, x_shape: Sequence[int], out: Tensor):
+        self._options = (
+            *(_pair(v) for v in (layer.kernel_size, layer.stride, layer.padding, layer.dilation)),
+            layer.ceil_mode,
+        )
+        self._out, self._largest = out, contiguous_like(out)
+        self._delta = out.new_empty(x_shape)
+        self._indices = inputs_as_channels(torch.empty_like(self._largest, dtype=torch.int64))
 
     def forward(self, x: Tensor) -> None:
         """Compute the layer's values from those it takes."""
-        self._x = x
-        largest_of(x, self._windows, self._out)
+        self._x = inputs_as_channels(x)
+        places = {"out": inputs_as_channels(self._largest), "indices": self._indices}
+        aten.max_pool2d_with_indices.out(self._x, *self._options, **places)
+        if self._largest is not self._out:
+            self._out.copy_(self._largest)
 
     def backward(self, delta: Tensor, wanted: bool) -> Tensor | None:
         """Return the gradient in what the layer took."""
-        return largest_gradient(self._x, self._out, delta, self._windows, self._apart, self._delta)
+        aten.max_pool2d_with_indices_backward.grad_input(
+            inputs_as_channels(delta.contiguous()),
+            self._x,
+            *self._options,
+            self._indices,
+            grad_input=inputs_as_channels(self._delta),
+        )
+        return self._delta
+
+
+def _pair(value: int | tuple[int, int]) -> tuple[int, int]:
+    return (value, value) if isinstance(value, int) else value
+
+
+def contiguous_like(out: Tensor) -> Tensor:
+    """Return ``out`` where a product can be written into it, else memory of its shape."""
+    return (
+        out if out.is_contiguous() else torch.empty_like(out, memory_format=torch.contiguous_format)
+    )
 
 
 # activation -> its value, and its gradient from (delta, output, input), which may overwrite delta

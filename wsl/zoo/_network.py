@@ -86,11 +86,9 @@ def _has_layer(place: int, step: Step) -> bool:
         return layer.bias is not None
     if isinstance(layer, nn.Conv2d):
         return is_plain_convolution(layer)
-    if isinstance(layer, nn.MaxPool2d):
-        return not layer.ceil_mode and layer.padding in (0, (0, 0))
     if isinstance(layer, SelectFeatures):
         return place == 0
-    return type(layer) in (*POINTWISE, *RESHAPING, nn.Dropout)
+    return type(layer) in (*POINTWISE, *RESHAPING, nn.MaxPool2d, nn.Dropout)
 
 
 def _is_dense(step: Step) -> bool:
