@@ -256,33 +256,42 @@ def peak(n_cores: int) -> float:
 
 
 def growth(args) -> pd.DataFrame:
-    """Train experiment A's models: from 64 to 16,384 of them, and of widths from 8 to 512."""
-    at_peak, rows = peak(args.jobs), []
+    """Train experiment A's models, more and more of them, and ever wider perceptrons on digits."""
+    from sklearn.datasets import load_digits
+
     family = RandomNetworkFamily(epsilon=0.04, random_state=args.seed)
-    counts = [(n, 32) for n in (64, 256, 1024, 4096, 16384)]
-    for n_models, width in [*counts, *((256, w) for w in (8, 64, 128, 256, 512))]:
-        architecture = Architecture.mlp(4, [width], 1)
-        sets = [family.sample(i % 2, 2048, random_state=i) for i in range(min(n_models, 256))]
-        epochs = max(1, min(20, 20 * 1024 // n_models, 20 * 64 // width))
-        options = {"epochs": epochs, "batch_size": 32, "n_jobs": args.jobs, "device": "cpu"}
+    sets = _Cyclic([family.sample(i % 2, 2048, random_state=i) for i in range(256)])
+    X, y = load_digits(return_X_y=True)
+    digits = (X[:1280] / 16).astype("f"), y[:1280]
+    a = Architecture.mlp(4, [32], 1)
+    settings = [
+        ("4-32-1", n_models, a, sets, 2048, 32, max(4, min(20, 20 * 1024 // n_models)))
+        for n_models in (64, 256, 1024, 4096, 16384)
+    ] + [
+        (f"64-{w}-{w}-10", 128, Architecture.mlp(64, [w, w], 10), digits, 1280, 64, 1 + 512 // w)
+        for w in (8, 16, 32, 64, 128, 256, 512)
+    ]
+    at_peak = peak(args.jobs)
+    print(f"peak of {args.jobs} cores: {at_peak:.0f} GFLOP/s")
+    rows = []
+    for name, n_models, architecture, data, n_samples, batch_size, epochs in settings:
+        options = {"epochs": epochs, "batch_size": batch_size, "n_jobs": args.jobs, "device": "cpu"}
         seconds = []
         for _ in range(args.rounds):
             start = time.perf_counter()
-            train_zoo(architecture, _Cyclic(sets), n_models=n_models, random_state=0, **options)
+            train_zoo(architecture, data, n_models=n_models, random_state=0, **options)
             seconds.append(time.perf_counter() - start)
-        steps = n_models * epochs * 2048 // 32
-        used = 2 * 32 * multiplications(architecture, training=True) * steps / min(seconds) / 1e9
+        steps = n_models * epochs * n_samples // batch_size
+        used = 2 * batch_size * multiplications(architecture, training=True) * steps
         rows.append(
             {
+                "network": name,
                 "models": n_models,
-                "width": width,
                 "us a model and step": 1e6 * min(seconds) / steps,
-                "models/s at 20 epochs": n_models * epochs / 20 / min(seconds),
-                "GFLOP/s": used,
-                "share of peak": used / at_peak,
+                "GFLOP/s": used / min(seconds) / 1e9,
+                "share of peak": used / min(seconds) / 1e9 / at_peak,
             }
         )
-    print(f"peak of {args.jobs} cores: {at_peak:.0f} GFLOP/s")
     return pd.DataFrame(rows)
 
 
@@ -312,7 +321,7 @@ def main() -> None:
     torch.manual_seed(args.seed)
     print(describe_machine("propinfer", "scikit-learn"), flush=True)
     # how many models each side trains: (train_zoo, peer)
-    counts = {"shadows": (args.models, 24), "irm": (128, 6), "cnn": (128, 6)}
+    counts = {"shadows": (args.models, 24), "irm": (256, 6), "cnn": (256, 9)}
     for part in args.parts:
         if part == "growth":
             print(growth(args).to_string(index=False, float_format="{:.3g}".format), flush=True)
