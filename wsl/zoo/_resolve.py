@@ -43,7 +43,7 @@ def resolve_checkpoints(checkpoints: Sequence[int] | None, epochs: int) -> tuple
 
 
 def fitting_chunk_size(job: Job, n_samples: int, n_models: int, n_workers: int) -> int:
-    """Return how many models at a time fit the cache, and no more than a worker's share."""
+    """Return how many models at a time fit the cache, and give each worker as many chunks."""
     architecture = job.recipe.architecture
     batch = min(job.recipe.batch_size or n_samples, n_samples)
     # values and gradients of the largest layer; what comes in, and what the loss makes of outputs
@@ -51,4 +51,5 @@ def fitting_chunk_size(job: Job, n_samples: int, n_models: int, n_workers: int) 
     a_sample += 0 if job.recipe.penalty is None else 8
     numbers = 5 * architecture.n_weights + batch * a_sample
     fitting = max(SMALLEST_CHUNK, CHUNK_BYTES[job.device.type] // (4 * numbers))
-    return min(fitting, math.ceil(n_models / n_workers))
+    n_rounds = math.ceil(n_models / (fitting * n_workers))
+    return math.ceil(n_models / (n_rounds * n_workers))
