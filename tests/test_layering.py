@@ -17,9 +17,11 @@ NETWORK_MODULES = (
     "_network",
     "_losses",
     "_batched",
+    "_operations",
     "_symmetry",
     "_engine",
-    "_perceptron",
+    "_layers",
+    "_dropout",
     "_penalties",
 )
 

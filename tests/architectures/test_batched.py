@@ -7,7 +7,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from wsl import Architecture
-from wsl.architectures._batched import Training
+from wsl.architectures._run import Training
 
 
 class Residual(nn.Module):
@@ -135,7 +135,7 @@ def test_chunks_of_models_and_inputs_change_nothing(name, monkeypatch):
     architecture = CASES[name]
     rows, X = rows_of(architecture, 5), inputs_of(architecture, 40).numpy()
     whole = architecture.forward(rows, X)
-    monkeypatch.setattr("wsl.architectures._architecture.FORWARD_BYTES", 1)
+    monkeypatch.setattr("wsl.architectures._forward.FORWARD_BYTES", 1)
     np.testing.assert_allclose(architecture.forward(rows, X), whole, rtol=1e-4, atol=1e-4)
     np.testing.assert_allclose(architecture.forward(rows, X, 2), whole, rtol=1e-4, atol=1e-4)
 

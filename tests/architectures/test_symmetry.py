@@ -134,7 +134,7 @@ def test_many_rows_are_reordered_a_few_at_a_time(monkeypatch):
         ]
 
     together = all_forms()
-    monkeypatch.setattr("wsl.architectures._architecture.REORDER_BYTES", 8 * 3 * rows.shape[1])
+    monkeypatch.setattr("wsl.architectures._reorder.REORDER_BYTES", 8 * 3 * rows.shape[1])
     for one, other in zip(together, all_forms(), strict=True):
         np.testing.assert_array_equal(one, other)
 

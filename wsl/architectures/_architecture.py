@@ -1,12 +1,12 @@
 """``Architecture``: what a row of weights means.
 
-How a layer runs for many models lives in ``_batched``, the symmetries in ``_symmetry``, what a
+How many models are run lives in ``_forward`` and below it, the symmetries in ``_symmetry``, what a
 module must be in ``_template``.
 """
 
 import copy
 import math
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property, partial
 from typing import Any
 
@@ -15,18 +15,22 @@ import torch
 from torch import Tensor, nn
 
 from .._random import resolve_random_state, torch_generator
-from .._validation import check_n_columns, check_rows, finite_tensor, owned_tensor
+from .._validation import check_n_columns, check_rows, owned_tensor
 from ..exceptions import InvalidInputError, UnsupportedModuleError
 from . import _symmetry
-from ._batched import Memory, Training, forward_models, plan_steps, run_each
+from ._batched import forward_models, plan_steps, run_each
 from ._build import build_cnn, build_mlp, replace_activations
 from ._convert import flatten_model, sklearn_model, sklearn_module
+from ._forward import run_rows
 from ._graph import Step, trace
 from ._groups import find_groups
 from ._layers import abbreviated
+from ._reorder import reorder_rows
+from ._run import Memory, Training
 from ._spec import module_from_spec, module_to_spec, step_identity
 from ._template import (
     first_shape,
+    largest_value,
     layer_names,
     make_template,
     refuse_unsupported,
@@ -35,11 +39,6 @@ from ._template import (
 )
 from ._trial import agrees, is_symmetric
 from ._units import PermutationGroup
-
-# Measured: with activations of 1 MiB a layer the calls themselves take half of the time, and above
-# 4 MiB activations leave the cache before the next layer reads them.
-FORWARD_BYTES = 2**22
-REORDER_BYTES = 16 * 2**20
 
 
 class Architecture:
@@ -369,9 +368,15 @@ class Architecture:
         return planned if tried else None
 
     @cached_property
-    def _inputs_are_apart(self) -> bool:
+    def inputs_are_apart(self) -> bool:
         """Whether an input's output does not depend on the other inputs."""
         return not uses_batch_statistics(self._module)
+
+    def run(
+        self, parameters: Mapping[str, Tensor], inputs: Tensor, memory: Memory | None = None
+    ) -> Tensor:
+        """Run models on inputs ``(n_models or 1, n_inputs, *input_shape)``, all at once."""
+        return forward_models(self._module, self.plan, parameters, inputs, memory=memory).flatten(2)
 
     def forward(self, weights, inputs, batch_size: int | None = None):
         """Run every model on the same inputs.
@@ -389,51 +394,7 @@ class Architecture:
         ``(n_models, n_inputs, n_outputs)``
             A float32 array for arrays; for tensors a tensor on their device, with gradients.
         """
-        if batch_size is not None and batch_size < 1:
-            raise InvalidInputError(f"batch_size={batch_size}; wanted at least 1, or None")
-        if isinstance(weights, Tensor):
-            check_n_columns(weights, self.n_weights)
-            shaped = self.shape_inputs(torch.as_tensor(inputs).to(weights))
-            chunks, blocks = self._chunks(len(weights), shaped, batch_size)
-            parts = [self.parameters(weights[chunk]) for chunk in chunks]
-            return torch.cat(
-                [torch.cat([self._run(part, block) for block in blocks], dim=1) for part in parts]
-            )
-        if not isinstance(weights, np.ndarray) or weights.ndim != 2:
-            weights = check_rows(weights)
-        check_n_columns(weights, self.n_weights)
-        shaped = self.shape_inputs(owned_tensor(inputs))
-        outputs = np.empty((len(weights), len(shaped), self.n_outputs), np.float32)
-        chunks, blocks = self._chunks(len(weights), shaped, batch_size)
-        memory = Memory()
-        with torch.no_grad():
-            for chunk in chunks:
-                rows = finite_tensor(weights[chunk])
-                parameters, start = self.parameters(rows), 0
-                for block in blocks:
-                    stop = start + block.shape[1]
-                    outputs[chunk, start:stop] = self._run(parameters, block, memory)
-                    start = stop
-        return outputs
-
-    def _run(
-        self, parameters: Mapping[str, Tensor], inputs: Tensor, memory: Memory | None = None
-    ) -> Tensor:
-        return forward_models(self._module, self.plan, parameters, inputs, memory=memory).flatten(2)
-
-    def _chunks(
-        self, n_models: int, inputs: Tensor, batch_size: int | None
-    ) -> tuple[list[slice], list[Tensor]]:
-        """Return slices of models and blocks of inputs whose activations the cache takes."""
-        fitting = max(1, FORWARD_BYTES // (4 * self.activation_size))
-        size = batch_size or max(1, fitting // max(1, len(inputs)))
-        n_inputs = max(16, fitting // size) if self._inputs_are_apart else max(1, len(inputs))
-        blocks = [
-            # laid out once as the layers take it, with the inputs last
-            block.movedim(0, -1).contiguous().movedim(-1, 0)[None]
-            for block in inputs.split(n_inputs)
-        ]
-        return [slice(i, i + size) for i in range(0, max(1, n_models), size)], blocks
+        return run_rows(self, weights, inputs, batch_size)
 
     def forward_parameters(
         self, parameters: Mapping[str, Tensor], inputs: Tensor, training: Training | None = None
@@ -454,22 +415,7 @@ class Architecture:
         """The most numbers that one layer holds for one input; decides how a zoo is chunked."""
         if self.input_shape is None:
             return self.n_weights
-        sizes = [self.n_inputs]
-
-        def record(layer: nn.Module, args: tuple[Tensor, ...], output: Tensor) -> None:
-            size = output[0].numel()
-            if isinstance(layer, (nn.Conv1d, nn.Conv2d)):  # unfolded along the width
-                unfolded = args[0][0].numel() * layer.kernel_size[-1]
-                size = max(size, unfolded * output.shape[-1] // args[0].shape[-1])
-            sizes.append(size)
-
-        module = self.template
-        for layer in module.modules():
-            if not list(layer.children()):
-                layer.register_forward_hook(record)
-        with torch.no_grad():
-            module(torch.zeros(1, *self.input_shape))
-        return max(sizes)
+        return largest_value(self.template, self.input_shape)
 
     def permute(self, weights, random_state=None):
         """Return the same models with the hidden units of each in a random order of its own.
@@ -492,7 +438,7 @@ class Architecture:
         if not isinstance(generator, torch.Generator):
             generator = torch_generator(resolve_random_state(random_state))
         orders = _symmetry.random_orders(self.permutation_groups, len(weights), generator)
-        return self._reorder(weights, lambda parameters, models: [o[models] for o in orders])
+        return reorder_rows(self, weights, lambda parameters, models: [o[models] for o in orders])
 
     def canonicalize(self, weights, reference=None):
         """Return the same models with their hidden units in one order.
@@ -535,32 +481,15 @@ class Architecture:
         """
         groups = self.permutation_groups
         if reference is None:
-            return self._reorder(weights, lambda own, models: _symmetry.sorted_orders(own, groups))
+            return reorder_rows(
+                self, weights, lambda own, models: _symmetry.sorted_orders(own, groups)
+            )
         row = reference if isinstance(reference, Tensor) else owned_tensor(check_rows([reference]))
         device = weights.device if isinstance(weights, Tensor) else "cpu"
         anchor = self.parameters(row.detach().to(device).reshape(1, -1))
-        return self._reorder(
-            weights, lambda own, models: _symmetry.aligned_orders(own, groups, anchor)
+        return reorder_rows(
+            self, weights, lambda own, models: _symmetry.aligned_orders(own, groups, anchor)
         )
-
-    def _reorder(self, weights, orders_of: Callable[[dict[str, Tensor], slice], list[Tensor]]):
-        """Permute the units of rows by orders that are found for a few models at a time."""
-        if not isinstance(weights, Tensor):
-            weights = check_rows(weights, self.n_weights)
-        size = max(1, REORDER_BYTES // (8 * self.n_weights))
-        moved = []
-        for start in range(0, max(1, len(weights)), size):
-            models = slice(start, start + size)
-            rows = weights[models]
-            rows = rows if isinstance(rows, Tensor) else owned_tensor(rows)
-            orders = [o.to(rows.device) for o in orders_of(self.parameters(rows.detach()), models)]
-            moved.append(
-                self.rows(
-                    _symmetry.permute_units(self.parameters(rows), self.permutation_groups, orders)
-                )
-            )
-        together = moved[0] if len(moved) == 1 else torch.cat(moved)
-        return together if isinstance(weights, Tensor) else together.numpy()
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Architecture) and self._identity == other._identity

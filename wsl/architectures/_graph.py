@@ -1,6 +1,6 @@
 """A module's own graph: which layer is applied to the output of which, found with torch.fx.
 
-Nothing here computes; how a layer runs for many models lives in ``_batched``.
+Nothing here computes; how a layer runs for many models lives in ``_operations``.
 """
 
 import operator

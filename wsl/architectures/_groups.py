@@ -10,9 +10,9 @@ from typing import Any
 from torch import nn
 
 from ..exceptions import UnsupportedModuleError
-from ._batched import DROPOUT, POINTWISE
 from ._build import SelectFeatures
 from ._graph import Add, GlobalMean, Step
+from ._operations import DROPOUT, POINTWISE
 from ._units import PLAIN, Axis, Follower, Layout, PermutationGroup, called, unknown
 
 

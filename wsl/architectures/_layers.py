@@ -10,9 +10,9 @@ from typing import Any
 from torch import nn
 
 from ..exceptions import InvalidInputError, UnsupportedModuleError
-from ._batched import DROPOUT, POINTWISE, POOLING
 from ._build import SelectFeatures
 from ._graph import Add, GlobalMean
+from ._operations import DROPOUT, POINTWISE, POOLING
 
 MAX_INTEGER = 2**31 - 1
 MAX_PADDING = 2**10

@@ -7,6 +7,7 @@ import copy
 import math
 from collections.abc import Iterator, Sequence
 
+import torch
 from torch import Tensor, nn
 
 from ..exceptions import UnsupportedModuleError
@@ -90,3 +91,22 @@ def layer_names(module: nn.Module) -> Iterator[str]:
         yield f"Conv2d({module.in_channels}, {module.out_channels}, {kernel})"
     else:
         yield type(module).__name__
+
+
+def largest_value(module: nn.Module, input_shape: Sequence[int]) -> int:
+    """Return the most numbers that one layer of a template holds for one input."""
+    sizes = [math.prod(input_shape)]
+
+    def record(layer: nn.Module, args: tuple[Tensor, ...], output: Tensor) -> None:
+        size = output[0].numel()
+        if isinstance(layer, (nn.Conv1d, nn.Conv2d)):  # unfolded along the width
+            unfolded = args[0][0].numel() * layer.kernel_size[-1]
+            size = max(size, unfolded * output.shape[-1] // args[0].shape[-1])
+        sizes.append(size)
+
+    for layer in module.modules():
+        if not list(layer.children()):
+            layer.register_forward_hook(record)
+    with torch.no_grad():
+        module(torch.zeros(1, *input_shape))
+    return max(sizes)

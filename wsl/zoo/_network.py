@@ -13,9 +13,10 @@ import torch
 from torch import Tensor, nn
 
 from ..architectures import Architecture
-from ..architectures._batched import Training, is_plain_convolution
 from ..architectures._build import SelectFeatures
 from ..architectures._graph import Step
+from ..architectures._operations import is_plain_convolution
+from ..architectures._run import Training
 from ._dropout import Dropout
 from ._layers import (
     POINTWISE,
