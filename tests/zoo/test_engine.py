@@ -45,11 +45,32 @@ class Residual(nn.Module):
         return self.last(x + self.second(x))
 
 
+class Twice(nn.Module):
+    """A layer that is applied twice gets the gradients of both."""
+
+    def __init__(self, n_outputs):
+        super().__init__()
+        self.shared, self.last = nn.Linear(4, 4), nn.Linear(4, n_outputs)
+
+    def forward(self, x):
+        return self.last(torch.tanh(self.shared(torch.tanh(self.shared(x)))))
+
+
 ARCHITECTURES = {
     "mlp": lambda n_outputs: Architecture.mlp(4, [8, 5], n_outputs, "tanh"),
     "linear": lambda n_outputs: Architecture.mlp(4, [], n_outputs),
     "cnn": lambda n_outputs: Architecture.cnn((1, 6, 6), [3], [5], n_outputs),
     "vmap": lambda n_outputs: Architecture(Gated(n_outputs), input_shape=(4,)),
+    "twice": lambda n_outputs: Architecture(Twice(n_outputs), input_shape=(4,)),
+    "along an axis": lambda n_outputs: Architecture(
+        nn.Sequential(
+            nn.Unflatten(1, (2, 2)),
+            nn.Linear(2, 3),
+            nn.ReLU(),
+            nn.Flatten(),
+            nn.Linear(6, n_outputs),
+        )
+    ),
     "batch norm": lambda n_outputs: Architecture(Residual(n_outputs), input_shape=(4,)),
 }
 N_OUTPUTS = {"mse": 1, "cross_entropy": 3, "binary": 1}
@@ -220,15 +241,18 @@ def test_layers_do_what_autograd_does(name, loss, penalty, monkeypatch):
     }
     assert Blueprint(architecture).steps is not None
     fast = train_zoo(architecture, datasets, **options)
-    monkeypatch.setattr("wsl.zoo._network._chain", lambda architecture: None)
+    monkeypatch.setattr(Blueprint, "_chain", lambda self: None)
     slow = train_zoo(architecture, datasets, **options)
     np.testing.assert_allclose(fast.weights, slow.weights, **TOLERANCE)
     np.testing.assert_allclose(fast.metadata["train_loss"], slow.metadata["train_loss"], rtol=1e-4)
 
 
 def test_what_has_no_layers_here():
+    shared = nn.Linear(3, 3)
     others = [
         Architecture(nn.Sequential(nn.Linear(3, 2, bias=False))),
+        Architecture(nn.Sequential(shared, nn.Tanh(), shared)),
+        Architecture(nn.Sequential(nn.Linear(3, 2), nn.Flatten()), input_shape=(4, 3)),
         Architecture(Gated(2), input_shape=(4,)),
         Architecture(nn.Sequential(nn.Linear(3, 2), nn.BatchNorm1d(2))),
         Architecture(nn.Sequential(nn.Conv2d(1, 2, 3, padding="same")), input_shape=(1, 4, 4)),

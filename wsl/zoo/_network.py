@@ -6,7 +6,6 @@ minimised for ``_engine``.
 
 import math
 from collections.abc import Sequence
-from functools import cached_property
 from typing import Protocol
 
 import torch
@@ -51,19 +50,25 @@ class Blueprint:
 
     def __init__(self, architecture: Architecture):
         self.architecture = architecture
-        self.steps = _chain(architecture)
+        self.shapes: list[tuple[int, ...]] = []  # of one input, before each step and after the last
+        self.steps = self._chain()
         self.layout = Layout(architecture, [_dense(s) for s in self.steps or () if _is_dense(s)])
 
-    @cached_property
-    def shapes(self) -> list[tuple[int, ...]]:
-        """The shape of one input after each step, before the first to begin with."""
-        value = torch.zeros(2, *(self.architecture.input_shape or ()))
-        shapes = [tuple(value.shape[1:])]
-        with torch.no_grad():
-            for step in self.steps or ():
-                value = step.layer(value)
-                shapes.append(tuple(value.shape[1:]))
-        return shapes
+    def _chain(self) -> tuple[Step, ...] | None:
+        """Return the steps if they follow one another and each has a layer here of its own."""
+        steps, shape = self.architecture.plan, self.architecture.input_shape
+        if steps is None or shape is None:
+            return None
+        names = [step.name for step in steps if _has_parameters(step)]
+        chained = all(step.sources == (place,) for place, step in enumerate(steps))
+        if not chained or len(set(names)) < len(names):
+            return None
+        self.shapes = _shapes(steps, shape)
+        known = all(
+            _has_layer(step, shape, first=place == 0)
+            for place, (step, shape) in enumerate(zip(steps, self.shapes, strict=False))
+        )
+        return steps if known else None
 
     def bind(self, weights: Tensor, gradient: Tensor, n_inputs: int, dropout: Dropout) -> Network:
         """Return the network of the models whose weights lie in ``weights``."""
@@ -72,23 +77,22 @@ class Blueprint:
         return LayeredNetwork(self, weights, gradient, n_inputs, dropout)
 
 
-def _chain(architecture: Architecture) -> tuple[Step, ...] | None:
-    """Return the steps if they follow one another and each has a layer here."""
-    steps = architecture.plan
-    if steps is None or architecture.input_shape is None:
-        return None
-    chained = all(step.sources == (place,) for place, step in enumerate(steps))
-    return steps if chained and all(_has_layer(i, step) for i, step in enumerate(steps)) else None
+def _shapes(steps: Sequence[Step], input_shape: Sequence[int]) -> list[tuple[int, ...]]:
+    values = [torch.zeros(2, *input_shape)]
+    with torch.no_grad():
+        for step in steps:
+            values.append(step.layer(values[-1]))
+    return [tuple(value.shape[1:]) for value in values]
 
 
-def _has_layer(place: int, step: Step) -> bool:
+def _has_layer(step: Step, shape: tuple[int, ...], first: bool) -> bool:
     layer = step.layer
     if isinstance(layer, nn.Linear):
-        return layer.bias is not None
+        return layer.bias is not None and len(shape) == 1
     if isinstance(layer, nn.Conv2d):
         return is_plain_convolution(layer)
     if isinstance(layer, SelectFeatures):
-        return place == 0
+        return first
     return type(layer) in (*POINTWISE, *RESHAPING, nn.MaxPool2d, nn.Dropout)
 
 
@@ -139,7 +143,7 @@ class LayeredNetwork:
         after = place + 1
         while after < len(steps) and isinstance(steps[after].layer, RESHAPING):
             after += 1
-        if after < len(steps) and _is_dense(steps[after]) and len(self._shapes[after]) == 1:
+        if after < len(steps) and _is_dense(steps[after]):
             taken = like.new_ones(self._n_models, size + 1, self._n_inputs)
             out = taken[:, :size]
         else:
