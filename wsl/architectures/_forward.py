@@ -39,7 +39,7 @@ def run_rows(architecture: "Architecture", weights, inputs, batch_size: int | No
             parameters, start = architecture.parameters(finite_tensor(weights[chunk])), 0
             for block in blocks:
                 stop = start + block.shape[1]
-                outputs[chunk, start:stop] = architecture.run(parameters, block, memory)
+                outputs[chunk, start:stop] = architecture.run(parameters, block, memory).numpy()
                 start = stop
     return outputs
 
