@@ -33,7 +33,7 @@ TARGETS = {
 MODELS = [
     (MLPClassifier((5, 3), activation="tanh", **SMALL), "two classes", X),
     (MLPClassifier((), activation="relu", **SMALL), "three classes", X),
-    (MLPClassifier((5,), early_stopping=True, **SMALL), "three classes", X),
+    (MLPClassifier((5,), early_stopping=True, **SMALL), "two classes", X),
     (MLPClassifier((5,), activation="logistic", **SMALL), "three classes", X.astype("f")),
     (MLPRegressor(hidden_layer_sizes=(5,), activation="identity", **SMALL), "a number", X),
     (MLPRegressor(hidden_layer_sizes=(5,), **SMALL), "two numbers", X),
@@ -134,7 +134,7 @@ def test_a_model_of_another_architecture_is_refused():
 
 
 def test_errors_name_the_model():
-    two, three = (fitted(f"MLPClassifier {n}") for n in ("0, two classes", "2, three classes"))
+    two, three = (fitted(f"MLPClassifier {n}") for n in ("0, two classes", "3, three classes"))
     architecture = Architecture.from_sklearn(two)
     with pytest.raises(InvalidInputError, match=r"models\[1\]: .*2 layers has 4 arrays.*takes 6"):
         architecture.flatten([two, three])
