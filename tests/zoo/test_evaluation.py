@@ -137,3 +137,16 @@ def test_errors_name_the_test_set(case):
     options = {"n_models": 2, "epochs": 1, "random_state": 0}
     with pytest.raises(InvalidInputError, match=said):
         train_zoo(ARCHITECTURES["cross_entropy"], (X, Y), test_set=test_set, **options)
+
+
+def test_targets_that_do_not_fit_are_refused_before_training():
+    drawn = []
+    X, y = draw_set("cross_entropy", 0, 20)
+
+    def draw(model):
+        drawn.append(model)
+        return X, y
+
+    with pytest.raises(InvalidInputError, match="test_set: y runs from 3 to 5"):
+        train_zoo(ARCHITECTURES["cross_entropy"], draw, n_models=4, test_set=(X, y + 3))
+    assert len(drawn) < 4

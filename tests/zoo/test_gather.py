@@ -239,7 +239,11 @@ CHANGES = {
     "environments": {"datasets": (X, Y, 1 - ENVIRONMENTS)},
     "a set for each": {"datasets": [(X, Y, ENVIRONMENTS)] * 2},
     "n_models": {"n_models": 3, "seeds": [1, 2, 3]},
-    "loss": {"loss": "binary", "datasets": (X, (Y > 0).astype(float), ENVIRONMENTS)},
+    "loss": {
+        "loss": "binary",
+        "datasets": (X, (Y > 0).astype(float), ENVIRONMENTS),
+        "test_set": (X, (Y > 0).astype(float)),
+    },
     "epochs": {"epochs": 2},
     "batch_size": {"batch_size": 8},
     "learning_rate": {"learning_rate": 0.1},

@@ -12,6 +12,8 @@ from torch import nn
 from ..architectures import Architecture
 from ..exceptions import InvalidInputError
 from ._chunk import Job
+from ._data import Datasets
+from ._losses import LOSSES
 
 # Measured: in smaller chunks the calls themselves take the time, in larger ones values leave the
 # cache before they are read again. A GPU wants far more at once.
@@ -28,6 +30,14 @@ def check_dropout(architecture: Architecture, dropout: pd.Series | None) -> None
             f"dropout holds {dropout.max():.4g}, but {architecture!r} has no dropout layer that "
             "many models can be run through"
         )
+
+
+def check_test_set(test: Datasets, model: int, loss: str, n_outputs: int) -> None:
+    """Raise InvalidInputError, before anything is trained, if the loss cannot take its targets."""
+    try:
+        LOSSES[loss].targets(test[model][1], n_outputs)
+    except InvalidInputError as error:
+        raise InvalidInputError(f"test_set: {error}") from error
 
 
 def resolve_checkpoints(checkpoints: Sequence[int] | None, epochs: int) -> tuple[int, ...]:

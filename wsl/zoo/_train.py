@@ -27,7 +27,7 @@ from ._init import SCHEMES
 from ._losses import LOSSES, resolve_loss
 from ._models import resolve_models
 from ._optimizers import OPTIMIZERS
-from ._resolve import check_dropout, fitting_chunk_size, resolve_checkpoints
+from ._resolve import check_dropout, check_test_set, fitting_chunk_size, resolve_checkpoints
 from ._zoo import ModelZoo
 
 
@@ -227,6 +227,10 @@ def train_zoo(
         penalty_weight=float(penalty_weight),
         checkpoints=resolve_checkpoints(checkpoints, int(epochs)),
     )
+    if test is not None:
+        check_test_set(
+            test, int(models.table["model"].iloc[0]), recipe.loss, architecture.n_outputs
+        )
     job, n_workers = Job(recipe, resolve_device(device)), effective_n_jobs(n_jobs)
     size = chunk_size or fitting_chunk_size(job, len(first_y), len(models), n_workers)
     zoo = gather(job, models, source, test, out, chunk_size=size, n_jobs=n_jobs, progress=progress)
