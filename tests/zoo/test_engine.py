@@ -285,3 +285,24 @@ def test_membership_gives_each_environment_the_weight_one():
         [[0, 0, 0, 0, 0], [0, quarter, quarter, quarter, quarter]],
     ]
     torch.testing.assert_close(members, torch.tensor(expected))
+
+
+class Scaled(nn.Module):
+    """Its parameter has a name that running statistics have, too."""
+
+    def __init__(self):
+        super().__init__()
+        self.running_mean = nn.Parameter(torch.ones(4))
+
+    def forward(self, x):
+        return (x * self.running_mean).sum(1, keepdim=True)
+
+
+def test_what_is_trained_is_told_by_kind_and_not_by_name():
+    architecture = Architecture(Scaled(), input_shape=(4,))
+    X, y, _ = draw_set(architecture, "mse", 0)
+    options = {"n_models": 1, "optimizer": "sgd", "batch_size": None, "random_state": 0}
+    start = train_zoo(architecture, (X, y), epochs=0, **options).weights[0]
+    zoo = train_zoo(architecture, (X, y), epochs=1, learning_rate=0.1, **options)
+    step = 0.1 * 2 / N_SAMPLES * X.T @ (X @ start - y)
+    np.testing.assert_allclose(zoo.weights[0], start - step, atol=1e-6)

@@ -45,7 +45,7 @@ def convolve(
     if out is None:
         return _Convolution.apply(x, weight, bias, grid)
     unfolded = memory((*x.shape[:2], len(grid.columns), x.shape[2], *places[1:]), x, 1)
-    return _products(_unfold(x, grid, unfolded), weight, bias, grid, out)
+    return _products(unfold(x, grid, unfolded), weight, bias, grid, out)
 
 
 class Grid:
@@ -69,7 +69,7 @@ class Grid:
 class _Convolution(torch.autograd.Function):
     @staticmethod
     def forward(ctx, x: Tensor, weight: Tensor, bias: Tensor | None, grid: Grid) -> Tensor:
-        unfolded = _unfold(x, grid)
+        unfolded = unfold(x, grid)
         ctx.grid, ctx.shape, ctx.has_bias = grid, x.shape, bias is not None
         ctx.save_for_backward(unfolded, weight)
         out = x.new_empty(*weight.shape[:2], grid.height, grid.width, x.shape[-1])
@@ -92,7 +92,9 @@ class _Convolution(torch.autograd.Function):
                 own = torch.bmm(kernel.mT, delta)
                 own = own if shape[0] == n_models else own.sum(0, keepdim=True)
                 for_unfolded[:, :, rows] += own.view(shape)
-        for_x = None if for_unfolded is None else _fold(for_unfolded, ctx.shape, grid)
+        for_x = None
+        if for_unfolded is not None:
+            for_x = fold(for_unfolded, unfolded.new_zeros(ctx.shape), grid)
         return for_x, for_weight, delta.sum(2) if ctx.has_bias else None, None
 
 
@@ -112,7 +114,7 @@ def _products(
     return out if bias is None else out.add_(bias[:, :, None, None, None])
 
 
-def _unfold(x: Tensor, grid: Grid, out: Tensor | None = None) -> Tensor:
+def unfold(x: Tensor, grid: Grid, out: Tensor | None = None) -> Tensor:
     """Return ``(n_sets, n_in * kernel_width, image height, width, n_inputs)``."""
     if len(grid.columns) == 1:
         return x[:, :, :, grid.columns[0]]
@@ -120,10 +122,9 @@ def _unfold(x: Tensor, grid: Grid, out: Tensor | None = None) -> Tensor:
     return torch.stack(seen, dim=2, out=out).flatten(1, 2)
 
 
-def _fold(unfolded: Tensor, shape: torch.Size, grid: Grid) -> Tensor:
-    """Undo ``_unfold`` for a gradient: add up what each column of the image gave."""
-    parts = unfolded.unflatten(1, (shape[1], len(grid.columns)))
-    images = unfolded.new_zeros(shape)
+def fold(unfolded: Tensor, images: Tensor, grid: Grid) -> Tensor:
+    """Undo ``unfold`` for a gradient: add to ``images`` what each of their columns gave."""
+    parts = unfolded.unflatten(1, (images.shape[1], len(grid.columns)))
     for j, columns in enumerate(grid.columns):
         images[:, :, :, columns] += parts[:, :, j]
     return images

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from ..architectures._build import SelectFeatures
-from ..architectures._convolution import Grid
+from ..architectures._convolution import Grid, fold, unfold
 from ..architectures._pooling import inputs_as_channels
 from ._dropout import Dropout
 from ._memory import Dense
@@ -96,21 +96,19 @@ class ConvolutionLayer:
         """View the rows of the kernels as the weight ``(n_models, n_out, n_in, *kernel)``."""
         return rows.unflatten(3, (self._weight.shape[2], -1)).permute(1, 2, 3, 0, 4)
 
-    def _seen(self) -> list[Tensor]:
+    def _by_row(self, unfolded: Tensor) -> list[Tensor]:
         """Return what each row of the kernel meets, ``(n_models, n_in * kernel width, places)``."""
-        flat = self._unfolded.flatten(1, 2)
-        return [flat[:, :, rows].flatten(2) for rows in self._grid.rows]
+        return [unfolded[:, :, rows].flatten(2) for rows in self._grid.rows]
 
     def forward(self, x: Tensor) -> None:
         """Compute the layer's values from those it takes."""
         if self._padded is not None:
             self._padded[:, :, *self._inside] = x
             x = self._padded
-        for j, columns in enumerate(self._grid.columns):
-            self._unfolded[:, :, j] = x[:, :, :, columns]
+        self._seen = self._by_row(unfold(x, self._grid, self._unfolded))
         self._as_weight(self._rows).copy_(self._weight)
         product = self._product.flatten(2)
-        for i, seen in enumerate(self._seen()):
+        for i, seen in enumerate(self._seen):
             if i == 0:
                 torch.bmm(self._rows[0], seen, out=product)
             else:
@@ -123,7 +121,7 @@ class ConvolutionLayer:
     def backward(self, delta: Tensor, wanted: bool) -> Tensor | None:
         """Write the weights' gradient; return that in what the layer took, if it is wanted."""
         delta = delta.flatten(2)
-        for i, seen in enumerate(self._seen()):
+        for i, seen in enumerate(self._seen):
             torch.bmm(delta, seen.mT, out=self._rows_gradient[i])
         self._weight_gradient.copy_(self._as_weight(self._rows_gradient))
         if self._bias_gradient is not None:
@@ -136,9 +134,7 @@ class ConvolutionLayer:
             torch.bmm(self._rows[i].mT, delta, out=self._row_delta)
             place = unfolded[:, :, rows]
             place += self._row_delta.view(place.shape)
-        images = self._delta.zero_()
-        for j, columns in enumerate(self._grid.columns):
-            images[:, :, :, columns] += self._delta_unfolded[:, :, j]
+        images = fold(unfolded, self._delta.zero_(), self._grid)
         return images[:, :, *self._inside]
 
 

@@ -15,7 +15,7 @@ from ..architectures import Architecture
 from ..architectures._build import SelectFeatures
 from ..architectures._graph import Step
 from ..architectures._operations import is_plain_convolution
-from ..architectures._run import Training
+from ..architectures._run import Training, prefix
 from ._dropout import Dropout
 from ._layers import (
     POINTWISE,
@@ -101,9 +101,8 @@ def _is_dense(step: Step) -> bool:
 
 
 def _dense(step: Step) -> Dense:
-    prefix = f"{step.name}." if step.name else ""
     n_out, n_in = step.layer.weight.shape
-    return Dense(f"{prefix}weight", f"{prefix}bias", n_out, n_in)
+    return Dense(f"{prefix(step)}weight", f"{prefix(step)}bias", n_out, n_in)
 
 
 class LayeredNetwork:
@@ -155,10 +154,9 @@ class LayeredNetwork:
         layer = step.layer
         x_shape = (self._n_models, *self._shapes[place], self._n_inputs)
         if isinstance(layer, nn.Conv2d):
-            prefix = f"{step.name}." if step.name else ""
             weight, bias = (
                 (parameters[name], slopes[name]) if name in parameters else None
-                for name in (f"{prefix}weight", f"{prefix}bias")
+                for name in (f"{prefix(step)}weight", f"{prefix(step)}bias")
             )
             assert weight is not None
             return ConvolutionLayer(layer, weight, bias, x_shape[2:4], out)
@@ -201,7 +199,9 @@ class AutogradNetwork:
         self._architecture, self._dropout = blueprint.architecture, dropout
         self._parameters = blueprint.layout.parameters(weights)
         slopes = blueprint.layout.parameters(gradient)
-        names = [n for n in self._parameters if "running_" not in n.rpartition(".")[2]]
+        places = self._architecture.slices
+        n_trainable = self._architecture.n_trainable
+        names = [name for name in self._parameters if places[name].stop <= n_trainable]
         self._leaves = {n: self._parameters[n].detach().requires_grad_() for n in names}
         self._slopes = [slopes[name] for name in names]
         self._outputs: Tensor | None = None

@@ -133,8 +133,8 @@ class ModelZoo:
 
         Weights are stored as safetensors, the rest as JSON. What a folder held before stays
         readable until the new zoo is complete, even if the process is killed. Metadata may hold
-        numbers, booleans, text and None. An architecture that is no Sequential of standard
-        layers is not stored; ``load`` then asks for it.
+        numbers, booleans, text and None. An architecture that cannot be traced, or has layers of
+        a kind of its own, is not stored; ``load`` then asks for it.
 
         Raises
         ------
