@@ -247,6 +247,20 @@ def test_layers_do_what_autograd_does(name, loss, penalty, monkeypatch):
     np.testing.assert_allclose(fast.metadata["train_loss"], slow.metadata["train_loss"], rtol=1e-4)
 
 
+@pytest.mark.parametrize("name", [*LAYERED, "pooling first"])
+def test_one_set_for_all_at_once_is_a_copy_for_each(name):
+    pooled = nn.Sequential(
+        nn.Unflatten(1, (1, 6, 6)), nn.MaxPool2d(2), nn.Tanh(), nn.Flatten(), nn.Linear(9, 3)
+    )
+    architecture = LAYERED[name](3) if name in LAYERED else Architecture(pooled)
+    dataset = draw_set(architecture, "cross_entropy", 0)[:2]
+    options = {"epochs": EPOCHS, "batch_size": None, "random_state": 0, "n_models": N_MODELS}
+    assert Blueprint(architecture).steps is not None
+    shared = train_zoo(architecture, dataset, **options)
+    copies = train_zoo(architecture, [dataset] * N_MODELS, **options)
+    np.testing.assert_allclose(shared.weights, copies.weights, **TOLERANCE)
+
+
 def test_what_has_no_layers_here():
     shared = nn.Linear(3, 3)
     others = [

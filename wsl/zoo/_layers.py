@@ -43,8 +43,8 @@ class DenseLayer:
 
     def forward(self, x: Tensor) -> None:
         """Compute the layer's values from those it takes."""
-        self._x = x.expand(len(self._out), -1, -1)
-        torch.bmm(self._by_output, self._x, out=self._product)
+        self._x = x
+        torch.bmm(self._by_output, x, out=self._product)
         if self._product is not self._out:
             self._out.copy_(self._product)
 

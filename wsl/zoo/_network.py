@@ -170,6 +170,7 @@ class LayeredNetwork:
 
     def forward(self, x: Tensor) -> Tensor:
         """Return outputs ``(n_models, n_outputs, n_inputs)``."""
+        x = x.expand(self._n_models, -1, -1)
         if not self._starts_dense:
             x = x[:, :-1].unflatten(1, self._shapes[self._places[0]])
         for layer, taken in zip(self._layers, self._taken, strict=True):
