@@ -8,12 +8,12 @@ from typing import Any
 import numpy as np
 from sklearn.base import BaseEstimator, ClassifierMixin, clone
 
-from .. import _batches
 from .._random import resolve_random_state
 from ._calibration import Calibration, calibrate
 
 HELD_OUT = 4  # one model in so many
 FEWEST = 8  # models of a class; with fewer there is nothing to hold out
+COPIED_BYTES = 256 * 2**20  # of rows, at most: X may be larger than memory
 LEAST = 1e-12  # probability that has a logarithm
 
 
@@ -58,7 +58,7 @@ class Tempered(ClassifierMixin, BaseEstimator):
         They are all models if these may be copied, and otherwise as many as may be.
         """
         rng = resolve_random_state(self.random_state)
-        most = max(HELD_OUT * FEWEST, _batches.CACHE_BYTES // row_bytes)
+        most = max(HELD_OUT * FEWEST, COPIED_BYTES // row_bytes)
         order = rng.permutation(len(labels))[:most]
         order = order[labels[order].argsort(kind="stable")]
         held_out = np.arange(len(order)) % HELD_OUT == HELD_OUT - 1
