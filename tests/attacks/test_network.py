@@ -28,8 +28,13 @@ def network_of(architecture, rows):
     with torch.random.fork_rng():
         torch.manual_seed(0)
         network = DeepSets(layers, 2, shift, scale, latent_dim=3, hidden=7, dropout=0.5).double()
-    settle_norms(network, torch.as_tensor(rows))
+    settle_norms(network, network.prepare(torch.as_tensor(rows)))
     return network
+
+
+def read(network, rows):
+    with torch.no_grad():
+        return network(network.prepare(torch.as_tensor(rows)))
 
 
 @pytest.mark.parametrize("name", ["mlp", "deep mlp", "cnn", "no bias"])
@@ -39,8 +44,7 @@ def test_blind_to_the_order_of_hidden_units(name):
     network = network_of(architecture, rows)
     moved = architecture.permute(torch.as_tensor(rows), torch_generator(np.random.default_rng(1)))
     assert (moved.numpy() != rows).any(axis=1).all()
-    with torch.no_grad():
-        torch.testing.assert_close(network(moved), network(torch.as_tensor(rows)))
+    torch.testing.assert_close(read(network, moved), read(network, rows))
 
 
 @pytest.mark.parametrize("name", ["linear", "deep mlp", "cnn"])
@@ -53,9 +57,8 @@ def test_not_blind_to_the_order_of_outputs_or_inputs(name):
     for parameter in (first, last):
         changed = dict(parameters)
         changed[parameter] = changed[parameter].flip(-1)
-        with torch.no_grad():
-            outputs = network(architecture.rows(changed)), network(torch.as_tensor(rows))
-        assert (outputs[0] - outputs[1]).abs().max() > 1e-3
+        difference = read(network, architecture.rows(changed)) - read(network, rows)
+        assert difference.abs().max() > 1e-3
 
 
 @pytest.mark.parametrize("name", ARCHITECTURES)
@@ -118,6 +121,43 @@ def test_standardization_of_a_row_of_which_nothing_is_known_is_by_column():
     assert scale[3] == 1.0
 
 
+@pytest.mark.parametrize("name", ARCHITECTURES)
+def test_what_the_network_computes_unit_by_unit(name):
+    architecture = ARCHITECTURES[name]
+    rows = rows_of(architecture, 5)
+    network = network_of(architecture, rows)
+    layers = cut_layers(architecture)
+    shift, scale = standardization(rows, layers)
+    standard = torch.as_tensor((rows - shift) * scale)
+    slow = torch.stack([_slow_forward(network, layers, row) for row in standard])
+    torch.testing.assert_close(read(network, rows), slow)
+
+
+@torch.no_grad()
+def _slow_forward(network, layers, row):
+    """One model, one unit at a time: N_i = phi(sum_j w_ij N_j, b_i), then the sums."""
+    latents, pooled = None, []
+    for layer, encoder in zip(layers, network.units, strict=True):
+        weight = row[layer.weight].view(layer.n_units, layer.n_sources, layer.block)
+        units = []
+        for i in range(layer.n_units):
+            read = weight[i, 0]
+            if layer.mixes:
+                read = sum(torch.outer(weight[i, j], latents[j]) for j in range(layer.n_sources))
+            read = torch.cat([read.flatten(), *(row[extra][i : i + 1] for extra in layer.extras)])
+            place = i if layer.ordered and layer.n_units > 1 else 0
+            if layer.mixes:
+                chosen = slice(place * len(read), (place + 1) * len(read))
+                mean, var = encoder.norm.running_mean[chosen], encoder.norm.running_var[chosen]
+                read = (read - mean) / (var + encoder.norm.eps).sqrt()
+            units.append((read @ encoder.enter + encoder.bias[place]).relu() @ encoder.leave)
+        pooled.append(sum(units))
+        if layer.carries:
+            latents = units
+    norm, total = network.norm, torch.cat(pooled)
+    return network.output((total - norm.running_mean) / (norm.running_var + norm.eps).sqrt())
+
+
 class _Pairs:
     def __init__(self, n_rows):
         self.X = torch.arange(n_rows)[:, None]
@@ -142,6 +182,7 @@ def test_batches_hold_every_row_once_and_never_one_alone(n_rows, batch_size):
 def test_settled_norms_are_those_of_all_rows():
     rows = torch.randn(3000, 4, generator=torch.Generator().manual_seed(0)) * 3 + 5
     norm = nn.Sequential(nn.BatchNorm1d(4))
+    norm.prepare, norm.model_bytes = torch.clone, 16
     settle_norms(norm, rows)
     torch.testing.assert_close(norm[0].running_mean, rows.mean(0), rtol=1e-3, atol=1e-3)
     torch.testing.assert_close(norm[0].running_var, rows.var(0), rtol=1e-2, atol=1e-2)

@@ -73,6 +73,43 @@ def row_as_element(n_features: int) -> tuple[SetLayer, ...]:
     return (SetLayer(slice(0, n_features), 1, 1, n_features, ordered=True),)
 
 
+def readers_of(layers: Sequence[SetLayer]) -> list[int | None]:
+    """Return for each layer the number of the layer that mixes its units, if there is one."""
+    readers: list[int | None] = [None] * len(layers)
+    before = -1
+    for i, layer in enumerate(layers):
+        if layer.mixes:
+            readers[before] = i
+        if layer.carries:
+            before = i
+    return readers
+
+
+def part_sizes(layer: SetLayer) -> tuple[int, int]:
+    """Return how many numbers of a row a layer's two parts have, see ``columns_by_unit``."""
+    n_weights, n_extras = layer.weight.stop - layer.weight.start, layer.n_units * len(layer.extras)
+    return (n_weights, n_extras) if layer.mixes else (n_weights + n_extras, 0)
+
+
+def columns_by_unit(layers: Sequence[SetLayer]) -> np.ndarray:
+    """Return the order of a row's columns in which each layer is two parts without gaps.
+
+    Of a layer that mixes these are its weights ``(n_units, block, n_sources)`` and its extras
+    ``(n_units, n_extras)``; of any other all numbers of a unit ``(n_units, n_features)``, and none.
+    """
+    parts = []
+    for layer in layers:
+        weight = np.arange(layer.weight.start, layer.weight.stop)
+        weight = weight.reshape(layer.n_units, layer.n_sources, layer.block).swapaxes(1, 2)
+        extras = [np.arange(x.start, x.stop)[:, None] for x in layer.extras]
+        empty = np.empty((layer.n_units, 0), dtype=np.intp)
+        if layer.mixes:
+            parts += [weight, np.hstack([empty, *extras])]
+        else:
+            parts.append(np.hstack([weight.reshape(layer.n_units, -1), *extras]))
+    return np.concatenate([part.ravel() for part in parts])
+
+
 def standardization(rows: np.ndarray, layers: Sequence[SetLayer]) -> tuple[np.ndarray, np.ndarray]:
     """Return shift and scale of the columns, each ``(n_weights,)``; ``(row - shift) * scale``.
 

@@ -8,10 +8,24 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from ._layers import SetLayer
+from ._layers import SetLayer, columns_by_unit, part_sizes, readers_of
 
 
-class DeepSets(nn.Module):
+class MetaNetwork(nn.Module):
+    """A network that reads networks, as ``_training`` trains it: in two steps."""
+
+    model_bytes: int  # what one model takes in a pass
+
+    def prepare(self, rows: Tensor) -> Tensor:
+        """Do to rows ``(n_models, n_weights)`` what is not learned: a training does it once.
+
+        The result, ``(n_models, n_weights)`` on the device of the network, is what ``forward``
+        takes.
+        """
+        raise NotImplementedError
+
+
+class DeepSets(MetaNetwork):
     """Read rows of weights layer by layer, blind to the order of hidden units.
 
     Parameters
@@ -49,6 +63,7 @@ class DeepSets(nn.Module):
     Connected Neural Networks using Permutation Invariant Representations", CCS 2018, section 4.3.
     """
 
+    columns: Tensor
     shift: Tensor
     scale: Tensor
 
@@ -64,65 +79,104 @@ class DeepSets(nn.Module):
         dropout: float,
     ):
         super().__init__()
-        self.register_buffer("shift", shift)
-        self.register_buffer("scale", scale)
+        columns = torch.from_numpy(columns_by_unit(layers))
+        self.register_buffer("columns", columns)
+        self.register_buffer("shift", shift[columns])
+        self.register_buffer("scale", scale[columns])
+        self.sizes = [size for layer in layers for size in part_sizes(layer)]
+        self.readers = readers_of(layers)
         self.units = nn.ModuleList(UnitEncoder(layer, latent_dim, hidden) for layer in layers)
         width = latent_dim * len(layers)
-        self.readout = nn.Sequential(
-            nn.BatchNorm1d(width), nn.Dropout(dropout), nn.Linear(width, n_outputs)
-        )
+        self.norm = nn.BatchNorm1d(width, affine=False)
+        self.dropout = nn.Dropout(dropout) if dropout else None
+        self.output = nn.Linear(width, n_outputs)
+        self.model_bytes = 4 * (len(columns) + hidden * sum(layer.n_units for layer in layers))
 
-    def forward(self, rows: Tensor) -> Tensor:
-        """Return ``(n_models, n_outputs)`` for rows ``(n_models, n_weights)``."""
-        rows = (rows - self.shift) * self.scale
-        before: Tensor | None = None
+    def prepare(self, rows: Tensor) -> Tensor:
+        """Standardise rows ``(n_models, n_weights)`` and put together what is read together."""
+        rows = rows.to(self.shift.device)
+        return (rows[:, self.columns] - self.shift) * self.scale
+
+    def forward(self, prepared: Tensor) -> Tensor:
+        """Return ``(n_models, n_outputs)`` for what ``prepare`` made of the rows."""
+        parts = prepared.split(self.sizes, dim=1)
+        features, extras = list(parts[::2]), parts[1::2]
         pooled = []
-        for encoder in self.units:
-            assert isinstance(encoder, UnitEncoder)
-            latents = encoder(rows, before)
-            pooled.append(latents.sum(dim=1) / encoder.layer.n_units**0.5)
-            if encoder.layer.carries:
-                before = latents
-        return self.readout(torch.cat(pooled, dim=1))
+        for i, (encoder, reader) in enumerate(zip(self.units, self.readers, strict=True)):
+            weights = None if reader is None else features[reader]
+            total, mixed = encoder(features[i], extras[i], weights)
+            pooled.append(total)
+            if reader is not None:
+                features[reader] = mixed
+        read = self.norm(torch.cat(pooled, dim=1))
+        return self.output(read if self.dropout is None else self.dropout(read))
 
 
 class UnitEncoder(nn.Module):
-    """``phi_l``: the units of one layer to latents ``(n_models, n_units, latent_dim)``."""
+    """``phi_l``: what is read of one layer's units, sums over them of their latents.
+
+    The parameters are ``(n_inputs, n_outputs)``: where few numbers are read of many units, the
+    gradient of a ``Linear``, which holds them the other way round, takes five times as long.
+    """
 
     def __init__(self, layer: SetLayer, latent_dim: int, hidden: int):
         super().__init__()
-        self.layer = layer
+        self.n_units = layer.n_units
         n_mixed = layer.block * latent_dim if layer.mixes else layer.block
         n_features = n_mixed + len(layer.extras)
         n_places = layer.n_units if layer.ordered else 1
-        self.norm = nn.BatchNorm1d(n_features * n_places) if layer.mixes else None
-        self.enter = nn.Linear(n_features, hidden)
-        self.leave = nn.Linear(hidden, latent_dim)
+        self.norm = nn.BatchNorm1d(n_features * n_places, affine=False) if layer.mixes else None
+        self.enter = _uniform(n_features, n_features, hidden)
         # which of the outputs a unit is: one row of biases for each
-        bound = n_features**-0.5
-        places = torch.empty(n_places, hidden).uniform_(-bound, bound)
-        self.places = nn.Parameter(places) if n_places > 1 else None
+        self.bias = _uniform(n_features, n_places, hidden)
+        self.leave = _uniform(hidden, hidden, latent_dim)
 
-    def forward(self, rows: Tensor, before: Tensor | None) -> Tensor:
-        features = self._features(rows, before)
+    def forward(
+        self, features: Tensor, extras: Tensor, weights: Tensor | None
+    ) -> tuple[Tensor, Tensor]:
+        """Return the sum of the latents and the sums that the next layer reads.
+
+        Parameters
+        ----------
+        features : Tensor ``(n_models, n_units * n_features)``
+            Of a layer that mixes, what it reads of the layer before,
+            ``(n_models, n_units * block, latent_dim)``.
+        extras : Tensor ``(n_models, n_units * n_extras)``
+            What such a layer has beside; empty for others.
+        weights : Tensor ``(n_models, n_sums * n_units)``, optional
+            Those with which the next layer mixes.
+
+        Returns
+        -------
+        Tensor ``(n_models, latent_dim)`` and Tensor ``(n_models, n_sums, latent_dim)``
+        """
+        hidden = self._hidden(features, extras)
+        sums = hidden.new_ones(len(hidden), 1, self.n_units)
+        if weights is not None:
+            sums = torch.cat([sums, weights.unflatten(1, (-1, self.n_units))], dim=1)
+        # two equal products, of which one takes less
+        if sums.shape[1] <= self.leave.shape[1]:
+            read = torch.bmm(sums, hidden) @ self.leave
+        else:
+            read = torch.bmm(sums, hidden @ self.leave)
+        total, mixed = read.split([1, sums.shape[1] - 1], dim=1)
+        return total[:, 0], mixed
+
+    def _hidden(self, features: Tensor, extras: Tensor) -> Tensor:
+        """Return the hidden layer of each unit, ``(n_models, n_units, hidden)``."""
+        features = features.reshape(len(features), self.n_units, -1)
         if self.norm is not None:
-            first, last = (1, 2) if self.layer.ordered else (0, 1)
+            beside = extras.reshape(len(extras), self.n_units, -1)
+            features = torch.cat([features, beside], dim=2)
+            first, last = (0, 1) if len(self.bias) == 1 else (1, 2)
             features = self.norm(features.flatten(first, last)).view_as(features)
-        inner = self.enter(features)
-        if self.places is not None:
-            inner = inner + self.places
-        return self.leave(inner.relu())
+        if len(self.bias) > 1:
+            return (features @ self.enter + self.bias).relu_()
+        hidden = torch.addmm(self.bias, features.flatten(0, 1), self.enter).relu_()
+        return hidden.view(*features.shape[:2], -1)
 
-    def _features(self, rows: Tensor, before: Tensor | None) -> Tensor:
-        """Return ``(n_models, n_units, n_features)``: mixed or plain weights, then the extras."""
-        layer = self.layer
-        weight = rows[:, layer.weight].view(len(rows), layer.n_units, layer.n_sources, layer.block)
-        if layer.mixes:
-            assert before is not None
-            by_place = weight.transpose(2, 3).flatten(
-                1, 2
-            )  # (n_models, n_units * block, n_sources)
-            mixed = torch.bmm(by_place, before) / layer.n_sources**0.5
-            weight = mixed.view(len(rows), layer.n_units, -1)
-        extras = [rows[:, extra, None] for extra in layer.extras]
-        return torch.cat([weight.flatten(2), *extras], dim=2)
+
+def _uniform(fan_in: int, *shape: int) -> nn.Parameter:
+    """Return a parameter drawn as torch draws those of a ``Linear`` with ``fan_in`` inputs."""
+    bound = fan_in**-0.5
+    return nn.Parameter(torch.empty(shape).uniform_(-bound, bound))

@@ -1,16 +1,16 @@
-"""How a DeepSets network is trained: skorch's loop over batches that are cut as whole tensors.
+"""How a meta-network is trained: skorch's loop over batches that are cut as whole tensors.
 
 What it is trained on, and what its outputs mean, lives in ``_deepsets``.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
 import torch
 from skorch import NeuralNet
-from skorch.callbacks import LRScheduler
+from skorch.callbacks import LRScheduler, PrintLog
 from threadpoolctl import threadpool_limits
 from torch import Tensor, nn
 from torch.optim.lr_scheduler import OneCycleLR
@@ -19,9 +19,10 @@ from .. import _batches
 from .._batches import map_rows
 from .._random import torch_generator
 from .._validation import owned_tensor
-from ._network import UnitEncoder
+from ._network import MetaNetwork
 
 SETTLE_ROWS = 1024
+Prepare = Callable[[Tensor], Tensor]
 
 
 @dataclass(frozen=True)
@@ -40,12 +41,20 @@ class RowBatches:
 
     A DataLoader collates sample by sample, which for rows of weights takes longer than the training
     step. Batches are of equal size to one row, so that none is left with a single model, of which
-    batch normalisation could make nothing. Rows may be an array that is larger than memory.
+    batch normalisation could make nothing. Rows may be an array that is larger than memory, which
+    ``prepare`` makes ready batch by batch.
     """
 
-    def __init__(self, dataset, batch_size: int, generator: torch.Generator | None = None):
+    def __init__(
+        self,
+        dataset,
+        batch_size: int,
+        generator: torch.Generator | None = None,
+        prepare: Prepare | None = None,
+    ):
         self.dataset = dataset
         self.generator = generator
+        self.prepare = prepare
         n_rows = len(dataset)
         self.n_batches = max(1, min(-(-n_rows // batch_size), n_rows // 2))
 
@@ -62,21 +71,67 @@ class RowBatches:
         if isinstance(rows, Tensor):
             order = order.to(rows.device)
         for batch in order.tensor_split(self.n_batches):
-            yield read(rows, batch), torch.zeros(()) if targets is None else read(targets, batch)
+            yield read(rows, batch, self.prepare), targets[batch.to(targets.device)]
 
 
-def read(values: np.ndarray | Tensor, indices: Tensor | slice) -> Tensor:
-    """Return some rows of a tensor, or some rows of an array as a tensor with its own memory."""
-    return values[indices] if isinstance(values, Tensor) else owned_tensor(values[indices])
+def read(rows: np.ndarray | Tensor, indices: Tensor | slice, prepare: Prepare | None) -> Tensor:
+    """Return some rows of a tensor, or some rows of an array as a tensor that is made ready."""
+    if isinstance(rows, Tensor):
+        return rows[indices]
+    tensor = owned_tensor(rows[indices])
+    return tensor if prepare is None else prepare(tensor)
 
 
-def keep(rows: np.ndarray, device: torch.device) -> np.ndarray | Tensor:
-    """Copy rows to the device where they take at most ``CACHE_BYTES``; else leave them."""
-    return owned_tensor(rows).to(device) if rows.nbytes <= _batches.CACHE_BYTES else rows
+def keep(rows: np.ndarray, prepare: Prepare) -> np.ndarray | Tensor:
+    """Make rows ready once and for all where they take at most ``CACHE_BYTES``; else leave them."""
+    if rows.nbytes > _batches.CACHE_BYTES:
+        return rows
+    parts = _batches.row_slices(len(rows), rows[:1].nbytes)
+    return torch.cat([prepare(owned_tensor(rows[part])) for part in parts])
+
+
+class FlatAdam(torch.optim.Adam):
+    """Adam on one vector of which all parameters are views: they are small and many."""
+
+    def __init__(self, groups, **settings):
+        params = [parameter for group in groups for parameter in group["params"]]
+        flat = torch.cat([parameter.detach().flatten() for parameter in params])
+        flat.grad = torch.zeros_like(flat)
+        for parameter, part, grad in zip(
+            params, *(v.split([p.numel() for p in params]) for v in (flat, flat.grad)), strict=True
+        ):
+            parameter.data = part.view_as(parameter)
+            parameter.grad = grad.view_as(parameter)
+        super().__init__([flat], fused=True, **settings)
+
+    def zero_grad(self, set_to_none: bool = False) -> None:
+        """Fill the gradient with zeros: the parameters keep their views of it."""
+        self.param_groups[0]["params"][0].grad.zero_()
+
+
+class _Net(NeuralNet):
+    """skorch's net with a training step that does nothing but train.
+
+    Batches come as tensors of the right kind and device: of a step of a millisecond, checking them
+    and setting every module to training each time were a tenth.
+    """
+
+    def on_epoch_begin(self, net, **kwargs):
+        super().on_epoch_begin(net, **kwargs)
+        self.module_.train()
+
+    def train_step(self, batch, **fit_params):
+        rows, targets = batch
+        self.optimizer_.zero_grad()
+        predicted = self.module_(rows)
+        loss = self.criterion_(predicted, targets)
+        loss.backward()
+        self.optimizer_.step()
+        return {"loss": loss, "y_pred": predicted}
 
 
 def train(
-    network: nn.Module,
+    network: MetaNetwork,
     rows: np.ndarray,
     targets: Tensor,
     loss: type[nn.Module],
@@ -89,42 +144,47 @@ def train(
     The learning rate follows one cycle, up to ``learning_rate`` and down to nothing (Smith and
     Topin 2018): with a few hundred shadow models there are a few hundred steps in all.
     """
+    network.to(targets.device)
     n_steps = settings.epochs * len(RowBatches(rows, settings.batch_size))
     cycle = LRScheduler(
-        OneCycleLR, max_lr=settings.learning_rate, total_steps=n_steps + 1, step_every="batch"
+        OneCycleLR,
+        max_lr=settings.learning_rate,
+        total_steps=n_steps + 1,
+        step_every="batch",
+        event_name=None,
     )
-    net = NeuralNet(
+    net = _Net(
         network,
         criterion=loss,
-        optimizer=torch.optim.Adam,
+        optimizer=FlatAdam,
         optimizer__weight_decay=settings.weight_decay,
-        optimizer__fused=True,  # one kernel for all parameters: they are small and many
         lr=settings.learning_rate,
         max_epochs=settings.epochs,
         batch_size=settings.batch_size,
         iterator_train=RowBatches,
         iterator_train__generator=torch_generator(rng),
-        iterator_valid=RowBatches,
-        iterator_valid__batch_size=SETTLE_ROWS,
+        iterator_train__prepare=network.prepare,
         train_split=None,
         callbacks=[("cycle", cycle)],
+        callbacks__valid_loss=None,
+        callbacks__epoch_timer=None,
+        callbacks__print_log=PrintLog() if settings.verbose else None,
         device=str(targets.device),
         verbose=settings.verbose,
     )
-    inputs = keep(rows, targets.device)
     with threadpool_limits(1):  # products this small lose more to waiting threads than they gain
+        inputs = keep(rows, network.prepare)
         net.fit(inputs, targets)
-        settle_norms(net.module_, inputs, targets.device)
+        settle_norms(net.module_, inputs)
     return _at_rest(net)
 
 
 @torch.no_grad()
-def settle_norms(
-    network: nn.Module, rows: np.ndarray | Tensor, device: torch.device | str = "cpu"
-) -> None:
+def settle_norms(network: MetaNetwork, rows: np.ndarray | Tensor) -> None:
     """Give every batch normalisation the mean and variance of all ``rows`` under the final weights.
 
-    The running averages of a short training still remember its first steps.
+    The running averages of a short training still remember its first steps. Rows are prepared if
+    they are a tensor.
     """
     network.eval()
     norms = [layer for layer in network.modules() if isinstance(layer, nn.BatchNorm1d)]
@@ -132,16 +192,9 @@ def settle_norms(
         norm.reset_running_stats()
         norm.momentum = None  # a plain average over the batches
         norm.train()
-    for batch in _even_slices(len(rows), model_bytes(network, rows.shape[1])):
-        network(read(rows, batch).to(device))
+    for batch in _even_slices(len(rows), network.model_bytes):
+        network(read(rows, batch, network.prepare))
     network.eval()
-
-
-def model_bytes(network: nn.Module, n_weights: int) -> int:
-    """Return what one model takes in a pass: its row, and the hidden layer of each of its units."""
-    encoders = [part for part in network.modules() if isinstance(part, UnitEncoder)]
-    hidden = sum(part.layer.n_units * part.enter.out_features for part in encoders)
-    return 4 * (n_weights + hidden)
 
 
 def _even_slices(n_rows: int, row_bytes: int) -> Iterator[slice]:
@@ -159,17 +212,21 @@ def _at_rest(net: NeuralNet) -> NeuralNet:
     It then loads on a machine without an accelerator, and in float64 the prediction for a model
     does not depend on which others stand in the same batch.
     """
+    net.module_.zero_grad(set_to_none=True)
     net.module_.to("cpu").double()
     net.optimizer_.state.clear()
+    net.optimizer_.param_groups.clear()
     net.device = "cpu"
     return net
 
 
 def outputs(net: NeuralNet, rows: np.ndarray) -> np.ndarray:
     """Return what a trained net says of ``rows``: ``(n_models, n_outputs)`` float64."""
+    network = net.module_
 
+    @torch.no_grad()
     def run(batch: np.ndarray) -> np.ndarray:
-        return net.forward(torch.tensor(batch, dtype=torch.float64), training=False).numpy()
+        return network(network.prepare(owned_tensor(batch, torch.float64))).numpy()
 
     with threadpool_limits(1):
-        return map_rows(run, rows, 2 * model_bytes(net.module_, rows.shape[1]))
+        return map_rows(run, rows, 2 * network.model_bytes)
