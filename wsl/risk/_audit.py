@@ -17,7 +17,7 @@ from ._draws import draw, draw_queries, redraw
 from ._figures import attack_table, chance_of, utility_table
 from ._report import AuditReport
 from ._shadows import Population, Trainer
-from ._trials import Plan, halves_of, labels_of, plan_attacks, try_attack
+from ._trials import Plan, Trial, halves_of, labels_of, plan_attacks, try_attack
 
 _STREAMS = ("queries", "targets", "tests", "shadows", "attacks")
 
@@ -140,14 +140,13 @@ def audit(
     data = draw(adversary_family, n_shadows, n_samples, seeds["shadows"])
     shadows = trainer.train(data, seeds["shadows"], name="shadow models")
 
-    guesses = try_attacks(
+    trials, skipped = try_attacks(
         plans, shadows, targets, properties,
         n_repeats=n_repeats, seed=seeds["attacks"], n_jobs=n_jobs, progress=progress,
     )  # fmt: skip
-    skipped = {name: reason for name, reason in guesses.items() if isinstance(reason, str)}
     truth = labels_of(targets.properties, properties)
     return AuditReport(
-        table=attack_table(guesses, truth, properties, family.property_is_share),
+        table=attack_table(trials, truth, properties, family.property_is_share),
         utility=utility_table(targets.utility),
         chance=chance_of(properties, truth),
         skipped=skipped,
@@ -158,6 +157,10 @@ def audit(
             **settings,
             "random_state": int(random_state) if isinstance(random_state, Integral) else None,
         },
+        truth=truth,
+        guesses={name: trial.guesses for name, trial in trials.items()},
+        scores={name: t.scores for name, t in trials.items() if t.scores is not None},
+        classes=properties if isinstance(properties, tuple) else None,
     )
 
 
@@ -171,21 +174,27 @@ def try_attacks(
     seed: int,
     n_jobs: int | None = None,
     progress: bool = False,
-) -> dict[str, np.ndarray | str]:
+) -> tuple[dict[str, Trial], dict[str, str]]:
     """Try every attack on trained populations, all on the same halves of the shadows.
 
     Returns
     -------
-    dict from attack to ndarray ``(n_repeats, n_targets, ...)`` of guesses, classes by their index;
-    or to a str, the reason why the attack was left out
+    trials : dict from attack to Trial
+    skipped : dict from attack to str
+        Why it was left out.
     """
     known = labels_of(shadows.properties, properties)
     halves = halves_of(known, n_repeats, seed)
-    guesses: dict[str, np.ndarray | str] = {}
+    trials: dict[str, Trial] = {}
+    skipped: dict[str, str] = {}
     for plan in plans:
         own = np.random.SeedSequence([seed, crc32(plan.name.encode())])  # whatever the others are
-        guesses[plan.name] = try_attack(
+        trial = try_attack(
             plan, shadows, targets, known, halves,
             random_state=own, n_jobs=n_jobs, progress=progress,
         )  # fmt: skip
-    return guesses
+        if isinstance(trial, str):
+            skipped[plan.name] = trial
+        else:
+            trials[plan.name] = trial
+    return trials, skipped

@@ -3,7 +3,7 @@
 Training many models lives in ``_shadows``.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -101,20 +101,55 @@ def score(predict: Callable[[np.ndarray], np.ndarray], X: Any, y: Any, classifie
     }
 
 
-def zoo_predictor(
-    architecture: "Architecture", row: np.ndarray, classes: np.ndarray | None
-) -> Callable[[np.ndarray], np.ndarray]:
-    """Return the function from X to what one model of a zoo predicts.
+def score_zoo(
+    architecture: "Architecture",
+    weights: np.ndarray,
+    tests: Sequence[tuple[Any, Any]],
+    classes: np.ndarray | None,
+) -> dict[str, np.ndarray]:
+    """Return what ``score`` does, for many models, each on a set of its own or all on one.
 
-    Outputs are logits of ``classes``, of the second alone where there are two; without classes they
-    are the predictions.
+    Parameters
+    ----------
+    architecture : Architecture
+    weights : ndarray ``(n_models, n_weights)``
+    tests : sequence of (X, y)
+        One a model, or one for all.
+    classes : ndarray or None
+        Outputs are logits of these, of the second alone where there are two; without classes they
+        are the predictions.
+
+    Returns
+    -------
+    dict from metric to ndarray ``(n_models,)``
     """
+    from .._validation import owned_tensor  # here, so that other learners do without torch
+    from ..zoo._data import by_size
 
-    def predict(X: np.ndarray) -> np.ndarray:
-        outputs = architecture.forward(row[None], X)[0]
-        single = outputs.shape[1] == 1
-        if classes is None:
-            return outputs[:, 0] if single else outputs
-        return classes[(outputs[:, 0] > 0).astype(int) if single else outputs.argmax(1)]
+    scores: dict[str, np.ndarray] = {}
+    for places, sets in by_size([(X, y, None) for X, y in tests], len(weights)):
+        targets = np.stack([np.asarray(y) for _, y, _ in sets])
+        if len(sets) == 1:
+            outputs = architecture.forward(weights[places], sets[0][0])
+        else:
+            inputs = owned_tensor(np.stack([np.asarray(X) for X, *_ in sets]))
+            outputs = architecture.forward_each(owned_tensor(weights[places]), inputs).numpy()
+        for metric, values in _rate(outputs, targets, classes).items():
+            scores.setdefault(metric, np.empty(len(weights)))[places] = values
+    return scores
 
-    return predict
+
+def _rate(
+    outputs: np.ndarray, targets: np.ndarray, classes: np.ndarray | None
+) -> dict[str, np.ndarray]:
+    """Rate outputs ``(n_models, n_samples, n_outputs)`` on targets, one row a model or for all."""
+    if classes is not None:
+        single = outputs.shape[2] == 1
+        indices = (outputs[:, :, 0] > 0).astype(int) if single else outputs.argmax(2)
+        return {"accuracy": (classes[indices] == targets).mean(1)}
+    targets = targets.reshape(*targets.shape[:2], -1).astype(float)
+    squares = np.square(outputs - targets).mean(1)
+    spread = np.broadcast_to(targets.var(1), squares.shape)
+    missed = (squares > 0).astype(float)  # where targets are all alike, as in scikit-learn
+    np.divide(squares, spread, out=missed, where=spread > 0)
+    return {"r2": (1 - missed).mean(1), "mean_squared_error": squares.mean(1)}

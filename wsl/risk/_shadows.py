@@ -16,10 +16,11 @@ from sklearn.utils.validation import has_fit_parameter
 from threadpoolctl import threadpool_limits
 from tqdm import tqdm
 
+from .._batches import row_slices
 from .._random import draw_seed, draw_seeds, resolve_random_state
 from ..exceptions import DivergedModelWarning, InvalidInputError
 from ._draws import Draws
-from ._observe import read_weights, respond, score, zoo_predictor
+from ._observe import read_weights, respond, score, score_zoo
 
 if TYPE_CHECKING:
     from ..architectures import Architecture
@@ -124,14 +125,14 @@ class Trainer:
             bar.update(len(draws))
         kept = _finite(zoo.weights)
         weights = zoo.weights[kept]
-        scores = [] if tests is None else _score_zoo(learner, zoo, kept, draws, tests)
+        utility = {} if tests is None else _score_zoo(learner, zoo, kept, draws, tests)
         return Population(
             draws.properties[kept],
             zoo.architecture.forward(weights, self.queries),
             None,
             weights,
             zoo.architecture,
-            _by_metric(scores),
+            utility,
         )
 
 
@@ -182,17 +183,22 @@ def _finite(weights: np.ndarray) -> np.ndarray:
 
 def _score_zoo(
     learner: Any, zoo: "ModelZoo", kept: np.ndarray, draws: Draws, tests: Draws | Test
-) -> list[dict[str, float]]:
+) -> dict[str, np.ndarray]:
     """Score models on their tests; the first training set tells the classes, as to ``fit_zoo``."""
     labels = draws(0)[1]
     tagged = hasattr(learner, "__sklearn_tags__")
     classifies = is_classifier(learner) if tagged else labels.dtype.kind != "f"
     classes = np.unique(labels) if classifies else None
-    scores = []
-    for index in kept.tolist():
-        predict = zoo_predictor(zoo.architecture, zoo.weights[index], classes)
-        scores.append(score(predict, *_test_of(tests, index), classifies))
-    return scores
+    weights = zoo.weights[kept]
+    n_samples = tests.n_samples if isinstance(tests, Draws) else len(tests[1])
+    parts = []
+    for part in row_slices(len(kept), 8 * n_samples * zoo.architecture.activation_size):
+        if isinstance(tests, Draws):
+            own = [_test_of(tests, index) for index in kept[part].tolist()]
+        else:
+            own = [tests]
+        parts.append(score_zoo(zoo.architecture, weights[part], own, classes))
+    return {metric: np.concatenate([part[metric] for part in parts]) for metric in parts[0]}
 
 
 def _test_of(tests: Draws | Test, index: int) -> Test:

@@ -18,6 +18,22 @@ from ..exceptions import AttackNotApplicableWarning, InvalidInputError, Unsuppor
 from ._shadows import Population, run_jobs, seeded, union_of_classes
 
 
+@dataclass(frozen=True, eq=False)
+class Trial:
+    """What an attack said of every target, in each of its repeats.
+
+    Attributes
+    ----------
+    guesses : ndarray ``(n_repeats, n_targets)``, or ``(n_repeats, n_targets, n_properties)``
+        Classes by their index, or numbers.
+    scores : ndarray ``(n_repeats, n_targets, n_classes)`` float32, or None
+        Probabilities, where the attack has them.
+    """
+
+    guesses: np.ndarray
+    scores: np.ndarray | None = None
+
+
 @dataclass(frozen=True)
 class Plan:
     """One attack of an audit.
@@ -120,7 +136,7 @@ def try_attack(
     random_state: Any = None,
     n_jobs: int | None = None,
     progress: bool = False,
-) -> np.ndarray | str:
+) -> Trial | str:
     """Train an attack on each half of the shadows and let it guess every target's property.
 
     Parameters
@@ -134,8 +150,8 @@ def try_attack(
 
     Returns
     -------
-    ndarray ``(n_repeats, n_targets)``, or ``(n_repeats, n_targets, n_properties)``
-        What was guessed; or, as a str, why the attack cannot be tried, which is also warned of.
+    Trial
+        Or, as a str, why the attack cannot be tried, which is also warned of.
     """
     features = features_for(plan, shadows, targets)
     if isinstance(features, str):
@@ -150,15 +166,31 @@ def try_attack(
     if plan.sees_weights and hasattr(estimator, "architecture"):
         estimator = seeded(estimator, 0).set_params(architecture=shadows.architecture)
     seeds = draw_seeds(random_state, len(halves)).tolist()
-    jobs = (
-        joblib.delayed(_guess)(estimator, seen[half], known[half], attacked, seed)
+    n_classes = int(known.max()) + 1 if known.dtype.kind == "i" else 0
+    jobs = (  # arrays go whole: joblib maps them into the workers' memory once, for all repeats
+        joblib.delayed(_guess)(estimator, seen, known, half, attacked, seed, n_classes)
         for half, seed in zip(halves, seeds, strict=True)
     )
-    return np.stack(run_jobs(jobs, len(halves), n_jobs, f"attack {plan.name}", progress))
+    trials = run_jobs(jobs, len(halves), n_jobs, f"attack {plan.name}", progress)
+    guesses, scores = zip(*trials, strict=True)
+    return Trial(np.stack(guesses), None if scores[0] is None else np.stack(scores))
 
 
 def _guess(
-    estimator: Any, seen: np.ndarray, labels: np.ndarray, attacked: np.ndarray, seed: int
-) -> np.ndarray:
+    estimator: Any,
+    seen: np.ndarray,
+    known: np.ndarray,
+    half: np.ndarray,
+    attacked: np.ndarray,
+    seed: int,
+    n_classes: int,
+) -> tuple[np.ndarray, np.ndarray | None]:
+    """Return the guesses, and the probabilities where there are classes and the attack has them."""
     with threadpool_limits(1):
-        return seeded(estimator, seed).fit(seen, labels).predict(attacked)
+        model = seeded(estimator, seed).fit(seen[half], known[half])
+        guesses = model.predict(attacked)
+        if not n_classes or not hasattr(model, "predict_proba"):
+            return guesses, None
+        scores = np.zeros((len(attacked), n_classes), np.float32)
+        scores[:, model.classes_] = model.predict_proba(attacked)
+        return guesses, scores
