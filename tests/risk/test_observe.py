@@ -54,7 +54,7 @@ def decision(model, X):
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 def test_the_weights_read_compute_the_models_own_function(model, y):
     model.fit(X, y)
-    row, architecture = read_weights(model)
+    row, architecture = read_weights(model, 4)
     outputs = architecture.forward(row[None], X)[0]
     expected = np.reshape(decision(model, X), outputs.shape)
     np.testing.assert_allclose(outputs, expected, rtol=1e-3, atol=1e-3)
@@ -71,28 +71,28 @@ def test_the_weights_read_compute_the_models_own_function(model, y):
     ids=repr,
 )
 def test_other_models_are_black_boxes(model):
-    assert read_weights(model.fit(X, IRIS)) is None
+    assert read_weights(model.fit(X, IRIS), 4) is None
 
 
 def test_classifiers_answer_with_probabilities():
     model = LogisticRegression(max_iter=1000).fit(X, IRIS)
-    answers, classes = respond(model, X)
-    np.testing.assert_allclose(answers, model.predict_proba(X), rtol=1e-6)
-    assert classes.tolist() == [0, 1, 2]
+    answers = respond(model, X)
+    np.testing.assert_allclose(answers.responses, model.predict_proba(X), rtol=1e-6)
+    assert (answers.output, answers.classes.tolist()) == ("proba", [0, 1, 2])
 
 
 def test_classifiers_without_probabilities_answer_with_decision_values():
-    answers, classes = respond(LinearSVC().fit(X, BINARY), X)
-    assert answers.shape == (150, 1)
-    assert classes is None
+    answers = respond(LinearSVC().fit(X, BINARY), X)
+    assert answers.responses.shape == (150, 1)
+    assert (answers.output, answers.classes) == ("logits", None)
 
 
 def test_regressors_answer_with_predictions():
     model = DecisionTreeRegressor().fit(X, NUMBERS)
-    answers, classes = respond(model, X)
-    np.testing.assert_allclose(answers[:, 0], model.predict(X), rtol=1e-6)
-    assert classes is None
-    assert respond(DecisionTreeRegressor().fit(X, X[:, :2]), X)[0].shape == (150, 2)
+    answers = respond(model, X)
+    np.testing.assert_allclose(answers.responses[:, 0], model.predict(X), rtol=1e-6)
+    assert (answers.output, answers.classes) == ("logits", None)
+    assert respond(DecisionTreeRegressor().fit(X, X[:, :2]), X).responses.shape == (150, 2)
 
 
 @pytest.mark.parametrize("n_outputs", [1, 2, 3])

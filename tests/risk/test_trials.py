@@ -8,11 +8,10 @@ from sklearn.linear_model import LinearRegression
 from wsl._random import resolve_random_state
 from wsl.distributions import DistributionFamily, Interval
 from wsl.exceptions import AttackNotApplicableWarning
-from wsl.risk._audit import try_attacks
-from wsl.risk._draws import draw, draw_queries
+from wsl.risk._draws import draw
 from wsl.risk._figures import chance_of, evaluate
 from wsl.risk._shadows import Trainer
-from wsl.risk._trials import Plan, halves_of, labels_of
+from wsl.risk._trials import Plan, halves_of, labels_of, try_attacks
 
 N_SAMPLES, SHIFT = 64, 0.25
 
@@ -30,7 +29,7 @@ WEIGHTS = Plan("weights", True, LinearDiscriminantAnalysis())
 
 
 def populations(learner, family=SHIFTED, n_shadows=200, n_targets=400):
-    trainer = Trainer(learner, draw_queries(family, 2, seed=0)[:1])
+    trainer = Trainer(learner, np.zeros((1, 1)))
     return [
         trainer.train(draw(family, n_models, N_SAMPLES, seed), seed)
         for n_models, seed in ((n_shadows, 1), (n_targets, 2))
