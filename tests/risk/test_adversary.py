@@ -13,7 +13,7 @@ from torch import nn
 
 from wsl import Architecture, CausalMitigatedClassifier, CausalMitigatedRegressor
 from wsl._random import resolve_random_state
-from wsl.attacks import DistributionInferenceAttack
+from wsl.attacks import STRATEGIES, DistributionInferenceAttack
 from wsl.distributions import DistributionFamily, EnvironmentMembershipFamily
 from wsl.exceptions import AttackNotApplicableWarning
 from wsl.risk import audit, train_shadows
@@ -166,42 +166,72 @@ def test_queries_come_with_their_labels_and_properties():
     assert given.rows.tolist() == [[1, 2], [3, 4]]
 
 
-class Told(DistributionInferenceAttack):
-    """An attack that takes what ``audit`` may tell, and keeps it."""
-
-    def __init__(
-        self,
-        strategy="queries",
-        *,
-        query_labels=None,
-        query_properties=None,
-        query_output="logits",
-        n_selected_queries=None,
-        random_state=None,
-    ):
-        super().__init__(strategy, random_state=random_state)
-        self.query_labels = query_labels
-        self.query_properties = query_properties
-        self.query_output = query_output
-        self.n_selected_queries = n_selected_queries
+def plan_of(strategy):
+    return Plan(strategy, False, DistributionInferenceAttack(strategy))
 
 
 def test_an_attack_is_told_what_it_takes():
     queries = find_queries("family", SHARES, 12, seed=0)
     models = Trainer(LogisticRegression(), queries.rows).train(draw(SHARES, 6, 80, 0), 0)
-    setup = set_up(Plan("told", False, Told()), models, models, (0.2, 0.6), queries, 5)
+    setup = set_up(
+        Plan("told", False, DistributionInferenceAttack("kl")),
+        models,
+        models,
+        (0.2, 0.6),
+        queries,
+        5,
+    )
     params = setup.estimator.get_params()
     assert params["query_labels"].tolist() == ["abc".index(label) for label in queries.labels]
     assert params["query_properties"].tolist() == [int(p == 0.6) for p in queries.properties]
     assert (params["query_output"], params["n_selected_queries"]) == ("proba", 5)
     assert setup.seen.shape == (6, 36)
-    own = Told(query_labels=np.zeros(12), n_selected_queries=3)
+    own = DistributionInferenceAttack("kl", query_labels=np.zeros(12), n_selected_queries=3)
     setup = set_up(Plan("told", False, own), models, models, (0.2, 0.6), queries, 5)
     assert (setup.estimator.query_labels == 0).all()
     assert setup.estimator.n_selected_queries == 3
+    setup = set_up(plan_of("loss"), models, models, (0.2, 0.6), queries, 5)
+    assert setup.estimator.n_selected_queries is None, "it asks them all"
     blind = find_queries("random", SHARES, 12, seed=0)
-    loss = Plan("loss", False, Told("loss"))
-    assert "needs queries with labels" in set_up(loss, models, models, (0.2, 0.6), blind)
+    assert "needs queries with labels" in set_up(plan_of("loss"), models, models, (0.2, 0.6), blind)
+
+
+def test_labels_come_as_each_attack_takes_them():
+    queries = find_queries("family", SHARES, 12, seed=0)
+    models = Trainer(LogisticRegression(), queries.rows, True).train(draw(SHARES, 6, 80, 0), 0)
+    loss, indicators = (
+        set_up(plan_of(name), models, models, (0.2, 0.6), queries) for name in ("loss", "queries")
+    )
+    assert (loss.estimator.query_output, loss.seen.shape) == ("label", (6, 12))
+    np.testing.assert_array_equal(loss.seen, models.responses.argmax(2))
+    assert (indicators.estimator.query_output, indicators.seen.shape) == ("proba", (6, 36))
+
+
+BLACK_BOXES = [name for name, strategy in STRATEGIES.items() if not strategy.white_box]
+WHITE_BOXES = [name for name, strategy in STRATEGIES.items() if strategy.white_box]
+
+
+@pytest.mark.parametrize("labels_only", [False, True], ids=["proba", "labels"])
+def test_every_black_box_sees_that_a_class_is_frequent(labels_only):
+    report = audit(
+        LogisticRegression(),
+        SHARES,
+        attacks=BLACK_BOXES,
+        labels_only=labels_only,
+        **QUICK | {"n_samples": 200, "n_shadows": 40, "n_targets": 40, "n_queries": 60},
+    )
+    accuracy = report.table[report.table["metric"] == "accuracy"].set_index("attack")["value"]
+    assert accuracy.index.tolist() == BLACK_BOXES
+    # the loss test compares rows that are harder under one property: it needs no better than chance
+    assert (accuracy.drop("loss") > 0.8).all(), accuracy
+
+
+def test_every_white_box_reads_the_slope_of_a_line():
+    sizes = {"n_samples": 1000, "n_shadows": 64, "n_targets": 32}
+    report = audit(LinearRegression(), CAUSAL, attacks=WHITE_BOXES, **QUICK | sizes)
+    accuracy = report.table[report.table["metric"] == "accuracy"].set_index("attack")["value"]
+    assert accuracy.index.tolist() == WHITE_BOXES
+    assert (accuracy > 0.7).all(), accuracy
 
 
 @pytest.mark.parametrize("queries", ["random", np.eye(2)], ids=["random", "given"])

@@ -6,7 +6,7 @@ Populations are trained in ``_shadows``; what the trials add up to is computed i
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from zlib import crc32
 
 import joblib
@@ -18,8 +18,11 @@ from .._random import draw_seeds, resolve_random_state
 from ..distributions._properties import Properties
 from ..exceptions import AttackNotApplicableWarning, InvalidInputError, UnsupportedModuleError
 from ._draws import Queries
-from ._population import Population, common_view
+from ._population import Population, View, common_view
 from ._shadows import one_thread, run_jobs, seeded
+
+if TYPE_CHECKING:
+    from ..attacks._strategies import Strategy
 
 
 @dataclass(frozen=True, eq=False)
@@ -200,22 +203,37 @@ def set_up(
         labels = _columns_of(queries.labels, view.classes)
         if queries.properties is not None:
             values = labels_of(queries.properties, properties)
-    if (labels is None or values is None) and _wants_labels(plan.estimator):
+    strategy = _strategy_of(plan.estimator)
+    if strategy is not None and strategy.needs and (labels is None or values is None):
         return "it needs queries with labels, drawn from the family; these have none"
+    selects = strategy is None or strategy.selects_queries
     estimator = _told(
         plan.estimator,
         query_labels=labels,
         query_properties=values,
-        n_selected_queries=n_selected_queries,
+        n_selected_queries=n_selected_queries if selects else None,
     )
+    return _answered(estimator, view)
+
+
+def _answered(estimator: Any, view: View) -> Setup:
+    """Return an attack that knows what the answers are, in the form in which it takes them."""
+    output, pair = view.output, (view.seen, view.attacked)
+    if output == "label":
+        if getattr(estimator, "strategy", None) == "queries" and pair[0].shape[-1] > 2:
+            output = "proba"  # a number for each class would put the classes in an order
+        else:
+            pair = (view.seen.argmax(-1)[..., None], view.attacked.argmax(-1)[..., None])
+    seen, attacked = (rows.reshape(len(rows), -1).astype(np.float32, copy=False) for rows in pair)
     if "query_output" in estimator.get_params(deep=False):
-        estimator.set_params(query_output=view.output)
-    flat = [answers.reshape(len(answers), -1) for answers in (view.seen, view.attacked)]
-    return Setup(estimator, *flat)
+        estimator.set_params(query_output=output)
+    return Setup(estimator, seen, attacked)
 
 
-def _wants_labels(estimator: Any) -> bool:
-    return getattr(estimator, "strategy", None) in ("loss", "threshold")
+def _strategy_of(estimator: Any) -> "Strategy | None":
+    from ..attacks import STRATEGIES
+
+    return STRATEGIES.get(getattr(estimator, "strategy", ""))
 
 
 def _told(estimator: Any, **known: Any) -> Any:
