@@ -193,10 +193,12 @@ def audit(
         seed=seeds["attacks"], n_jobs=n_jobs, progress=progress,
     )  # fmt: skip
     truth = labels_of(targets.properties, properties)
+    table = attack_table(trials, truth, properties, family.property_is_share)
+    chances = chance_of(properties, truth)
     return AuditReport(
-        table=attack_table(trials, truth, properties, family.property_is_share),
+        table=table,
         utility=utility_table(targets.utility),
-        chance=chance_of(properties, truth),
+        chance={m: value for m, value in chances.items() if m in set(table["metric"])},
         skipped=skipped,
         settings={
             "learner": repr(learner),
