@@ -84,6 +84,7 @@ def coverage(metric, regime, n_runs=400):
 def test_the_interval_of_the_area_covers_it(regime):
     covered = coverage("auc", REGIMES[regime])
     assert covered >= 0.95 - 3 * np.sqrt(0.95 * 0.05 / 400)
+    assert covered <= 0.98 or REGIMES[regime][0] >= 3, "near 1 it is wider than need be"
 
 
 @pytest.mark.parametrize(

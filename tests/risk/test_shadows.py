@@ -13,7 +13,8 @@ from wsl._random import resolve_random_state
 from wsl.distributions import DistributionFamily, EnvironmentMembershipFamily, Interval
 from wsl.exceptions import DivergedModelWarning
 from wsl.risk._draws import draw, draw_queries, redraw
-from wsl.risk._shadows import Trainer, seeded
+from wsl.risk._shadows import Trainer
+from wsl.risk._work import seeded
 
 QUERIES = np.random.default_rng(0).normal(size=(7, 2)).astype(np.float32)
 CAUSAL = EnvironmentMembershipFamily.linear_causal()

@@ -104,7 +104,7 @@ def share_interval(scores: np.ndarray, level: float = 0.95, n_units: int | None 
     :math:`n = p (1 - p) / \mathrm{Var}`. Where hits or misses number fewer than ten a repeat,
     Var cannot be estimated and ``n_units`` bounds n: repeats then count no target twice.
     Wilson's interval with n in place of the sample size, and Student's quantile, keeps within
-    [0, 1] and has a width at p = 0 and p = 1.
+    [0, 1] and has a width at p = 0 and p = 1. Near those ends it covers more than it says.
 
     References
     ----------
