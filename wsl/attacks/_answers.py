@@ -79,9 +79,10 @@ class Answers:
             return indices
         numbered = classes.dtype.kind in "biuf" and np.isin(classes, np.arange(n_classes)).all()
         if not numbered:
+            ends = classes[[0, -1]].tolist()
             raise InvalidInputError(
-                f"query_labels holds {len(classes)} classes, {classes[0]!r} to {classes[-1]!r}, "
-                f"for models with {n_classes}; wanted all of them, or numbers below {n_classes}"
+                f"query_labels holds {len(classes)} classes, {ends[0]!r} to {ends[1]!r}, for "
+                f"models with {n_classes}; wanted all of them, or numbers below {n_classes}"
             )
         return labels.astype(int)
 

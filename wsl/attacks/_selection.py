@@ -12,6 +12,7 @@ from .._validation import check_length
 from ..architectures import Architecture
 from ..exceptions import InvalidInputError
 from ..features import QueryResponses
+from ..features._responses import check_queries
 
 
 def select_queries(responses: Any, y: Any, n_selected: int, *, numeric: bool = False) -> np.ndarray:
@@ -157,7 +158,9 @@ class ChosenQueries(TransformerMixin, BaseEstimator):
         by_query = answers.reshape(len(X), self.n_queries, -1)
         self.selected_ = np.sort(select_queries(by_query, y, self.n_selected, numeric=self.numeric))
         if self.architecture is not None:
-            some = everything.queries_[self.selected_]
+            asked = check_queries(self.architecture, self.queries)
+            assert asked is not None
+            some = asked[self.selected_]
             self.asked_ = QueryResponses(self.architecture, some, output=self.output).fit(X[:1])
         return by_query[:, self.selected_].reshape(len(X), -1)
 
