@@ -10,15 +10,18 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar
 
+import numpy as np
 import pandas as pd
 
 from .._files import write_text
 from ..exceptions import InvalidInputError
-from . import _page
+from . import _page, _pictures
+from ._curves import confusion_table, roc_points
 from ._figures import COLUMNS
+from ._packing import pack, unpack
 
 FORMAT = "wsl-audit-report"
-VERSION = 1
+VERSION = 2
 
 
 @dataclass(eq=False, repr=False)
@@ -28,10 +31,13 @@ class AuditReport:
     Attributes
     ----------
     table : DataFrame
-        One row an attack and metric: ``attack``, ``metric`` ("accuracy" for classes,
-        "mean_absolute_error" for a number), ``value``, the 95% interval ``ci_low`` to ``ci_high``,
-        ``advantage`` (0 guesses by the prior, 1 is perfect) and ``n_leaked``: how many rows of the
-        training distribution would tell as much, where the property is one of two shares.
+        One row an attack and metric: ``attack``, ``metric``, ``value``, the 95% interval ``ci_low``
+        to ``ci_high``, ``advantage`` (0 guesses by the prior, 1 is perfect) and ``n_leaked``: how
+        many rows of the training distribution would tell as much, where the property is one of two
+        shares. Metrics are, of classes, "accuracy" and, where an attack has probabilities, "auc",
+        the area under the ROC curve; of two classes also "tpr_at_1%_fpr", the share that is found
+        where 1% are accused wrongly, given some 740 targets, and "tpr_at_0.1%_fpr", given 7400; of
+        a number "mean_absolute_error".
     utility : DataFrame
         How good the targets themselves are: ``metric``, ``value``, ``ci_low``, ``ci_high``.
     chance : dict from metric to float
@@ -40,6 +46,14 @@ class AuditReport:
         Attacks that were left out, and why.
     settings : dict
         How the audit was run.
+    truth : ndarray ``(n_targets,)``, or ``(n_targets, n_properties)``; or None
+        The property of each target: a class by its index in ``classes``, or a number.
+    guesses : dict from attack to ndarray ``(n_repeats, n_targets)``, or ``(..., n_properties)``
+        What each attack said, in each of its repeats, of each target; as in ``truth``.
+    scores : dict from attack to ndarray ``(n_repeats, n_targets, n_classes)`` float32
+        The probabilities behind the guesses, of the attacks that have them.
+    classes : tuple or None
+        The values of the property, where they are classes.
 
     Notes
     -----
@@ -67,6 +81,10 @@ class AuditReport:
     chance: dict[str, float] = field(default_factory=dict)
     skipped: dict[str, str] = field(default_factory=dict)
     settings: dict[str, Any] = field(default_factory=dict)
+    truth: np.ndarray | None = None
+    guesses: dict[str, np.ndarray] = field(default_factory=dict)
+    scores: dict[str, np.ndarray] = field(default_factory=dict)
+    classes: tuple | None = None
 
     def plot(self, ax: Any = None) -> Any:
         """Draw each attack's figure with its interval, and the line that guessing reaches.
@@ -82,8 +100,79 @@ class AuditReport:
         if ax is None:
             import matplotlib.pyplot as plt
 
-            _, ax = plt.subplots(figsize=_page.figure_size(self))
-        return _page.draw(self, ax)
+            _, ax = plt.subplots(figsize=_pictures.figure_size(self))
+        return _pictures.draw_figures(self, ax)
+
+    def roc(self, attack: str) -> pd.DataFrame:
+        """Return the ROC curve of an attack, the mean over its repeats.
+
+        With more than two classes it is the mean over classes of one against the rest.
+
+        Returns
+        -------
+        DataFrame
+            Columns ``fpr`` and ``tpr``, both rising.
+
+        Raises
+        ------
+        InvalidInputError
+            If the report holds no probabilities of that attack.
+        """
+        return roc_points(self._of(self.scores, attack), self._truth())
+
+    def confusion(self, attack: str) -> pd.DataFrame:
+        """Return which class an attack takes for which: shares of the targets of each class.
+
+        Returns
+        -------
+        DataFrame
+            A row for each true class, a column for each guess; rows add up to 1.
+
+        Raises
+        ------
+        InvalidInputError
+            If the report holds no guesses of that attack, or of numbers.
+        """
+        if self.classes is None:
+            raise InvalidInputError("the report is of numbers; wanted one of classes")
+        return confusion_table(self._of(self.guesses, attack), self._truth(), self.classes)
+
+    def plot_confusion(self, attack: str, ax: Any = None) -> Any:
+        """Draw :meth:`confusion`; returns scikit-learn's ``ConfusionMatrixDisplay``."""
+        table = self.confusion(attack)
+        ax = _pictures.new_axes() if ax is None else ax
+        return _pictures.draw_confusion(table, attack, ax)
+
+    def plot_guesses(self, attack: str, ax: Any = None, *, column: int = 0) -> Any:
+        """Draw guessed against true numbers; returns scikit-learn's ``PredictionErrorDisplay``.
+
+        Parameters
+        ----------
+        attack : str
+        ax : matplotlib Axes, optional
+        column : int, default=0
+            Which of several properties.
+
+        Raises
+        ------
+        InvalidInputError
+            If the report holds no guesses of that attack, or of classes.
+        """
+        if self.classes is not None:
+            raise InvalidInputError("the report is of classes; wanted one of numbers")
+        guesses = self._of(self.guesses, attack)
+        ax = _pictures.new_axes() if ax is None else ax
+        return _pictures.draw_guesses(guesses, self._truth(), attack, column, ax)
+
+    def _of(self, part: dict[str, np.ndarray], attack: str) -> np.ndarray:
+        if attack not in part:
+            raise InvalidInputError(f"attack={attack!r}; wanted one of {list(part)}")
+        return part[attack]
+
+    def _truth(self) -> np.ndarray:
+        if self.truth is None:
+            raise InvalidInputError("the report does not hold the truth; audit's own do")
+        return self.truth
 
     def to_html(self, path: str | os.PathLike) -> Path:
         """Write one page that needs no other file: figures, picture and what they mean.
@@ -109,6 +198,10 @@ class AuditReport:
             "chance": self.chance,
             "skipped": self.skipped,
             "settings": self.settings,
+            "classes": None if self.classes is None else [_plain(c) for c in self.classes],
+            "truth": None if self.truth is None else pack(self.truth),
+            "guesses": {name: pack(values) for name, values in self.guesses.items()},
+            "scores": {name: pack(values) for name, values in self.scores.items()},
         }
         return write_text(path, json.dumps(contents, indent=1, allow_nan=False))
 
@@ -131,13 +224,10 @@ class AuditReport:
                 f"path={str(path)!r} holds format {contents['format']!r}, version "
                 f"{contents['version']!r}; wanted {FORMAT!r}, version {VERSION}"
             )
-        return cls(
-            _frame(contents["table"]),
-            _frame(contents["utility"]),
-            contents["chance"],
-            contents["skipped"],
-            contents["settings"],
-        )
+        try:
+            return cls(**_fields(contents))
+        except (ValueError, KeyError, TypeError, AttributeError, OverflowError) as error:
+            raise InvalidInputError(f"path={str(path)!r} is damaged: {error}") from error
 
     def __repr__(self) -> str:
         lines = ["AuditReport"]
@@ -151,15 +241,31 @@ class AuditReport:
         return "\n".join(lines)
 
 
+def _fields(contents: dict[str, Any]) -> dict[str, Any]:
+    """Return what a file holds as the arguments of a report."""
+    classes, truth = contents["classes"], contents["truth"]
+    return {
+        "table": _frame(contents["table"]),
+        "utility": _frame(contents["utility"]),
+        **{name: contents[name] for name in ("chance", "skipped", "settings")},
+        "classes": None if classes is None else tuple(classes),
+        "truth": None if truth is None else unpack(truth),
+        **{
+            part: {name: unpack(values) for name, values in contents[part].items()}
+            for part in ("guesses", "scores")
+        },
+    }
+
+
 def _records(frame: pd.DataFrame) -> dict[str, list]:
     """Return the columns as JSON has them: NaN as null, infinity as the string "inf"."""
     return {str(name): [_plain(v) for v in frame[name].tolist()] for name in frame.columns}
 
 
 def _plain(value: Any) -> Any:
-    if not isinstance(value, float) or math.isfinite(value):
-        return value
-    return None if math.isnan(value) else str(value)
+    if isinstance(value, float) and not math.isfinite(value):
+        return None if math.isnan(value) else str(value)
+    return value if value is None or isinstance(value, (bool, int, float, str)) else str(value)
 
 
 def _frame(columns: dict[str, list]) -> pd.DataFrame:
