@@ -1,10 +1,10 @@
-"""How many rows of each group make a property value true: shares, or a tilted column's mean.
+"""How many rows of each group make a property true: shares, presence, or a tilted column's mean.
 
 The rows themselves are drawn in ``_strata``.
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+import math
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 import numpy as np
@@ -28,28 +28,38 @@ class Quota(Protocol):
 
 @dataclass(frozen=True)
 class Shares:
-    """The property gives the shares of the first groups; the last one, if any is left, the rest.
+    """The property is the shares of the first groups; the last one, if any is left, has the rest.
 
     Parameters
     ----------
     n_groups : int
-    shares_of : mapping, optional
-        From a property value to its shares, where the value is not the shares itself.
     """
 
     n_groups: int
-    shares_of: Mapping[Any, float] = field(default_factory=dict)
 
     def counts(
         self, value: Any, n_samples: int, sizes: np.ndarray, rng: np.random.Generator
     ) -> np.ndarray:
         """Return counts that differ from ``share * n_samples`` by less than one."""
-        shares = np.atleast_1d(self.shares_of[value] if self.shares_of else value)
         # .1 + .2 is a little more than .3: a half is to be rounded up whichever way it came about
-        ends = np.floor(np.cumsum(shares) * n_samples + 0.5 + TOLERANCE)
+        ends = np.floor(np.cumsum(value) * n_samples + 0.5 + TOLERANCE)
         ends = np.minimum(np.append(ends, n_samples)[: self.n_groups], n_samples)
         ends[-1] = n_samples
         return np.diff(ends, prepend=0).astype(int)
+
+
+@dataclass(frozen=True)
+class Presence:
+    """The property is whether the first of two groups is there, with its share in the table."""
+
+    share: float
+
+    def counts(
+        self, value: Any, n_samples: int, sizes: np.ndarray, rng: np.random.Generator
+    ) -> np.ndarray:
+        """Return counts with one row of the group at least, or none."""
+        n_group = max(1, math.floor(self.share * n_samples + 0.5)) if value else 0
+        return np.array([n_group, n_samples - n_group])
 
 
 @dataclass(frozen=True, eq=False)
@@ -137,7 +147,9 @@ def tilted_counts(values: np.ndarray, sizes: np.ndarray, n_samples: int, mean: f
 
 
 def _descend(dual: Any, point: np.ndarray, step: np.ndarray, gradient: np.ndarray) -> np.ndarray:
+    """Return the point after a step, halved until it gains enough, or as much as rounding shows."""
     start, size = dual(point), 1.0
-    while size > TOLERANCE and dual(point - size * step) > start - 1e-4 * size * (step @ gradient):
+    bound, wanted = start + 1e-14 * abs(start), 1e-4 * float(step @ gradient)
+    while size > TOLERANCE and dual(point - size * step) > bound - size * wanted:
         size /= 2
     return point - size * step

@@ -11,10 +11,10 @@ import numpy as np
 from .._random import resolve_random_state
 from ..exceptions import InvalidInputError
 from ._base import DistributionFamily, Sample
-from ._groups import check_proportions, column_of, rows_by_value, strata_of_group
+from ._groups import GROUP_NAMES, check_proportions, column_of, rows_by_value, strata_of_group
 from ._pools import check_column, check_fraction, check_table
 from ._properties import Properties, check_numbers
-from ._quotas import Quota, Shares, Tilt
+from ._quotas import Presence, Quota, Shares, Tilt
 from ._strata import Strata
 
 
@@ -110,8 +110,8 @@ class SubsampledFamily(DistributionFamily):
             Its ``properties`` are (0, 1).
         """
         strata = strata_of_group(X, y, attribute, value)
-        share = float(strata.sizes[0] / len(strata))
-        return cls._made(strata, Shares(2, {0: 0.0, 1: share}), (0, 1), {"of": "presence"})
+        quota = Presence(float(strata.sizes[0] / len(strata)))
+        return cls._made(strata, quota, (0, 1), {"of": "presence"})
 
     @classmethod
     def with_proportions(
@@ -270,7 +270,7 @@ class SubsampledFamily(DistributionFamily):
 
     def _summary(self) -> dict[str, object]:
         sizes: dict[str, object] = {"n_rows": len(self._strata)}
-        if isinstance(self._quota, Shares) and self._quota.n_groups == 2:
+        if self._strata.names[0] == GROUP_NAMES[0]:
             n_group, n_others = self._strata.sizes.tolist()
             sizes = {"n_group": n_group, "n_others": n_others}
         return {**self._shown, **sizes, **super()._summary()}
