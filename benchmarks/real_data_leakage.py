@@ -1,0 +1,209 @@
+"""What leaks from models of real data: from which learner, by which attack.
+
+``python -m benchmarks.real_data_leakage [--scale full|quick] [--folder PATH] [--jobs N] [--seed N]``
+
+Census income: were half of the persons women, or another share? And which share between .2 and .8?
+Digits: how often is one digit among the images? And how often are two? Targets and adversary draw
+from rows that they do not share; models are scored on rows that neither has.
+"""
+
+import argparse
+import time
+import warnings
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure
+from sklearn.datasets import load_digits
+from sklearn.ensemble import HistGradientBoostingClassifier, RandomForestClassifier
+from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import train_test_split
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+from benchmarks._machine import describe_machine
+from wsl import CausalMitigatedClassifier, SubsampledFamily, audit
+from wsl.attacks import STRATEGIES
+from wsl.datasets import load_census_income
+from wsl.distributions import Interval
+from wsl.exceptions import AttackNotApplicableWarning
+
+ATTACKS = tuple(STRATEGIES)
+DIGITS = (3, 8)
+
+
+@dataclass(frozen=True)
+class Scale:
+    """How many models are trained for each question and learner."""
+
+    n_shadows: int
+    n_targets: int
+    n_repeats: int
+    shares: tuple[float, ...]
+
+
+SCALES = {
+    "full": Scale(192, 128, 10, (0.2, 0.3, 0.4, 0.6, 0.7, 0.8)),
+    "quick": Scale(24, 16, 2, (0.2,)),
+}
+
+LEARNERS = {
+    "logistic regression": make_pipeline(StandardScaler(), LogisticRegression(max_iter=500)),
+    "random forest": RandomForestClassifier(n_estimators=20),
+    "gradient boosting": HistGradientBoostingClassifier(max_iter=20, early_stopping=False),
+    "MLP": CausalMitigatedClassifier((8,), penalty=None, epochs=20, batch_size=128),
+}
+
+
+@dataclass(frozen=True)
+class Question:
+    """A property that an adversary asks for, and the data that models are trained on."""
+
+    data: str
+    asks: str
+    family: SubsampledFamily
+    test_set: tuple[np.ndarray, np.ndarray]
+    n_samples: int
+
+
+def census_questions(scale: Scale, seed: int) -> Iterator[Question]:
+    """Yield the questions about the share of women; models do not see the sex."""
+    census: Any = load_census_income()
+    women = (census.sensitive["sex"] == "female").to_numpy()
+    kept, held_out = train_test_split(
+        np.arange(len(women)), test_size=0.2, random_state=seed, stratify=census.target
+    )
+    test_set = census.data[held_out], census.target[held_out]
+    for properties in (*((0.5, share) for share in scale.shares), Interval(0.2, 0.8)):
+        family = SubsampledFamily(
+            census.data[kept], census.target[kept], women[kept], properties=properties
+        )
+        numeric = isinstance(properties, Interval)
+        asks = "share of women" if numeric else f"women: {properties[0]:g} or {properties[1]:g}?"
+        yield Question("census", asks, family, test_set, 1000)
+
+
+def digits_questions(seed: int) -> Iterator[Question]:
+    """Yield the questions about proportions of the classes themselves."""
+    X, y = load_digits(return_X_y=True)
+    X, X_test, y, y_test = train_test_split(X / 16, y, test_size=0.2, random_state=seed, stratify=y)
+    family = SubsampledFamily(X, y, y, value=DIGITS[0], properties=(0.1, 0.2))
+    yield Question("digits", f"{DIGITS[0]}s: 0.1 or 0.2?", family, (X_test, y_test), 250)
+    both = SubsampledFamily.with_proportions(
+        X, y, y, values=DIGITS, properties=[Interval(0.05, 0.25)] * 2
+    )
+    asks = "shares of {}s and {}s".format(*DIGITS)
+    yield Question("digits", asks, both, (X_test, y_test), 250)
+
+
+def ask(question: Question, name: str, scale: Scale, n_jobs: int, seed: int) -> pd.DataFrame:
+    """Audit one learner for one question; one row an attack and metric."""
+    family, adversary_family = question.family.split(0.5, random_state=seed)
+    with warnings.catch_warnings():  # what a learner does not show is said in the table
+        warnings.simplefilter("ignore", AttackNotApplicableWarning)
+        report = audit(
+            LEARNERS[name],
+            family,
+            attacks=ATTACKS,
+            adversary_family=adversary_family,
+            test_set=question.test_set,
+            n_shadows=scale.n_shadows,
+            n_targets=scale.n_targets,
+            n_samples=question.n_samples,
+            n_repeats=scale.n_repeats,
+            n_jobs=n_jobs,
+            random_state=seed,
+            progress=False,
+        )
+    accuracy = report.utility.set_index("metric")["value"]["accuracy"]
+    chance = report.table["metric"].map(report.chance)
+    return report.table.assign(
+        data=question.data, question=question.asks, learner=name, chance=chance, quality=accuracy
+    )
+
+
+def summarize(found: pd.DataFrame) -> pd.DataFrame:
+    """Return one row a question and learner: each attack's figure with its interval."""
+    main = found[found["metric"].isin(("accuracy", "mean_absolute_error"))]
+    cells = main.assign(
+        shown=[
+            f"{value:.3f} [{low:.3f}, {high:.3f}]"
+            for value, low, high in main[["value", "ci_low", "ci_high"]].to_numpy()
+        ]
+    )
+    index = ["data", "question", "learner"]
+    table = cells.pivot_table(
+        index=index, columns="attack", values="shown", aggfunc="first", sort=False
+    ).fillna("-")
+    groups = main.groupby(index, sort=False)
+    table.insert(0, "guessing", groups["chance"].first().map("{:.3f}".format))
+    table["n_leaked"] = groups["n_leaked"].max().map("{:.1f}".format).replace("nan", "-")
+    table["model accuracy"] = groups["quality"].first().map("{:.3f}".format)
+    return table
+
+
+def draw(found: pd.DataFrame) -> Figure:
+    """Draw, for each question, the advantage of each attack on each learner."""
+    main = found[found["metric"].isin(("accuracy", "mean_absolute_error"))]
+    questions = main["question"].unique()
+    figure = Figure(figsize=(2.1 * len(questions) + 1.5, 3.8), layout="constrained")
+    axes = figure.subplots(1, len(questions), sharex=True, sharey=True, squeeze=False)[0]
+    learners, attacks = main["learner"].unique().tolist(), main["attack"].unique().tolist()
+    for ax, question in zip(axes, questions, strict=True):
+        for i, attack in enumerate(attacks):
+            rows = main[(main["question"] == question) & (main["attack"] == attack)]
+            at = [learners.index(name) + 0.7 * (i + 0.5) / len(attacks) - 0.35
+                  for name in rows["learner"]]  # fmt: skip
+            perfect = (rows["metric"] == "accuracy").astype(float)
+            ends = (rows[["ci_low", "ci_high"]].sub(rows["chance"], axis=0)).div(
+                perfect - rows["chance"], axis=0
+            )
+            ax.hlines(at, ends.min(axis=1), ends.max(axis=1), colors=f"C{i}", alpha=0.5)
+            ax.plot(rows["advantage"], at, "o", color=f"C{i}", markersize=4, label=attack)
+        ax.axvline(0, color="0.6", linewidth=1)
+        ax.set_title(f"{main.loc[main['question'] == question, 'data'].iloc[0]}\n{question}",
+                     fontsize=8)  # fmt: skip
+    axes[0].set(yticks=range(len(learners)), yticklabels=learners)
+    axes[0].invert_yaxis()
+    figure.supxlabel("advantage of the attack: 0 guesses, 1 is always right", fontsize=9)
+    figure.legend(*axes[0].get_legend_handles_labels(), loc="outside right upper", fontsize=8)
+    return figure
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.real_data_leakage",
+                                     description=__doc__)  # fmt: skip
+    parser.add_argument("--scale", choices=sorted(SCALES), default="full")
+    parser.add_argument("--folder", type=Path, default=Path("real_data_leakage"))
+    parser.add_argument("--jobs", type=int, default=2)
+    parser.add_argument("--seed", type=int, default=0)
+    args = parser.parse_args()
+    scale, start = SCALES[args.scale], time.perf_counter()
+    print(describe_machine("scikit-learn"))
+    print(f"{args.scale}: {scale}, {args.jobs} jobs, seed {args.seed}")
+    for name, learner in LEARNERS.items():
+        print(f"{name}: {learner}".replace("\n", " "))
+    found = []
+    questions = [*census_questions(scale, args.seed), *digits_questions(args.seed)]
+    for question in questions:
+        for name in LEARNERS:
+            began = time.perf_counter()
+            found.append(ask(question, name, scale, args.jobs, args.seed))
+            seconds = time.perf_counter() - began
+            print(f"{question.data}, {question.asks} {name}: {seconds:.1f} s", flush=True)
+    table = pd.concat(found, ignore_index=True)
+    args.folder.mkdir(parents=True, exist_ok=True)
+    table.to_csv(args.folder / "real_data_leakage.csv", index=False, float_format="%.6g")
+    draw(table).savefig(args.folder / "real_data_leakage.png", dpi=150)
+    print("Accuracy of telling two shares apart, or mean absolute error of a share; 95% intervals;")
+    print("n_leaked of the strongest attack; '-': the learner has no weights to read.")
+    print(summarize(table).to_string())
+    print(f"{time.perf_counter() - start:.0f} s; figures and picture in {args.folder}")
+
+
+if __name__ == "__main__":
+    main()
