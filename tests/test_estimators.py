@@ -36,6 +36,7 @@ from wsl import (
     DistributionInferenceAttack,
     DistributionInferenceRegressor,
     QueryResponses,
+    SortedWeights,
     WeightSpaceAutoencoder,
     WeightStatistics,
 )
@@ -50,6 +51,9 @@ SMALL = {"latent_dim": 2, "d_model": 8, "n_layers": 1, "n_heads": 2, "epochs": 2
 ESTIMATORS = {
     WeightStatistics: (
         45, {}, {"architecture": ARCHITECTURE}, ("quantiles", [(0.5,), (0, 1)]),
+    ),
+    SortedWeights: (
+        45, {}, {"architecture": ARCHITECTURE}, ("order", ["aligned", "norm"]),
     ),
     QueryResponses: (
         45, {}, {"architecture": ARCHITECTURE, "queries": QUERIES}, ("output", ["logits", "label"]),

@@ -23,6 +23,7 @@ _PUBLIC = {
     "ModelZoo": "zoo",
     "QueryResponses": "features",
     "RandomNetworkFamily": "distributions",
+    "SortedWeights": "features",
     "SubsampledFamily": "distributions",
     "WeightSpaceAutoencoder": "autoencoder",
     "WeightStatistics": "features",

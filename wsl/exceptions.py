@@ -42,3 +42,7 @@ class AttackNotApplicableWarning(WslWarning):
 
 class IncompleteZooWarning(WslWarning):
     """Some folders among those of a zoo hold no model and were left out."""
+
+
+class DamagedCacheWarning(WslWarning):
+    """A file of a cache could not be read; what it held is computed again."""

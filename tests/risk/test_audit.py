@@ -76,12 +76,32 @@ def test_a_forest_has_no_weights_and_the_report_says_so():
     assert "left out: deepsets" in repr(report)
 
 
+def test_what_was_guessed_of_each_target_is_kept():
+    family = SubsampledFamily(X, Y, LARGE, properties=(0.2, 0.5, 0.8))
+    learner = make_pipeline(StandardScaler(), LogisticRegression())
+    report = audit(learner, family, **QUICK)
+    assert report.classes == (0.2, 0.5, 0.8)
+    assert np.bincount(report.truth).tolist() == [8, 8, 8]
+    assert set(report.guesses) == set(report.scores) == {"deepsets", "queries"}
+    for attack, guesses in report.guesses.items():
+        assert guesses.shape == (3, 24)
+        assert report.scores[attack].shape == (3, 24, 3)
+        np.testing.assert_allclose(report.scores[attack].sum(2), 1, rtol=1e-5)
+        assert (report.scores[attack].argmax(2) == guesses).mean() > 0.95
+        value = report.table.set_index(["attack", "metric"])["value"][attack, "accuracy"]
+        assert value == pytest.approx((guesses == report.truth).mean())
+
+
 def test_a_numeric_property():
     family = SubsampledFamily(X, Y, LARGE, properties=Interval(0.1, 0.9))
     learner = make_pipeline(StandardScaler(), LogisticRegression())
     report = audit(learner, family, **QUICK)
     assert set(report.table["metric"]) == {"mean_absolute_error"}
     assert 0.1 < report.chance["mean_absolute_error"] < 0.3
+    assert report.classes is None
+    assert not report.scores
+    errors = np.abs(report.guesses["queries"] - report.truth)
+    assert report.table.set_index("attack")["value"]["queries"] == pytest.approx(errors.mean())
 
 
 def test_one_seed_one_report_whatever_the_workers():
@@ -92,6 +112,8 @@ def test_one_seed_one_report_whatever_the_workers():
     for other in reports[1:]:
         pd.testing.assert_frame_equal(reports[0].table, other.table)
         pd.testing.assert_frame_equal(reports[0].utility, other.utility)
+        np.testing.assert_array_equal(reports[0].guesses["queries"], other.guesses["queries"])
+        np.testing.assert_array_equal(reports[0].scores["queries"], other.scores["queries"])
     changed = audit(learner, CAUSAL, attacks="queries", **QUICK | {"random_state": 1})
     assert not changed.utility.equals(reports[0].utility)
 

@@ -1,5 +1,6 @@
 import json
 import math
+from dataclasses import replace
 
 import matplotlib as mpl
 import numpy as np
@@ -23,6 +24,7 @@ def report_of(*rows, chance):
     )
 
 
+RNG = np.random.default_rng(0)
 CLASSES = report_of(
     ("queries", "accuracy", 1.0, 0.97, 1.0, 1.0, math.inf),
     ("loss", "accuracy", 0.52, 0.45, 0.6, 0.04, 0.1),
@@ -85,6 +87,47 @@ def test_the_plot_shows_values_and_chance(report_):
     given = plt.figure().add_subplot()
     assert report_.plot(given) is given
     plt.close("all")
+
+
+def test_guesses_and_scores_outlive_the_file(tmp_path):
+    report_ = replace(
+        CLASSES,
+        truth=RNG.integers(2, size=30),
+        guesses={"kl": RNG.integers(2, size=(5, 30)), "loss": RNG.integers(300, size=(5, 30))},
+        scores={"kl": RNG.random((5, 30, 2), dtype=np.float32)},
+        classes=("few", "many"),
+    )
+    loaded = AuditReport.load(report_.save(tmp_path / "report.json"))
+    assert loaded.classes == report_.classes
+    np.testing.assert_array_equal(loaded.truth, report_.truth)
+    for part in ("guesses", "scores"):
+        assert list(getattr(loaded, part)) == list(getattr(report_, part))
+        for name, values in getattr(report_, part).items():
+            np.testing.assert_array_equal(getattr(loaded, part)[name], values)
+    assert loaded.scores["kl"].dtype == np.float32
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"dtype": "|O"},
+        {"dtype": "nonsense"},
+        {"shape": [3, 3]},
+        {"shape": [-2, -3]},
+        {"shape": [10**12]},
+        {"shape": [10**40]},
+        {"data": "*"},
+        {"data": "AAAA"},
+    ],
+    ids=str,
+)
+def test_a_damaged_array_is_an_error_and_no_code(changed, tmp_path):
+    path = replace(CLASSES, truth=np.arange(6) / 7).save(tmp_path / "report.json")
+    contents = json.loads(path.read_text())
+    contents["truth"] |= changed
+    path.write_text(json.dumps(contents))
+    with pytest.raises(InvalidInputError, match="is damaged"):
+        AuditReport.load(path)
 
 
 def test_a_failed_write_leaves_the_old_file(tmp_path):

@@ -8,11 +8,10 @@ from sklearn.linear_model import LinearRegression
 from wsl._random import resolve_random_state
 from wsl.distributions import DistributionFamily, Interval
 from wsl.exceptions import AttackNotApplicableWarning
-from wsl.risk._audit import try_attacks
-from wsl.risk._draws import draw, draw_queries
+from wsl.risk._draws import draw
 from wsl.risk._figures import chance_of, evaluate
 from wsl.risk._shadows import Trainer
-from wsl.risk._trials import Plan, halves_of, labels_of
+from wsl.risk._trials import Plan, halves_of, labels_of, try_attacks
 
 N_SAMPLES, SHIFT = 64, 0.25
 
@@ -30,7 +29,7 @@ WEIGHTS = Plan("weights", True, LinearDiscriminantAnalysis())
 
 
 def populations(learner, family=SHIFTED, n_shadows=200, n_targets=400):
-    trainer = Trainer(learner, draw_queries(family, 2, seed=0)[:1])
+    trainer = Trainer(learner, np.zeros((1, 1)))
     return [
         trainer.train(draw(family, n_models, N_SAMPLES, seed), seed)
         for n_models, seed in ((n_shadows, 1), (n_targets, 2))
@@ -40,8 +39,8 @@ def populations(learner, family=SHIFTED, n_shadows=200, n_targets=400):
 def test_an_attack_reaches_the_bayes_accuracy_and_not_more():
     """A mean of n labels is N(p shift, 1 / n): the best guess has Phi(shift sqrt(n) / 2)."""
     shadows, targets = populations(DummyRegressor())
-    guesses = try_attacks([RESPONSES], shadows, targets, (0, 1), n_repeats=5, seed=0)
-    row = evaluate("responses", guesses["responses"], targets.properties, (0, 1), False)[0]
+    trials, _ = try_attacks([RESPONSES], shadows, targets, (0, 1), n_repeats=5, seed=0)
+    row = evaluate("responses", trials["responses"].guesses, targets.properties, (0, 1), False)[0]
     _, metric, value, low, high, *_ = row
     best = norm.cdf(SHIFT * np.sqrt(N_SAMPLES) / 2)
     assert metric == "accuracy"
@@ -52,25 +51,27 @@ def test_an_attack_reaches_the_bayes_accuracy_and_not_more():
 def test_weights_tell_what_responses_tell():
     shadows, targets = populations(LinearRegression())
     plans = [WEIGHTS, RESPONSES]
-    guesses = try_attacks(plans, shadows, targets, (0, 1), n_repeats=3, seed=0)
-    accuracies = [np.mean(guesses[p.name] == targets.properties) for p in plans]
+    trials, _ = try_attacks(plans, shadows, targets, (0, 1), n_repeats=3, seed=0)
+    accuracies = [np.mean(trials[p.name].guesses == targets.properties) for p in plans]
     best = norm.cdf(SHIFT * np.sqrt(N_SAMPLES) / 2)
     assert all(abs(a - best) < 0.08 for a in accuracies)
 
 
 def test_attacks_do_not_depend_on_each_other():
     shadows, targets = populations(LinearRegression(), n_shadows=40, n_targets=40)
-    alone = try_attacks([RESPONSES], shadows, targets, (0, 1), n_repeats=3, seed=0)
-    both = try_attacks([WEIGHTS, RESPONSES], shadows, targets, (0, 1), n_repeats=3, seed=0)
-    np.testing.assert_array_equal(alone["responses"], both["responses"])
+    alone, _ = try_attacks([RESPONSES], shadows, targets, (0, 1), n_repeats=3, seed=0)
+    both, _ = try_attacks([WEIGHTS, RESPONSES], shadows, targets, (0, 1), n_repeats=3, seed=0)
+    np.testing.assert_array_equal(alone["responses"].guesses, both["responses"].guesses)
 
 
 def test_without_weights_the_white_box_is_left_out():
     shadows, targets = populations(DummyRegressor(), n_shadows=20, n_targets=10)
     with pytest.warns(AttackNotApplicableWarning, match="'weights' is left out"):
-        found = try_attacks([WEIGHTS, RESPONSES], shadows, targets, (0, 1), n_repeats=1, seed=0)
-    assert "needs weights" in found["weights"]
-    assert found["responses"].shape == (1, 10)
+        found, skipped = try_attacks(
+            [WEIGHTS, RESPONSES], shadows, targets, (0, 1), n_repeats=1, seed=0
+        )
+    assert "needs weights" in skipped["weights"]
+    assert found["responses"].guesses.shape == (1, 10)
 
 
 def test_halves_hold_half_of_each_class():

@@ -13,7 +13,7 @@ from torch import nn
 from ..exceptions import InvalidInputError, UnsupportedModuleError
 from ._build import build_mlp
 
-_SKLEARN_ACTIVATIONS = {
+ACTIVATIONS = {
     "relu": "relu",
     "tanh": "tanh",
     "logistic": "sigmoid",
@@ -94,7 +94,7 @@ def sklearn_layers(model: Any) -> list[tuple[np.ndarray, np.ndarray]]:
 def sklearn_module(model: Any) -> nn.Sequential:
     """Return the template module of a fitted scikit-learn MLP or linear model."""
     shapes = [weight.shape for weight, _ in sklearn_layers(model)]
-    activation = _SKLEARN_ACTIVATIONS[getattr(model, "activation", "identity")]
+    activation = ACTIVATIONS[getattr(model, "activation", "identity")]
     return build_mlp(shapes[0][1], [out for out, _ in shapes[:-1]], shapes[-1][0], activation)
 
 

@@ -2,6 +2,7 @@
 
 from ._attack import DistributionInferenceAttack, DistributionInferenceRegressor
 from ._deepsets import DeepSetsClassifier, DeepSetsRegressor
+from ._selection import select_queries
 from ._strategies import STRATEGIES
 
 __all__ = [
@@ -10,4 +11,5 @@ __all__ = [
     "DeepSetsRegressor",
     "DistributionInferenceAttack",
     "DistributionInferenceRegressor",
+    "select_queries",
 ]

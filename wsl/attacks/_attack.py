@@ -3,6 +3,7 @@
 What a strategy does lives in ``_strategies``.
 """
 
+from numbers import Integral
 from typing import Any, ClassVar
 
 import numpy as np
@@ -13,12 +14,12 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from .._batches import map_rows
 from .._random import draw_seed, resolve_random_state
-from .._sklearn_compat import HasMethods, fit_context
+from .._sklearn_compat import HasMethods, Interval, StrOptions, fit_context
 from .._validation import check_n_columns
 from ..architectures import Architecture
 from ..exceptions import InvalidInputError
 from ._deepsets import classes_of
-from ._strategies import STRATEGIES, AttackSetting, resolve_strategy
+from ._strategies import AttackSetting, build, is_fitted, resolve_strategy
 
 
 def _meta_has(method: str):
@@ -38,6 +39,11 @@ class _BaseAttack(BaseEstimator):
         "strategy": [str],
         "architecture": [Architecture, None],
         "queries": ["array-like", None],
+        "query_labels": ["array-like", None],
+        "query_properties": ["array-like", None],
+        "query_output": [StrOptions({"logits", "proba", "label"})],
+        "n_selected_queries": [Interval(Integral, 1, None, closed="left"), None],
+        "autoencoder": [HasMethods(["fit", "transform"]), None],
         "meta_estimator": [HasMethods(["fit", "predict"]), None],
         "device": [str, torch.device],
         "random_state": ["random_state", np.random.Generator],
@@ -50,6 +56,11 @@ class _BaseAttack(BaseEstimator):
         *,
         architecture=None,
         queries=None,
+        query_labels=None,
+        query_properties=None,
+        query_output="logits",
+        n_selected_queries=None,
+        autoencoder=None,
         meta_estimator=None,
         device="auto",
         random_state=None,
@@ -58,6 +69,11 @@ class _BaseAttack(BaseEstimator):
         self.strategy = strategy
         self.architecture = architecture
         self.queries = queries
+        self.query_labels = query_labels
+        self.query_properties = query_properties
+        self.query_output = query_output
+        self.n_selected_queries = n_selected_queries
+        self.autoencoder = autoencoder
         self.meta_estimator = meta_estimator
         self.device = device
         self.random_state = random_state
@@ -77,29 +93,47 @@ class _BaseAttack(BaseEstimator):
             check_n_columns(rows, self.architecture.n_weights, "X")
         return checked
 
-    def _fit_strategy(self, X: np.ndarray, y: np.ndarray) -> None:
-        """Build the estimator of the strategy and fit it; sets ``strategy_`` and ``estimator_``."""
-        strategy = resolve_strategy(self.strategy, self.architecture, self.queries)
+    def _fit_strategy(self, X: np.ndarray, y: np.ndarray, n_classes: int | None = None) -> None:
+        """Build the estimator of the strategy and fit it; sets the learned attributes."""
+        strategy = resolve_strategy(
+            self.strategy, self.architecture, self.queries, self.autoencoder
+        )
         if self.meta_estimator is not None and is_classifier(self.meta_estimator) != is_classifier(
             self
         ):
             wanted = "classifier" if is_classifier(self) else "regressor"
             raise InvalidInputError(f"meta_estimator={self.meta_estimator!r}; wanted a {wanted}")
-        estimator = STRATEGIES[strategy].build(
+        estimator = build(
+            strategy,
             AttackSetting(
-                is_classifier=is_classifier(self),
+                n_classes=n_classes,
                 architecture=self.architecture,
                 queries=self.queries,
+                query_labels=self.query_labels,
+                query_properties=self.query_properties,
+                query_output=self.query_output,
+                n_selected_queries=self.n_selected_queries,
+                autoencoder=self.autoencoder,
                 meta_estimator=self.meta_estimator,
                 device=self.device,
                 seed=draw_seed(resolve_random_state(self.random_state)),
                 verbose=int(self.verbose),
                 n_models=X.shape[0],
                 n_columns=X.shape[1],
-            )
+            ),
         )
         self.strategy_ = strategy
         self.estimator_ = estimator.fit(X, y)
+        self.selected_queries_ = None
+        if self.n_selected_queries is not None:
+            self.selected_queries_ = self.estimator_[0].selected_
+
+    def __sklearn_clone__(self):
+        """Return an unfitted copy that shares a fitted autoencoder: cloning would lose it."""
+        twin = super().__sklearn_clone__()
+        if self.autoencoder is not None and is_fitted(self.autoencoder):
+            twin.autoencoder = self.autoencoder
+        return twin
 
 
 class DistributionInferenceAttack(ClassifierMixin, _BaseAttack):
@@ -185,7 +219,7 @@ class DistributionInferenceAttack(ClassifierMixin, _BaseAttack):
         """Learn from models ``X (n_models, n_weights)`` with the property ``y (n_models,)``."""
         X, y = self._check_rows(X, y)
         self.classes_, _ = classes_of(y)
-        self._fit_strategy(X, y)
+        self._fit_strategy(X, y, len(self.classes_))
         return self
 
     @available_if(_meta_has("predict_proba"))

@@ -1,25 +1,29 @@
 """``audit``: how much do a learner's models give away about the distribution they were trained on?
 
-Training lives in ``_shadows``, attacking in ``_trials``, the report in ``_report``.
+Training lives in ``_shadows`` and ``_adversary``, attacking in ``_trials``, the report in
+``_report``.
 """
 
+import os
 from numbers import Integral
 from typing import Any
-from zlib import crc32
 
-import numpy as np
-
-from .._random import draw_seeds
 from ..distributions import DistributionFamily
-from ..distributions._properties import Properties
-from ._checks import check_counts, check_families, check_learner, check_test_set
-from ._draws import draw, draw_queries, redraw
+from ..exceptions import InvalidInputError, UnsupportedModuleError
+from ._adversary import ShadowModels, draw_streams, fixed_seed, open_cache, train_shadows
+from ._checks import (
+    check_adversary_family,
+    check_counts,
+    check_family,
+    check_labels_only,
+    check_learner,
+    check_test_set,
+)
+from ._draws import draw, redraw
 from ._figures import attack_table, chance_of, utility_table
 from ._report import AuditReport
-from ._shadows import Population, Trainer
-from ._trials import Plan, halves_of, labels_of, plan_attacks, try_attack
-
-_STREAMS = ("queries", "targets", "tests", "shadows", "attacks")
+from ._shadows import Trainer
+from ._trials import labels_of, plan_attacks, try_attacks
 
 
 def audit(
@@ -32,8 +36,15 @@ def audit(
     n_samples: int = 1024,
     n_repeats: int = 10,
     n_queries: int = 256,
+    queries: Any = "family",
+    n_selected_queries: int | None = None,
+    labels_only: bool = False,
     adversary_family: DistributionFamily | None = None,
+    adversary_learner: Any = None,
+    adversary_n_samples: int | None = None,
+    shadows: ShadowModels | None = None,
     test_set: tuple[Any, Any] | None = None,
+    cache: str | os.PathLike | None = None,
     n_jobs: int | None = None,
     random_state: Any = None,
     progress: bool = True,
@@ -52,22 +63,43 @@ def audit(
         ``datasets`` is a function from a model's index to ``(X, y)`` or ``(X, y, environments)``.
     family : DistributionFamily
         Where the targets' training sets come from. Its ``properties`` are what there is to guess.
-    attacks : sequence of str or of attack estimators, default=("deepsets", "queries")
-        "deepsets" sees the weights (white box), "queries" the answers to queries (black box). A
-        ``DistributionInferenceAttack`` of one's own may stand for its strategy.
+    attacks : sequence of str or of attack estimators, or dict, default=("deepsets", "queries")
+        Strategies of ``DistributionInferenceAttack``: "deepsets" sees the weights (white box),
+        "queries" the answers to queries (black box). An estimator of one's own may stand for its
+        strategy; a dict gives each attack a name, so that two of one strategy can be told apart.
     n_shadows, n_targets : int, default=256 and 128
     n_samples : int, default=1024
         Rows of each training set.
     n_repeats : int, default=10
         How often each attack is trained, every time on a random half of the shadows.
     n_queries : int, default=256
-        Rows, drawn from the adversary's family over the values of its property.
+    queries : {"family", "random"} or array ``(n_queries, n_features)``, default="family"
+        What models are asked: rows drawn from the adversary's family over the values of its
+        property; rows of independent normal numbers with the mean and spread of its columns; or
+        rows of one's own.
+    n_selected_queries : int, optional
+        How many of them black-box attacks keep: those that tell the shadows best apart.
+    labels_only : bool, default=False
+        Whether the adversary sees no more of an answer than the class that is decided on.
     adversary_family : DistributionFamily, optional
         Where the shadows' training sets come from; by default ``family``. Properties must agree.
+    adversary_learner : estimator, optional
+        What the adversary takes the learner to be; by default ``learner``. White-box attacks are
+        left out where the architecture is another.
+    adversary_n_samples : int, optional
+        Rows of the shadows' training sets; by default ``n_samples``.
+    shadows : ShadowModels, optional
+        Shadow models that ``train_shadows`` has trained. They bring the adversary's learner,
+        family, sample size, queries and ``labels_only`` with them, and ``n_shadows`` and
+        ``n_queries`` are theirs.
     test_set : (X, y), optional
         What the targets' own quality is measured on; by default, for each target, a fresh sample
         of the distribution that it was trained on. A family that draws from a real table draws
         these rows from the same table: give held-out rows to see how well models generalise.
+    cache : path, optional
+        A folder in which trained models are kept, and found again by whatever audit would train
+        the same ones: after an interrupt, with other attacks, more repeats or another learner to
+        attack. Files are named by a digest of all that decides the models; deleting any is safe.
     n_jobs : int, optional
         Workers that train models and attacks, as in joblib; one by default.
     random_state : int, Generator, RandomState or None
@@ -84,7 +116,9 @@ def audit(
     UnsupportedModuleError
         If ``learner`` or ``family`` is of no such kind, or ``attacks`` holds something else.
     InvalidInputError
-        If an attack is unknown, a number is too small, or the families' properties differ.
+        If an attack is unknown, a number is too small, or the families' properties differ; if
+        ``shadows`` come with what they bring themselves; if ``labels_only`` meets a regressor; if
+        ``cache`` comes without a seed, or with a learner or family that cannot be told from others.
 
     Warns
     -----
@@ -94,9 +128,12 @@ def audit(
 
     Notes
     -----
-    Weights are read from scikit-learn's linear models and multi-layer perceptrons, scalers before
-    them in a Pipeline folded in, and from zoos; every other learner is a black box. Queries are
-    answered with probabilities (classifiers), predictions (regressors) or raw outputs (zoos).
+    Weights are read from scikit-learn's linear models and multi-layer perceptrons, torch modules
+    that skorch trains, scalers before them in a Pipeline folded in, and from zoos; every other
+    learner is a black box. Queries are answered with probabilities (classifiers), predictions
+    (regressors) or raw outputs (zoos); those of a zoo and of another classifier meet as
+    probabilities. Attacks that use the queries' labels and the property that each was drawn from
+    are told both.
     Models are not kept: each is looked at where it is trained, so memory does not grow with them.
     Environments that the family returns are passed on to a learner whose ``fit`` takes them.
 
@@ -118,74 +155,79 @@ def audit(
     >>> report.table.columns.tolist()
     ['attack', 'metric', 'value', 'ci_low', 'ci_high', 'advantage', 'n_leaked']
     """
-    adversary_family = family if adversary_family is None else adversary_family
-    properties = check_families(family, adversary_family)
-    check_learner(learner)
-    settings = {
-        "n_shadows": n_shadows,
-        "n_targets": n_targets,
-        "n_samples": n_samples,
-        "n_repeats": n_repeats,
-        "n_queries": n_queries,
-    }
-    check_counts(properties, **settings)
+    properties = check_family(family, "family")
+    check_learner(learner, "learner")
+    counts = {"n_targets": n_targets, "n_samples": n_samples, "n_repeats": n_repeats}
+    selected = {} if n_selected_queries is None else {"n_selected_queries": n_selected_queries}
+    check_counts(properties, **counts, **selected)
     plans = plan_attacks(attacks, family.is_numeric)
-    seeds = dict(zip(_STREAMS, draw_seeds(random_state, len(_STREAMS)).tolist(), strict=True))
+    test_set = None if test_set is None else check_test_set(test_set)
+    store, seed = open_cache(cache, random_state), fixed_seed(random_state)
+    known = {
+        "learner": adversary_learner,
+        "family": adversary_family,
+        "n_samples": adversary_n_samples,
+    }
+    if shadows is None:
+        defaults = {"learner": learner, "family": family, "n_samples": n_samples}
+        known = {name: defaults[name] if own is None else own for name, own in known.items()}
+        check_learner(known["learner"], "adversary_learner")
+        check_adversary_family(known["family"], properties)
+        shadows = train_shadows(
+            **known, n_shadows=n_shadows, n_queries=n_queries, queries=queries,
+            labels_only=labels_only, cache=cache, n_jobs=n_jobs, random_state=seed,
+            progress=progress,
+        )  # fmt: skip
+    else:
+        _check_shadows(shadows, properties, known, queries, labels_only)
+    check_labels_only(learner, shadows.labels_only)
 
-    queries = draw_queries(adversary_family, n_queries, seeds["queries"])
-    trainer = Trainer(learner, queries, n_jobs, progress)
+    seeds = draw_streams(seed)
+    trainer = Trainer(learner, shadows.queries.rows, shadows.labels_only, store, n_jobs, progress)
     data = draw(family, n_targets, n_samples, seeds["targets"])
-    tests = redraw(data, seeds["tests"]) if test_set is None else check_test_set(test_set)
+    tests = redraw(data, seeds["tests"]) if test_set is None else test_set
     targets = trainer.train(data, seeds["targets"], tests, "target models")
-    data = draw(adversary_family, n_shadows, n_samples, seeds["shadows"])
-    shadows = trainer.train(data, seeds["shadows"], name="shadow models")
-
-    guesses = try_attacks(
-        plans, shadows, targets, properties,
-        n_repeats=n_repeats, seed=seeds["attacks"], n_jobs=n_jobs, progress=progress,
+    trials, skipped = try_attacks(
+        plans, shadows.population, targets, properties,
+        queries=shadows.queries, n_selected_queries=n_selected_queries, n_repeats=n_repeats,
+        seed=seeds["attacks"], n_jobs=n_jobs, progress=progress,
     )  # fmt: skip
-    skipped = {name: reason for name, reason in guesses.items() if isinstance(reason, str)}
     truth = labels_of(targets.properties, properties)
     return AuditReport(
-        table=attack_table(guesses, truth, properties, family.property_is_share),
+        table=attack_table(trials, truth, properties, family.property_is_share),
         utility=utility_table(targets.utility),
         chance=chance_of(properties, truth),
         skipped=skipped,
         settings={
             "learner": repr(learner),
             "family": repr(family),
-            "adversary_family": repr(adversary_family),
-            **settings,
+            **counts,
+            **shadows.settings,
+            "n_selected_queries": n_selected_queries,
             "random_state": int(random_state) if isinstance(random_state, Integral) else None,
         },
+        truth=truth,
+        guesses={name: trial.guesses for name, trial in trials.items()},
+        scores={name: t.scores for name, t in trials.items() if t.scores is not None},
+        classes=properties if isinstance(properties, tuple) else None,
     )
 
 
-def try_attacks(
-    plans: list[Plan],
-    shadows: Population,
-    targets: Population,
-    properties: Properties,
-    *,
-    n_repeats: int,
-    seed: int,
-    n_jobs: int | None = None,
-    progress: bool = False,
-) -> dict[str, np.ndarray | str]:
-    """Try every attack on trained populations, all on the same halves of the shadows.
-
-    Returns
-    -------
-    dict from attack to ndarray ``(n_repeats, n_targets, ...)`` of guesses, classes by their index;
-    or to a str, the reason why the attack was left out
-    """
-    known = labels_of(shadows.properties, properties)
-    halves = halves_of(known, n_repeats, seed)
-    guesses: dict[str, np.ndarray | str] = {}
-    for plan in plans:
-        own = np.random.SeedSequence([seed, crc32(plan.name.encode())])  # whatever the others are
-        guesses[plan.name] = try_attack(
-            plan, shadows, targets, known, halves,
-            random_state=own, n_jobs=n_jobs, progress=progress,
-        )  # fmt: skip
-    return guesses
+def _check_shadows(
+    shadows: Any, properties: Any, known: dict[str, Any], queries: Any, labels_only: bool
+) -> None:
+    """Raise unless shadow models look for the same, and come with nothing that they bring."""
+    if not isinstance(shadows, ShadowModels):
+        raise UnsupportedModuleError(
+            f"shadows is a {type(shadows).__name__}; wanted what train_shadows returns"
+        )
+    given = [f"adversary_{name}" for name, own in known.items() if own is not None]
+    given += ["queries"] * (not isinstance(queries, str) or queries != "family")
+    given += ["labels_only"] * (labels_only and not shadows.labels_only)
+    if given:
+        raise InvalidInputError(f"shadows came with {given}, which shadow models bring themselves")
+    if shadows.family.property_values != properties:
+        raise InvalidInputError(
+            f"shadows have properties {shadows.family.property_values!r}, but family has "
+            f"{properties!r}"
+        )

@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 from sklearn.base import is_classifier, is_regressor
+from sklearn.utils import check_array
 
 from ..distributions import DistributionFamily
 from ..distributions._properties import Properties
@@ -13,33 +14,43 @@ from ..exceptions import InvalidInputError, UnsupportedModuleError
 FEWEST_SHADOWS = 4  # of each class, so that a half still holds two
 
 
-def check_families(family: Any, adversary_family: Any) -> Properties:
-    """Return what there is to guess; the adversary must look for the same."""
-    for name, given in (("family", family), ("adversary_family", adversary_family)):
-        if not isinstance(given, DistributionFamily):
-            raise UnsupportedModuleError(
-                f"{name} is a {type(given).__name__}; wanted a DistributionFamily"
-            )
-    properties = family.property_values
-    if adversary_family.property_values != properties:
-        raise InvalidInputError(
-            f"adversary_family has properties {adversary_family.property_values!r}, but family has "
-            f"{properties!r}"
+def check_family(family: Any, name: str) -> Properties:
+    """Return what there is to guess."""
+    if not isinstance(family, DistributionFamily):
+        raise UnsupportedModuleError(
+            f"{name} is a {type(family).__name__}; wanted a DistributionFamily"
         )
-    return properties
+    return family.property_values
 
 
-def check_learner(learner: Any) -> None:
+def check_adversary_family(adversary_family: Any, properties: Properties) -> None:
+    """Raise InvalidInputError unless the adversary looks for the same."""
+    own = check_family(adversary_family, "adversary_family")
+    if own != properties:
+        raise InvalidInputError(
+            f"adversary_family has properties {own!r}, but family has {properties!r}"
+        )
+
+
+def check_learner(learner: Any, name: str) -> None:
     """Raise UnsupportedModuleError unless the learner trains one model, or many at once."""
     if isinstance(learner, type):
-        raise UnsupportedModuleError(f"learner is the class {learner.__name__}; wanted an instance")
+        raise UnsupportedModuleError(f"{name} is the class {learner.__name__}; wanted an instance")
     if hasattr(learner, "fit_zoo"):
         return
     if not (hasattr(learner, "get_params") and (is_classifier(learner) or is_regressor(learner))):
         raise UnsupportedModuleError(
-            f"learner is a {type(learner).__name__}; wanted a scikit-learn classifier or "
+            f"{name} is a {type(learner).__name__}; wanted a scikit-learn classifier or "
             "regressor, or an object with fit_zoo(datasets, n_models)"
         )
+
+
+def check_labels_only(learner: Any, labels_only: Any) -> None:
+    """Raise InvalidInputError where a learner decides on no class."""
+    if not isinstance(labels_only, bool):
+        raise InvalidInputError(f"labels_only={labels_only!r}; wanted True or False")
+    if labels_only and hasattr(learner, "__sklearn_tags__") and not is_classifier(learner):
+        raise InvalidInputError(f"labels_only=True, but {learner!r} is no classifier")
 
 
 def check_counts(properties: Properties, **counts: Any) -> None:
@@ -60,3 +71,18 @@ def check_test_set(test_set: Any) -> tuple[np.ndarray, np.ndarray]:
     if len(X) != len(y):
         raise InvalidInputError(f"test_set has {len(X)} rows of X, but {len(y)} of y")
     return X, y
+
+
+def check_numbers(rows: Any, name: str) -> np.ndarray:
+    """Return rows as a 2-D array of finite numbers, in their own type."""
+    try:
+        return check_array(rows, input_name=name)
+    except ValueError as error:
+        raise InvalidInputError(f"{name}: {error}") from error
+
+
+def is_zoo_classifier(learner: Any, labels: np.ndarray) -> bool:
+    """Tell whether a learner with ``fit_zoo`` classifies; without tags, the labels tell it."""
+    if hasattr(learner, "__sklearn_tags__"):
+        return is_classifier(learner)
+    return labels.dtype.kind != "f"

@@ -9,12 +9,13 @@ import pandas as pd
 from ..distributions._properties import Properties
 from ._intervals import Estimate, mean_interval, share_interval
 from ._leakage import advantage, n_leaked
+from ._trials import Trial
 
 COLUMNS = ("attack", "metric", "value", "ci_low", "ci_high", "advantage", "n_leaked")
 
 
 def attack_table(
-    guesses: dict[str, np.ndarray | str],
+    trials: dict[str, Trial],
     truth: np.ndarray,
     properties: Properties,
     is_share: bool,
@@ -22,9 +23,8 @@ def attack_table(
     """Return the table of all attacks that were tried; see :func:`evaluate`."""
     rows = [
         row
-        for name, guessed in guesses.items()
-        if not isinstance(guessed, str)
-        for row in evaluate(name, guessed, truth, properties, is_share)
+        for name, trial in trials.items()
+        for row in evaluate(name, trial.guesses, truth, properties, is_share)
     ]
     return pd.DataFrame(rows, columns=list(COLUMNS))
 

@@ -3,7 +3,9 @@
 Training many models lives in ``_shadows``.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,7 +14,7 @@ from sklearn.metrics import mean_squared_error, r2_score
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import MaxAbsScaler, MinMaxScaler, RobustScaler, StandardScaler
 
-from ..exceptions import WslError
+from ..exceptions import UnsupportedModuleError, WslError
 
 if TYPE_CHECKING:
     from ..architectures import Architecture
@@ -20,24 +22,35 @@ if TYPE_CHECKING:
 SCALERS = (MaxAbsScaler, MinMaxScaler, RobustScaler, StandardScaler)
 
 
-def respond(model: Any, X: np.ndarray) -> tuple[np.ndarray, np.ndarray | None]:
-    """Return what a fitted model answers to X, and the classes of its columns if they are such.
+@dataclass(frozen=True, eq=False)
+class Answers:
+    """What one model answers to queries; attributes as those of ``Population``."""
 
-    A classifier answers with probabilities, or decision values where it has none, or labels as
-    indicator columns; a regressor with its predictions.
+    responses: np.ndarray
+    output: str
+    classes: np.ndarray | None = None
 
-    Returns
-    -------
-    answers : ndarray ``(n_queries, n_outputs)`` float32
-    classes : ndarray ``(n_outputs,)`` or None
+
+def respond(model: Any, X: np.ndarray, labels_only: bool = False) -> Answers:
+    """Return what a fitted model answers to X, ``(n_queries, n_outputs)``.
+
+    A classifier answers with probabilities, or decision values where it has none, or with 1 in the
+    column of the class that it decides on; a regressor with its predictions.
     """
     if not is_classifier(model):
-        return _columns(model.predict(X)), None
+        return Answers(_columns(model.predict(X)), "logits")
+    classes = plain_array(model.classes_)
+    if labels_only or not (hasattr(model, "predict_proba") or hasattr(model, "decision_function")):
+        return Answers(_columns(model.predict(X)[:, None] == model.classes_), "label", classes)
     if hasattr(model, "predict_proba"):
-        return _columns(model.predict_proba(X)), np.asarray(model.classes_)
-    if hasattr(model, "decision_function"):
-        return _columns(model.decision_function(X)), None
-    return _columns(model.predict(X)[:, None] == model.classes_), np.asarray(model.classes_)
+        return Answers(_columns(model.predict_proba(X)), "proba", classes)
+    return Answers(_columns(model.decision_function(X)), "logits")
+
+
+def plain_array(values: Any) -> np.ndarray:
+    """Return an array whose strings are numpy's own and not objects, so that it can be stored."""
+    values = np.asarray(values)
+    return np.asarray(values.tolist()) if values.dtype.kind == "O" else values
 
 
 def _columns(answers: Any) -> np.ndarray:
@@ -45,24 +58,48 @@ def _columns(answers: Any) -> np.ndarray:
     return answers.reshape(len(answers), -1)
 
 
-def read_weights(model: Any) -> "tuple[np.ndarray, Architecture] | None":
+def read_weights(model: Any, n_features: int) -> "tuple[np.ndarray, Architecture] | None":
     """Return a fitted model's weights ``(n_weights,)`` and what they mean; None if it has none.
 
-    Linear models and multi-layer perceptrons have weights. In a Pipeline of scalers and one such
-    model the scalers are folded into the first layer, which then acts on the raw features; any
-    other Pipeline is a black box.
+    Linear models, multi-layer perceptrons and torch modules that skorch has trained have weights.
+    In a Pipeline of scalers and one such model the scalers are folded into the first layer, which
+    then acts on the raw features; any other Pipeline is a black box.
     """
     scalers, last = _unpack(model)
-    if last is None or not (hasattr(last, "coefs_") or hasattr(last, "coef_")):
+    if last is None or not any(hasattr(last, name) for name in ("coefs_", "coef_", "module_")):
         return None
-    from ..architectures import Architecture  # here, so that other learners do without torch
-
     try:
-        architecture = Architecture.from_sklearn(last)
-        row = architecture.flatten([last])[0]
-    except (WslError, ValueError, AttributeError, KeyError):
+        if hasattr(last, "module_"):
+            from ..architectures import Architecture  # here: other learners do without torch
+
+            architecture = Architecture(last.module_, input_shape=(n_features,))
+            row = architecture.flatten([last.module_])[0]
+        else:
+            architecture = _architecture_of(last)
+            row = architecture.flatten([last])[0]
+        return _fold_scalers(row, architecture, scalers), architecture
+    except (WslError, ValueError, TypeError, AttributeError, KeyError):
         return None
-    return _fold_scalers(row, architecture, scalers), architecture
+
+
+def _architecture_of(model: Any) -> "Architecture":
+    """Return a scikit-learn model's architecture."""
+    from ..architectures._convert import sklearn_layers
+
+    shapes = [weight.shape for weight, _ in sklearn_layers(model)]
+    widths = (shapes[0][1], *(n_outputs for n_outputs, _ in shapes))
+    return _mlp(widths, getattr(model, "activation", "identity"))
+
+
+@lru_cache(maxsize=16)
+def _mlp(widths: tuple[int, ...], activation: str) -> "Architecture":
+    """Return one object for models that are alike: finding out that two are takes longer."""
+    from ..architectures import Architecture
+    from ..architectures._convert import ACTIVATIONS
+
+    architecture = Architecture.mlp(widths[0], widths[1:-1], widths[-1], ACTIVATIONS[activation])
+    hash(architecture)  # found out once, it goes with the object from process to process
+    return architecture
 
 
 def _unpack(model: Any) -> tuple[list[Any], Any]:
@@ -77,8 +114,7 @@ def _fold_scalers(row: np.ndarray, architecture: "Architecture", scalers: list[A
     """Return the row whose network acts on raw features as the given one on scaled features."""
     if not scalers:
         return row
-    names = architecture.parameter_names[:2]
-    first, bias = (architecture.slices[name] for name in names)
+    first, bias = (architecture.slices[name] for name in _first_layer(architecture))
     ends = np.stack([np.zeros(architecture.n_inputs), np.ones(architecture.n_inputs)])
     for scaler in scalers:  # each works on a column of its own, as a straight line
         ends = scaler.transform(ends)
@@ -88,6 +124,19 @@ def _fold_scalers(row: np.ndarray, architecture: "Architecture", scalers: list[A
     folded[bias] = row[bias] + weight @ offset
     folded[first] = (weight * slope).ravel()
     return folded
+
+
+def _first_layer(architecture: "Architecture") -> tuple[str, str]:
+    """Return the names of weight and bias of the linear layer that alone takes the features."""
+    from torch import nn
+
+    takers = [step for step in architecture.steps if 0 in step.sources]
+    layer, name = takers[0].layer, takers[0].name
+    n_uses = sum(step.layer is layer for step in architecture.steps)
+    if len(takers) > 1 or n_uses > 1 or type(layer) is not nn.Linear or layer.bias is None:
+        raise UnsupportedModuleError(f"{architecture!r} has no first layer that scalers fold into")
+    prefix = f"{name}." if name else ""
+    return f"{prefix}weight", f"{prefix}bias"
 
 
 def score(predict: Callable[[np.ndarray], np.ndarray], X: Any, y: Any, classifies: bool) -> dict:
@@ -101,20 +150,55 @@ def score(predict: Callable[[np.ndarray], np.ndarray], X: Any, y: Any, classifie
     }
 
 
-def zoo_predictor(
-    architecture: "Architecture", row: np.ndarray, classes: np.ndarray | None
-) -> Callable[[np.ndarray], np.ndarray]:
-    """Return the function from X to what one model of a zoo predicts.
+def score_zoo(
+    architecture: "Architecture",
+    weights: np.ndarray,
+    tests: Sequence[tuple[Any, Any]],
+    classes: np.ndarray | None,
+) -> dict[str, np.ndarray]:
+    """Return what ``score`` does, for many models, each on a set of its own or all on one.
 
-    Outputs are logits of ``classes``, of the second alone where there are two; without classes they
-    are the predictions.
+    Parameters
+    ----------
+    architecture : Architecture
+    weights : ndarray ``(n_models, n_weights)``
+    tests : sequence of (X, y)
+        One a model, or one for all.
+    classes : ndarray or None
+        Outputs are logits of these, of the second alone where there are two; without classes they
+        are the predictions.
+
+    Returns
+    -------
+    dict from metric to ndarray ``(n_models,)``
     """
+    from .._validation import owned_tensor  # here, so that other learners do without torch
+    from ..zoo._data import by_size
 
-    def predict(X: np.ndarray) -> np.ndarray:
-        outputs = architecture.forward(row[None], X)[0]
-        single = outputs.shape[1] == 1
-        if classes is None:
-            return outputs[:, 0] if single else outputs
-        return classes[(outputs[:, 0] > 0).astype(int) if single else outputs.argmax(1)]
+    scores: dict[str, np.ndarray] = {}
+    for places, sets in by_size([(X, y, None) for X, y in tests], len(weights)):
+        targets = np.stack([np.asarray(y) for _, y, _ in sets])
+        if len(sets) == 1:
+            outputs = architecture.forward(weights[places], sets[0][0])
+        else:
+            inputs = owned_tensor(np.stack([np.asarray(X) for X, *_ in sets]))
+            outputs = architecture.forward_each(owned_tensor(weights[places]), inputs).numpy()
+        for metric, values in _rate(outputs, targets, classes).items():
+            scores.setdefault(metric, np.empty(len(weights)))[places] = values
+    return scores
 
-    return predict
+
+def _rate(
+    outputs: np.ndarray, targets: np.ndarray, classes: np.ndarray | None
+) -> dict[str, np.ndarray]:
+    """Rate outputs ``(n_models, n_samples, n_outputs)`` on targets, one row a model or for all."""
+    if classes is not None:
+        single = outputs.shape[2] == 1
+        indices = (outputs[:, :, 0] > 0).astype(int) if single else outputs.argmax(2)
+        return {"accuracy": (classes[indices] == targets).mean(1)}
+    targets = targets.reshape(*targets.shape[:2], -1).astype(float)
+    squares = np.square(outputs - targets).mean(1)
+    spread = np.broadcast_to(targets.var(1), squares.shape)
+    missed = (squares > 0).astype(float)  # where targets are all alike, as in scikit-learn
+    np.divide(squares, spread, out=missed, where=spread > 0)
+    return {"r2": (1 - missed).mean(1), "mean_squared_error": squares.mean(1)}

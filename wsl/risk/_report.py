@@ -10,15 +10,17 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar
 
+import numpy as np
 import pandas as pd
 
 from .._files import write_text
 from ..exceptions import InvalidInputError
 from . import _page
 from ._figures import COLUMNS
+from ._packing import pack, unpack
 
 FORMAT = "wsl-audit-report"
-VERSION = 1
+VERSION = 2
 
 
 @dataclass(eq=False, repr=False)
@@ -40,6 +42,14 @@ class AuditReport:
         Attacks that were left out, and why.
     settings : dict
         How the audit was run.
+    truth : ndarray ``(n_targets,)``, or ``(n_targets, n_properties)``; or None
+        The property of each target: a class by its index in ``classes``, or a number.
+    guesses : dict from attack to ndarray ``(n_repeats, n_targets)``, or ``(..., n_properties)``
+        What each attack said, in each of its repeats, of each target; as in ``truth``.
+    scores : dict from attack to ndarray ``(n_repeats, n_targets, n_classes)`` float32
+        The probabilities behind the guesses, of the attacks that have them.
+    classes : tuple or None
+        The values of the property, where they are classes.
 
     Notes
     -----
@@ -67,6 +77,10 @@ class AuditReport:
     chance: dict[str, float] = field(default_factory=dict)
     skipped: dict[str, str] = field(default_factory=dict)
     settings: dict[str, Any] = field(default_factory=dict)
+    truth: np.ndarray | None = None
+    guesses: dict[str, np.ndarray] = field(default_factory=dict)
+    scores: dict[str, np.ndarray] = field(default_factory=dict)
+    classes: tuple | None = None
 
     def plot(self, ax: Any = None) -> Any:
         """Draw each attack's figure with its interval, and the line that guessing reaches.
@@ -109,6 +123,10 @@ class AuditReport:
             "chance": self.chance,
             "skipped": self.skipped,
             "settings": self.settings,
+            "classes": None if self.classes is None else [_plain(c) for c in self.classes],
+            "truth": None if self.truth is None else pack(self.truth),
+            "guesses": {name: pack(values) for name, values in self.guesses.items()},
+            "scores": {name: pack(values) for name, values in self.scores.items()},
         }
         return write_text(path, json.dumps(contents, indent=1, allow_nan=False))
 
@@ -131,13 +149,10 @@ class AuditReport:
                 f"path={str(path)!r} holds format {contents['format']!r}, version "
                 f"{contents['version']!r}; wanted {FORMAT!r}, version {VERSION}"
             )
-        return cls(
-            _frame(contents["table"]),
-            _frame(contents["utility"]),
-            contents["chance"],
-            contents["skipped"],
-            contents["settings"],
-        )
+        try:
+            return cls(**_fields(contents))
+        except (ValueError, KeyError, TypeError, AttributeError, OverflowError) as error:
+            raise InvalidInputError(f"path={str(path)!r} is damaged: {error}") from error
 
     def __repr__(self) -> str:
         lines = ["AuditReport"]
@@ -151,15 +166,31 @@ class AuditReport:
         return "\n".join(lines)
 
 
+def _fields(contents: dict[str, Any]) -> dict[str, Any]:
+    """Return what a file holds as the arguments of a report."""
+    classes, truth = contents["classes"], contents["truth"]
+    return {
+        "table": _frame(contents["table"]),
+        "utility": _frame(contents["utility"]),
+        **{name: contents[name] for name in ("chance", "skipped", "settings")},
+        "classes": None if classes is None else tuple(classes),
+        "truth": None if truth is None else unpack(truth),
+        **{
+            part: {name: unpack(values) for name, values in contents[part].items()}
+            for part in ("guesses", "scores")
+        },
+    }
+
+
 def _records(frame: pd.DataFrame) -> dict[str, list]:
     """Return the columns as JSON has them: NaN as null, infinity as the string "inf"."""
     return {str(name): [_plain(v) for v in frame[name].tolist()] for name in frame.columns}
 
 
 def _plain(value: Any) -> Any:
-    if not isinstance(value, float) or math.isfinite(value):
-        return value
-    return None if math.isnan(value) else str(value)
+    if isinstance(value, float) and not math.isfinite(value):
+        return None if math.isnan(value) else str(value)
+    return value if value is None or isinstance(value, (bool, int, float, str)) else str(value)
 
 
 def _frame(columns: dict[str, list]) -> pd.DataFrame:

@@ -4,61 +4,40 @@ What one trained model shows lives in ``_observe``; attacks on populations in ``
 """
 
 import copy
+import sys
 import warnings
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 import joblib
 import numpy as np
 from sklearn.base import clone, is_classifier
+from sklearn.pipeline import Pipeline
 from sklearn.utils.validation import has_fit_parameter
-from threadpoolctl import threadpool_limits
+from threadpoolctl import ThreadpoolController
 from tqdm import tqdm
 
-from .._random import draw_seed, draw_seeds, resolve_random_state
-from ..exceptions import DivergedModelWarning, InvalidInputError
+from .._batches import row_slices
+from .._random import draw_seed, draw_seeds, resolve_random_state, scoped_torch_seed
+from ..exceptions import DivergedModelWarning, TrainingFailedError
+from ._cache import Cache
+from ._checks import is_zoo_classifier
 from ._draws import Draws
-from ._observe import read_weights, respond, score, zoo_predictor
+from ._identity import digest_of, identify
+from ._observe import plain_array, read_weights, respond, score, score_zoo
+from ._population import Population, join, one_hot
 
 if TYPE_CHECKING:
-    from ..architectures import Architecture
     from ..zoo import ModelZoo
 
 Test = tuple[np.ndarray, np.ndarray]
 
-
-@dataclass(frozen=True, eq=False)
-class Population:
-    """Trained models, as far as an adversary or an auditor sees them.
-
-    Attributes
-    ----------
-    properties : ndarray ``(n_models,)`` or ``(n_models, n_properties)``
-    responses : ndarray ``(n_models, n_queries, n_outputs)`` float32
-    classes : ndarray ``(n_outputs,)`` or None
-        What the columns of the responses stand for, where they are classes.
-    weights : ndarray ``(n_models, n_weights)`` float32, or None
-    architecture : Architecture or None
-        What a row of weights means; None where models have no weights, or not all the same.
-    utility : dict from metric to ndarray ``(n_models,)``
-    """
-
-    properties: np.ndarray
-    responses: np.ndarray
-    classes: np.ndarray | None
-    weights: np.ndarray | None
-    architecture: "Architecture | None"
-    utility: dict[str, np.ndarray]
-
-    def __len__(self) -> int:
-        return len(self.properties)
-
-    def responses_to(self, classes: np.ndarray | None) -> np.ndarray:
-        """Return the responses with one column for each of ``classes``; absent ones answer 0."""
-        if classes is None or self.classes is None or np.array_equal(classes, self.classes):
-            return self.responses
-        return _spread_columns(self.responses, self.classes, classes)
+# Models are trained, and kept in a cache, a piece at a time; an interrupt loses one. Models of a
+# zoo are cheap and spread over workers within a piece.
+PIECE, ZOO_PIECE = 64, 512
 
 
 @dataclass(frozen=True)
@@ -69,109 +48,211 @@ class Trainer:
     ----------
     learner : estimator, or an object with ``fit_zoo(datasets, n_models)``
     queries : ndarray ``(n_queries, n_features)``
+    labels_only : bool
+        Whether classifiers answer with the class that they decide on, and no more.
+    cache : Cache or None
     n_jobs : int or None
     progress : bool
     """
 
     learner: Any
     queries: np.ndarray
+    labels_only: bool = False
+    cache: Cache | None = None
     n_jobs: int | None = None
     progress: bool = False
 
     def train(
         self,
         draws: Draws,
-        random_state: Any,
+        seed: int,
         tests: Draws | Test | None = None,
         name: str = "models",
     ) -> Population:
-        """Train one model on each draw.
+        """Train one model on each draw, or find it in the cache.
 
         Parameters
         ----------
         draws : Draws
-        random_state : int, Generator or None
+        seed : int
         tests : Draws or (X, y), optional
             What models are scored on, each on a draw of its own or all on one test set.
         name : str
             What the progress bar says.
+
+        Notes
+        -----
+        A model depends on its own draw and seed; models of ``fit_zoo`` on those of their piece too.
         """
-        train = self._train_zoo if hasattr(self.learner, "fit_zoo") else self._train_each
-        return train(draws, random_state, tests, name)
+        is_zoo = hasattr(self.learner, "fit_zoo")
+        pieces = piece_slices(len(draws), ZOO_PIECE if is_zoo else PIECE)
+        keys = self._keys(draws, seed, tests, pieces)
+        found = {}
+        if self.cache:
+            read = {piece: self.cache.read(keys[piece], draws) for piece in pieces}
+            found = {piece: own for piece, own in read.items() if own is not None}
+        missing = [piece for piece in pieces if piece not in found]
+        train = self._train_zoos if is_zoo else self._train_each
+        n_missing = sum(len(piece) for piece in missing)
+        with tqdm(total=n_missing, desc=name, disable=not self.progress, leave=False) as bar:
+            for piece, population in train(draws, seed, tests, missing, bar):
+                found[piece] = population
+                if self.cache:
+                    self.cache.write(keys[piece], population)
+        kept = [found[piece] for piece in pieces if len(found[piece])]
+        if not kept:
+            raise TrainingFailedError(f"all {name} diverged", np.arange(len(draws)))
+        return join(kept)
+
+    def _keys(
+        self, draws: Draws, seed: int, tests: Draws | Test | None, pieces: list[range]
+    ) -> dict[range, str]:
+        """Return the name of each piece in the cache: a digest of all that decides its models."""
+        if self.cache is None:
+            return {}
+        parts = {
+            "learner": identify(self.learner, "learner"),
+            "family": identify(draws.family, "family"),
+            "n_samples": draws.n_samples,
+            "queries": joblib.hash(self.queries),
+            "labels_only": self.labels_only,
+            "tests": joblib.hash(tests[:2]) if isinstance(tests, tuple) else None,
+            "seed": seed,
+        }
+        return {
+            piece: digest_of(
+                parts
+                | {
+                    "models": [piece.start, piece.stop],
+                    "properties": joblib.hash(draws.properties[piece.start : piece.stop].tolist()),
+                    "draws": draws.seeds[piece.start : piece.stop].tolist(),
+                    "own_tests": tests.seeds[piece.start : piece.stop].tolist()
+                    if isinstance(tests, Draws)
+                    else None,
+                }
+            )
+            for piece in pieces
+        }
 
     def _train_each(
-        self, draws: Draws, random_state: Any, tests: Draws | Test | None, name: str
-    ) -> Population:
-        seeds = draw_seeds(random_state, len(draws))
+        self,
+        draws: Draws,
+        seed: int,
+        tests: Draws | Test | None,
+        pieces: list[range],
+        bar: tqdm,
+    ) -> Iterator[tuple[range, Population]]:
+        """Yield pieces as soon as all of their models are trained, each of which is one job."""
+        seeds = draw_seeds(seed, len(draws)).tolist()
         jobs = (
-            joblib.delayed(_train_one)(self.learner, draws, index, seed, self.queries, tests)
-            for index, seed in enumerate(seeds.tolist())
+            joblib.delayed(_train_one)(self, draws, index, seeds[index], tests)
+            for piece in pieces
+            for index in piece
         )
-        return _gather(
-            draws.properties, run_jobs(jobs, len(draws), self.n_jobs, name, self.progress)
-        )
+        results = run_jobs(jobs, self.n_jobs)
+        for piece in pieces:
+            models = []
+            for _ in piece:
+                models.append(next(results))
+                bar.update()
+            yield piece, join(models)
 
-    def _train_zoo(
-        self, draws: Draws, random_state: Any, tests: Draws | Test | None, name: str
-    ) -> Population:
-        learner = seeded(self.learner, draw_seed(resolve_random_state(random_state)))
-        with tqdm(total=len(draws), desc=name, disable=not self.progress, leave=False) as bar:
+    def _train_zoos(
+        self,
+        draws: Draws,
+        seed: int,
+        tests: Draws | Test | None,
+        pieces: list[range],
+        bar: tqdm,
+    ) -> Iterator[tuple[range, Population]]:
+        """Yield pieces, each trained by one call of ``fit_zoo`` with a seed of its own."""
+        for piece in pieces:
+            own = np.random.default_rng([seed, piece.start])
+            learner = seeded(self.learner, draw_seed(own))
+            data = draws.part(piece)
             if self.n_jobs is None:
-                zoo = learner.fit_zoo(draws, len(draws))
+                zoo = learner.fit_zoo(data, len(piece))
             else:
                 with joblib.parallel_config(n_jobs=self.n_jobs):
-                    zoo = learner.fit_zoo(draws, len(draws))
-            bar.update(len(draws))
-        kept = _finite(zoo.weights)
-        weights = zoo.weights[kept]
-        scores = [] if tests is None else _score_zoo(learner, zoo, kept, draws, tests)
+                    zoo = learner.fit_zoo(data, len(piece))
+            own_tests = tests.part(piece) if isinstance(tests, Draws) else tests
+            yield piece, self._observe_zoo(zoo, data, own_tests, piece.start)
+            bar.update(len(piece))
+
+    def _observe_zoo(
+        self, zoo: "ModelZoo", draws: Draws, tests: Draws | Test | None, start: int
+    ) -> Population:
+        """Look at a zoo's models; the first training set tells the classes, as to ``fit_zoo``."""
+        kept = _finite(zoo.weights, start)
+        labels = draws(0)[1]
+        classes = None
+        if is_zoo_classifier(self.learner, labels):
+            classes = plain_array(np.unique(labels))
+        responses = zoo.architecture.forward(zoo.weights[kept], self.queries)
+        if self.labels_only:
+            responses = one_hot(responses)
         return Population(
             draws.properties[kept],
-            zoo.architecture.forward(weights, self.queries),
-            None,
-            weights,
+            start + kept,
+            responses,
+            "label" if self.labels_only else "logits",
+            classes,
+            zoo.weights[kept],
             zoo.architecture,
-            _by_metric(scores),
+            {} if tests is None else _score_zoo(zoo, kept, tests, classes),
         )
 
 
-@dataclass(frozen=True, eq=False)
-class Trace:
-    """What one trained model leaves behind."""
-
-    answers: np.ndarray
-    classes: np.ndarray | None
-    weights: "tuple[np.ndarray, Architecture] | None"
-    scores: dict[str, float]
+def piece_slices(n_models: int, size: int) -> list[range]:
+    """Cut models into pieces of ``size``, the last of them what remains."""
+    return [range(i, min(i + size, n_models)) for i in range(0, n_models, size)]
 
 
 def _train_one(
-    learner: Any,
-    draws: Draws,
-    index: int,
-    seed: int,
-    queries: np.ndarray,
-    tests: Draws | Test | None,
-) -> Trace:
+    trainer: Trainer, draws: Draws, index: int, seed: int, tests: Draws | Test | None
+) -> Population:
+    """Return the population of one model."""
     X, y, *environments = draws(index)
-    model = seeded(learner, seed)
+    model = seeded(trainer.learner, seed)
     known = {}
     if environments and has_fit_parameter(model, "environments"):
         known["environments"] = environments[0]
-    with threadpool_limits(1):  # models are spread over workers, and results depend on no count
+    # models are spread over workers, and results depend on no count
+    with one_thread(), _torch_seeded(model, seed):
         model.fit(X, y, **known)
-        answers, classes = respond(model, queries)
+        answers = respond(model, trainer.queries, trainer.labels_only)
         scores = {}
         if tests is not None:
             scores = score(model.predict, *_test_of(tests, index), is_classifier(model))
-    return Trace(answers, classes, read_weights(model), scores)
+    weights, architecture = read_weights(model, trainer.queries.shape[1]) or (None, None)
+    return Population(
+        draws.properties[[index]],
+        np.array([index]),
+        answers.responses[None],
+        answers.output,
+        answers.classes,
+        None if weights is None else weights[None],
+        architecture,
+        {metric: np.array([value]) for metric, value in scores.items()},
+    )
 
 
-def _finite(weights: np.ndarray) -> np.ndarray:
+@contextmanager
+def _torch_seeded(model: Any, seed: int) -> Iterator[None]:
+    """Seed what a torch learner draws from torch's own generator, which is put back after it."""
+    last = model.steps[-1][1] if isinstance(model, Pipeline) else model
+    if not hasattr(last, "module"):
+        yield
+        return
+    with scoped_torch_seed(resolve_random_state(seed)):
+        yield
+
+
+def _finite(weights: np.ndarray, start: int) -> np.ndarray:
     """Return the indices of the models whose weights are finite; warn of the others."""
     finite = np.isfinite(weights).all(1)
     if not finite.all():
-        lost = np.flatnonzero(~finite).tolist()
+        lost = (start + np.flatnonzero(~finite)).tolist()
         warnings.warn(
             f"{len(lost)} of {len(weights)} models diverged and are left out: {lost[:10]}",
             DivergedModelWarning,
@@ -181,18 +262,18 @@ def _finite(weights: np.ndarray) -> np.ndarray:
 
 
 def _score_zoo(
-    learner: Any, zoo: "ModelZoo", kept: np.ndarray, draws: Draws, tests: Draws | Test
-) -> list[dict[str, float]]:
-    """Score models on their tests; the first training set tells the classes, as to ``fit_zoo``."""
-    labels = draws(0)[1]
-    tagged = hasattr(learner, "__sklearn_tags__")
-    classifies = is_classifier(learner) if tagged else labels.dtype.kind != "f"
-    classes = np.unique(labels) if classifies else None
-    scores = []
-    for index in kept.tolist():
-        predict = zoo_predictor(zoo.architecture, zoo.weights[index], classes)
-        scores.append(score(predict, *_test_of(tests, index), classifies))
-    return scores
+    zoo: "ModelZoo", kept: np.ndarray, tests: Draws | Test, classes: np.ndarray | None
+) -> dict[str, np.ndarray]:
+    weights = zoo.weights[kept]
+    n_samples = tests.n_samples if isinstance(tests, Draws) else len(tests[1])
+    parts = []
+    for part in row_slices(len(kept), 8 * n_samples * zoo.architecture.activation_size):
+        if isinstance(tests, Draws):
+            own = [_test_of(tests, index) for index in kept[part].tolist()]
+        else:
+            own = [tests]
+        parts.append(score_zoo(zoo.architecture, weights[part], own, classes))
+    return {metric: np.concatenate([part[metric] for part in parts]) for metric in parts[0]}
 
 
 def _test_of(tests: Draws | Test, index: int) -> Test:
@@ -211,47 +292,17 @@ def seeded(learner: Any, seed: int) -> Any:
     return model.set_params(**{name: draw_seed(rng) for name in states})
 
 
-def run_jobs(jobs: Iterable[Any], n_jobs_total: int, n_jobs: int | None, name: str, progress: bool):
-    """Run joblib jobs with a progress bar and return their results in order."""
-    results = joblib.Parallel(n_jobs=n_jobs, return_as="generator")(jobs)
-    return list(tqdm(results, total=n_jobs_total, desc=name, disable=not progress, leave=False))
+def one_thread() -> Any:
+    """Return a context in which numpy, scikit-learn and torch use one thread each."""
+    return _thread_pools(len(sys.modules)).limit(limits=1)
 
 
-def _gather(properties: np.ndarray, traces: list[Trace]) -> Population:
-    classes = union_of_classes([t.classes for t in traces])
-    answers = [
-        t.answers if classes is None else _spread_columns(t.answers, t.classes, classes)
-        for t in traces
-    ]
-    if len({a.shape for a in answers}) > 1:
-        raise InvalidInputError(
-            "learner answers queries with a number of outputs that changes from model to model; "
-            "wanted a learner with predict_proba, or families whose samples hold every class"
-        )
-    weights, architecture = _common_weights(traces)
-    utility = _by_metric([t.scores for t in traces])
-    return Population(properties, np.stack(answers), classes, weights, architecture, utility)
+@lru_cache(maxsize=1)
+def _thread_pools(n_modules: int) -> ThreadpoolController:
+    """Return the loaded libraries' pools; those that a further module loads are looked up again."""
+    return ThreadpoolController()
 
 
-def _common_weights(traces: list[Trace]) -> "tuple[np.ndarray | None, Architecture | None]":
-    readable = [t.weights for t in traces if t.weights is not None]
-    if len(readable) < len(traces) or any(a != readable[0][1] for _, a in readable):
-        return None, None
-    return np.stack([row for row, _ in readable]), readable[0][1]
-
-
-def union_of_classes(columns: list[np.ndarray | None]) -> np.ndarray | None:
-    """Return all classes that occur, sorted; None where columns are no classes."""
-    known = [c for c in columns if c is not None]
-    return np.unique(np.concatenate(known)) if known else None
-
-
-def _spread_columns(answers: np.ndarray, have: Any, wanted: np.ndarray) -> np.ndarray:
-    spread = np.zeros((*answers.shape[:-1], len(wanted)), dtype=answers.dtype)
-    spread[..., np.searchsorted(wanted, have)] = answers
-    return spread
-
-
-def _by_metric(scores: list[dict[str, float]]) -> dict[str, np.ndarray]:
-    names = scores[0] if scores else ()
-    return {name: np.array([s[name] for s in scores]) for name in names}
+def run_jobs(jobs: Iterable[Any], n_jobs: int | None) -> Iterator[Any]:
+    """Run joblib jobs and give their results in order, each as soon as it is there."""
+    return iter(joblib.Parallel(n_jobs=n_jobs, return_as="generator")(jobs))

@@ -1,0 +1,143 @@
+"""The default meta-estimators: least squares on the features of a wide Gaussian kernel.
+
+What features they are given, and of which strategy they are the default, lives in ``_strategies``.
+"""
+
+from typing import Any
+
+import numpy as np
+from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
+from sklearn.kernel_approximation import Nystroem
+from sklearn.preprocessing import StandardScaler
+
+from ._calibration import calibrate
+
+N_COMPONENTS = 256
+WIDTHS = (0.03, 1.0)  # gamma times the number of features: nearly straight, and bent
+PENALTIES = np.logspace(-9, 3, 25)  # of the squared weights, times the number of models
+EPSILON = 1e-12  # components of less than this share of the largest are rounding
+
+
+class _WideKernel(BaseEstimator):
+    """What classifier and regressor share: features, width and penalty by leaving one out.
+
+    So wide a kernel is nearly linear, which is what most properties need, and bends where they do
+    not. What a model would have been given by a fit without it follows in closed form from one
+    singular value decomposition, so that width and penalty are chosen, and probabilities
+    calibrated, on models that the fit has not seen, at the price of one fit a width.
+    """
+
+    def __init__(self, random_state=None):
+        self.random_state = random_state
+
+    def _solve(self, X: np.ndarray, targets: np.ndarray) -> np.ndarray:
+        """Fit to ``targets (n_models, n_targets)``; return the centred left-out predictions."""
+        self.scaler_ = StandardScaler().fit(X)
+        scaled = self.scaler_.transform(X)
+        fits = [self._fit_width(scaled, targets, width) for width in WIDTHS]
+        _, left_out, self.kernel_, self.coef_, self.shift_ = min(fits, key=lambda fit: fit[0])
+        return left_out
+
+    def _fit_width(self, X: np.ndarray, targets: np.ndarray, width: float) -> tuple[Any, ...]:
+        """Return the least error left out, what it predicts, the kernel, its weights and shift."""
+        kernel = Nystroem(
+            gamma=width / X.shape[1],
+            n_components=min(N_COMPONENTS, len(X)),
+            random_state=self.random_state,
+        )
+        features = kernel.fit(X).transform(X)
+        mean = features.mean(axis=0)
+        error, left_out, weights = ridge_left_out(features - mean, targets, PENALTIES * len(X))
+        return error, left_out, kernel, weights, mean @ weights
+
+    def _scores(self, X: Any) -> np.ndarray:
+        """Return ``(n_models, n_targets)``, centred."""
+        scaled = self.scaler_.transform(as_double(X))
+        return self.kernel_.transform(scaled) @ self.coef_ - self.shift_
+
+
+class WideKernelClassifier(ClassifierMixin, _WideKernel):
+    """Classes by least squares on their indicators; probabilities fitted on left-out scores."""
+
+    def fit(self, X, y):
+        """Learn from features ``X (n_models, n_features)`` and classes ``y (n_models,)``."""
+        self.classes_, labels = np.unique(y, return_inverse=True)
+        left_out = self._solve(as_double(X), np.eye(len(self.classes_))[labels])
+        self.calibration_ = calibrate(left_out, labels)
+        return self
+
+    def predict_proba(self, X):
+        """Return probabilities ``(n_models, n_classes)``."""
+        return self.calibration_(self._scores(X))
+
+    def predict(self, X):
+        """Return the likeliest class of each model, ``(n_models,)``."""
+        return self.classes_[self.predict_proba(X).argmax(axis=1)]
+
+
+class WideKernelRegressor(RegressorMixin, _WideKernel):
+    """Numbers by least squares, those of several properties all at one width and penalty."""
+
+    def fit(self, X, y):
+        """Learn from ``X (n_models, n_features)`` and ``y (n_models,)`` or one column a number."""
+        targets = np.asarray(y, dtype=float).reshape(len(X), -1)
+        self.scale_ = np.where(targets.std(axis=0) > 0, targets.std(axis=0), 1.0)
+        self._solve(as_double(X), targets / self.scale_)
+        self.mean_ = targets.mean(axis=0)
+        self.shape_ = np.shape(y)[1:]
+        return self
+
+    def predict(self, X):
+        """Return the numbers of each model, in the shape of y."""
+        numbers = self._scores(X) * self.scale_ + self.mean_
+        return numbers.reshape(len(numbers), *self.shape_)
+
+
+def as_double(X: Any) -> np.ndarray:
+    """Return features as float64: squares of small differences are what the kernel is made of."""
+    return np.asarray(X, dtype=np.float64)
+
+
+def ridge_left_out(
+    features: np.ndarray, targets: np.ndarray, penalties: np.ndarray
+) -> tuple[float, np.ndarray, np.ndarray]:
+    r"""Fit ridge regression with the penalty that predicts models best that were left out.
+
+    Parameters
+    ----------
+    features : ndarray ``(n_models, n_features)``, centred
+    targets : ndarray ``(n_models, n_targets)``
+    penalties : ndarray ``(n_penalties,)``
+
+    Returns
+    -------
+    error : float
+        The mean squared error of the left-out predictions under the best penalty.
+    left_out : ndarray ``(n_models, n_targets)``
+        What a fit without a model gives it, less the mean of the others' targets: that mean alone
+        would tell the class of the one that is missing.
+    weights : ndarray ``(n_features, n_targets)``
+
+    Notes
+    -----
+    With the hat matrix H of a linear smoother, :math:`y_i - \hat y_i^{(-i)} =
+    (y_i - \hat y_i) / (1 - H_{ii})`.
+    """
+    n_models = len(features)
+    mean = targets.mean(axis=0)
+    centred = targets - mean
+    squares, axes = np.linalg.eigh(features.T @ features)
+    kept = squares > squares[-1] * EPSILON
+    squares, axes = squares[kept], axes[:, kept]
+    U = (features @ axes) / np.sqrt(squares)
+    projected = U.T @ centred
+    shrinks = squares / (squares + penalties[:, None])  # (n_penalties, n_components)
+    leverage = np.minimum(shrinks @ (U**2).T + 1 / n_models, 1 - 1e-9)
+    fitted = np.einsum("ic,pc,ct->pit", U, shrinks, projected, optimize=True)
+    residuals = (centred - fitted) / (1 - leverage)[:, :, None]
+    errors = np.mean(residuals**2, axis=(1, 2))
+    best = int(np.argmin(errors))
+    others = (n_models * mean - targets) / max(1, n_models - 1)
+    left_out = targets - residuals[best] - others
+    weights = axes @ ((np.sqrt(squares) / (squares + penalties[best]))[:, None] * projected)
+    return float(errors[best]), left_out, weights
