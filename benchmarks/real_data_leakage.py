@@ -1,10 +1,10 @@
 """What leaks from models of real data: from which learner, by which attack.
 
-``python -m benchmarks.real_data_leakage [--scale full|quick] [--folder PATH] [--jobs N] [--seed N]``
+``python -m benchmarks.real_data_leakage [--scale full|quick] [--folder PATH] [--jobs N]``
 
 Census income: were half of the persons women, or another share? And which share between .2 and .8?
-Digits: how often is one digit among the images? And how often are two? Targets and adversary draw
-from rows that they do not share; models are scored on rows that neither has.
+Digits: was one digit a tenth of the images, or a fifth? And which shares had two digits? Targets
+and adversary draw from rows that they do not share; models are scored on rows that neither has.
 """
 
 import argparse
@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 from sklearn.datasets import load_digits
 from sklearn.ensemble import HistGradientBoostingClassifier, RandomForestClassifier
 from sklearn.linear_model import LogisticRegression
@@ -34,6 +35,13 @@ from wsl.exceptions import AttackNotApplicableWarning
 
 ATTACKS = tuple(STRATEGIES)
 DIGITS = (3, 8)
+# of a report's metrics, those that say how near an attack's guesses are, and to which number
+FIGURES = {
+    "accuracy": 0,
+    "mean_absolute_error": 0,
+    "mean_absolute_error_0": 0,
+    "mean_absolute_error_1": 1,
+}
 
 
 @dataclass(frozen=True)
@@ -55,7 +63,7 @@ LEARNERS = {
     "logistic regression": make_pipeline(StandardScaler(), LogisticRegression(max_iter=500)),
     "random forest": RandomForestClassifier(n_estimators=20),
     "gradient boosting": HistGradientBoostingClassifier(max_iter=20, early_stopping=False),
-    "MLP": CausalMitigatedClassifier((8,), penalty=None, epochs=20, batch_size=128),
+    "MLP": CausalMitigatedClassifier((8,), penalty=None, epochs=20, batch_size=32),
 }
 
 
@@ -64,10 +72,11 @@ class Question:
     """A property that an adversary asks for, and the data that models are trained on."""
 
     data: str
-    asks: str
+    asks: tuple[str, ...]  # one for each number that the property is
     family: SubsampledFamily
     test_set: tuple[np.ndarray, np.ndarray]
     n_samples: int
+    labels_only: bool = False
 
 
 def census_questions(scale: Scale, seed: int) -> Iterator[Question]:
@@ -84,7 +93,9 @@ def census_questions(scale: Scale, seed: int) -> Iterator[Question]:
         )
         numeric = isinstance(properties, Interval)
         asks = "share of women" if numeric else f"women: {properties[0]:g} or {properties[1]:g}?"
-        yield Question("census", asks, family, test_set, 1000)
+        yield Question("census", (asks,), family, test_set, 1000)
+        if properties == (0.5, scale.shares[0]):
+            yield Question("census", (f"{asks} by labels",), family, test_set, 1000, True)
 
 
 def digits_questions(seed: int) -> Iterator[Question]:
@@ -92,23 +103,30 @@ def digits_questions(seed: int) -> Iterator[Question]:
     X, y = load_digits(return_X_y=True)
     X, X_test, y, y_test = train_test_split(X / 16, y, test_size=0.2, random_state=seed, stratify=y)
     family = SubsampledFamily(X, y, y, value=DIGITS[0], properties=(0.1, 0.2))
-    yield Question("digits", f"{DIGITS[0]}s: 0.1 or 0.2?", family, (X_test, y_test), 250)
+    asks = (f"{DIGITS[0]}s: 0.1 or 0.2?",)
+    yield Question("digits", asks, family, (X_test, y_test), 250)
     both = SubsampledFamily.with_proportions(
         X, y, y, values=DIGITS, properties=[Interval(0.05, 0.25)] * 2
     )
-    asks = "shares of {}s and {}s".format(*DIGITS)
+    asks = tuple(f"share of {digit}s" for digit in DIGITS)
     yield Question("digits", asks, both, (X_test, y_test), 250)
 
 
 def ask(question: Question, name: str, scale: Scale, n_jobs: int, seed: int) -> pd.DataFrame:
     """Audit one learner for one question; one row an attack and metric."""
     family, adversary_family = question.family.split(0.5, random_state=seed)
+    attacks = ATTACKS
+    if len(question.asks) > 1:  # those that read a query's own property take one number at a time
+        attacks = tuple(attack for attack in ATTACKS if not STRATEGIES[attack].needs)
+    if question.labels_only:
+        attacks = tuple(attack for attack in ATTACKS if not STRATEGIES[attack].white_box)
     with warnings.catch_warnings():  # what a learner does not show is said in the table
         warnings.simplefilter("ignore", AttackNotApplicableWarning)
         report = audit(
             LEARNERS[name],
             family,
-            attacks=ATTACKS,
+            attacks=attacks,
+            labels_only=question.labels_only,
             adversary_family=adversary_family,
             test_set=question.test_set,
             n_shadows=scale.n_shadows,
@@ -119,27 +137,29 @@ def ask(question: Question, name: str, scale: Scale, n_jobs: int, seed: int) -> 
             random_state=seed,
             progress=False,
         )
-    accuracy = report.utility.set_index("metric")["value"]["accuracy"]
-    chance = report.table["metric"].map(report.chance)
-    return report.table.assign(
-        data=question.data, question=question.asks, learner=name, chance=chance, quality=accuracy
+    table = report.table[report.table["metric"].isin(FIGURES)]
+    return table.assign(
+        data=question.data,
+        question=[question.asks[FIGURES[metric]] for metric in table["metric"]],
+        learner=name,
+        chance=table["metric"].map(report.chance),
+        quality=report.utility.set_index("metric")["value"]["accuracy"],
     )
 
 
 def summarize(found: pd.DataFrame) -> pd.DataFrame:
     """Return one row a question and learner: each attack's figure with its interval."""
-    main = found[found["metric"].isin(("accuracy", "mean_absolute_error"))]
-    cells = main.assign(
+    cells = found.assign(
         shown=[
-            f"{value:.3f} [{low:.3f}, {high:.3f}]"
-            for value, low, high in main[["value", "ci_low", "ci_high"]].to_numpy()
+            f"{value:.3f} {low:.2f}-{high:.2f}"
+            for value, low, high in found[["value", "ci_low", "ci_high"]].to_numpy()
         ]
     )
     index = ["data", "question", "learner"]
     table = cells.pivot_table(
         index=index, columns="attack", values="shown", aggfunc="first", sort=False
     ).fillna("-")
-    groups = main.groupby(index, sort=False)
+    groups = found.groupby(index, sort=False)
     table.insert(0, "guessing", groups["chance"].first().map("{:.3f}".format))
     table["n_leaked"] = groups["n_leaked"].max().map("{:.1f}".format).replace("nan", "-")
     table["model accuracy"] = groups["quality"].first().map("{:.3f}".format)
@@ -148,30 +168,38 @@ def summarize(found: pd.DataFrame) -> pd.DataFrame:
 
 def draw(found: pd.DataFrame) -> Figure:
     """Draw, for each question, the advantage of each attack on each learner."""
-    main = found[found["metric"].isin(("accuracy", "mean_absolute_error"))]
-    questions = main["question"].unique()
-    figure = Figure(figsize=(2.1 * len(questions) + 1.5, 3.8), layout="constrained")
-    axes = figure.subplots(1, len(questions), sharex=True, sharey=True, squeeze=False)[0]
-    learners, attacks = main["learner"].unique().tolist(), main["attack"].unique().tolist()
-    for ax, question in zip(axes, questions, strict=True):
-        for i, attack in enumerate(attacks):
-            rows = main[(main["question"] == question) & (main["attack"] == attack)]
-            at = [learners.index(name) + 0.7 * (i + 0.5) / len(attacks) - 0.35
-                  for name in rows["learner"]]  # fmt: skip
-            perfect = (rows["metric"] == "accuracy").astype(float)
-            ends = (rows[["ci_low", "ci_high"]].sub(rows["chance"], axis=0)).div(
-                perfect - rows["chance"], axis=0
-            )
-            ax.hlines(at, ends.min(axis=1), ends.max(axis=1), colors=f"C{i}", alpha=0.5)
-            ax.plot(rows["advantage"], at, "o", color=f"C{i}", markersize=4, label=attack)
+    questions = found["question"].unique()
+    learners, attacks = found["learner"].unique().tolist(), found["attack"].unique().tolist()
+    n_columns = min(4, len(questions))
+    n_rows = -(-len(questions) // n_columns)
+    figure = Figure(figsize=(2.5 * n_columns + 2, 3.4 * n_rows), layout="constrained")
+    axes = figure.subplots(n_rows, n_columns, sharex=True, sharey=True, squeeze=False).ravel()
+    for ax in axes[len(questions) :]:
+        ax.set_visible(False)
+    for ax, question in zip(axes, questions, strict=False):
+        asked = found[found["question"] == question]
         ax.axvline(0, color="0.6", linewidth=1)
-        ax.set_title(f"{main.loc[main['question'] == question, 'data'].iloc[0]}\n{question}",
-                     fontsize=8)  # fmt: skip
-    axes[0].set(yticks=range(len(learners)), yticklabels=learners)
+        ax.set_title(f"{asked['data'].iloc[0]}\n{question}", fontsize=8)
+        for i, attack in enumerate(attacks):
+            rows = asked[asked["attack"] == attack]
+            place = 0.8 * (i + 0.5) / len(attacks) - 0.4
+            draw_intervals(ax, rows, [learners.index(name) + place for name in rows["learner"]], i)
+    axes[0].set(yticks=range(len(learners)), yticklabels=learners, xlim=(-0.5, 1.05))
     axes[0].invert_yaxis()
     figure.supxlabel("advantage of the attack: 0 guesses, 1 is always right", fontsize=9)
-    figure.legend(*axes[0].get_legend_handles_labels(), loc="outside right upper", fontsize=8)
+    marks = [Line2D([], [], color=f"C{i}", marker="o", markersize=4) for i in range(len(attacks))]
+    figure.legend(marks, attacks, loc="outside right upper", fontsize=8)
     return figure
+
+
+def draw_intervals(ax: Any, rows: pd.DataFrame, at: list[float], color: int) -> None:
+    """Draw figures and intervals of one attack as advantages over guessing."""
+    perfect = (rows["metric"] == "accuracy").astype(float)
+    low, high = (
+        (rows[end] - rows["chance"]) / (perfect - rows["chance"]) for end in ("ci_low", "ci_high")
+    )
+    ax.hlines(at, low, high, colors=f"C{color}", alpha=0.5)
+    ax.plot(rows["advantage"], at, "o", color=f"C{color}", markersize=4)
 
 
 def main() -> None:
@@ -194,7 +222,7 @@ def main() -> None:
             began = time.perf_counter()
             found.append(ask(question, name, scale, args.jobs, args.seed))
             seconds = time.perf_counter() - began
-            print(f"{question.data}, {question.asks} {name}: {seconds:.1f} s", flush=True)
+            print(f"{question.data}, {question.asks[0]} {name}: {seconds:.1f} s", flush=True)
     table = pd.concat(found, ignore_index=True)
     args.folder.mkdir(parents=True, exist_ok=True)
     table.to_csv(args.folder / "real_data_leakage.csv", index=False, float_format="%.6g")
