@@ -5,6 +5,7 @@
 Census income: were half of the persons women, or another share? And which share between .2 and .8?
 Digits: was one digit a tenth of the images, or a fifth? And which shares had two digits? Targets
 and adversary draw from rows that they do not share; models are scored on rows that neither has.
+Trained models are kept in the folder, and a run that was interrupted goes on with them.
 """
 
 import argparse
@@ -55,14 +56,14 @@ class Scale:
 
 
 SCALES = {
-    "full": Scale(192, 128, 10, (0.2, 0.3, 0.4, 0.6, 0.7, 0.8)),
+    "full": Scale(128, 128, 10, (0.2, 0.3, 0.4, 0.6, 0.7, 0.8)),
     "quick": Scale(24, 16, 2, (0.2,)),
 }
 
 LEARNERS = {
     "logistic regression": make_pipeline(StandardScaler(), LogisticRegression(max_iter=500)),
     "random forest": RandomForestClassifier(n_estimators=20),
-    "gradient boosting": HistGradientBoostingClassifier(max_iter=20, early_stopping=False),
+    "gradient boosting": HistGradientBoostingClassifier(max_iter=15, early_stopping=False),
     "MLP": CausalMitigatedClassifier((8,), penalty=None, epochs=20, batch_size=32),
 }
 
@@ -112,9 +113,9 @@ def digits_questions(seed: int) -> Iterator[Question]:
     yield Question("digits", asks, both, (X_test, y_test), 250)
 
 
-def ask(question: Question, name: str, scale: Scale, n_jobs: int, seed: int) -> pd.DataFrame:
+def ask(question: Question, name: str, scale: Scale, args: argparse.Namespace) -> pd.DataFrame:
     """Audit one learner for one question; one row an attack and metric."""
-    family, adversary_family = question.family.split(0.5, random_state=seed)
+    family, adversary_family = question.family.split(0.5, random_state=args.seed)
     attacks = ATTACKS
     if len(question.asks) > 1:  # those that read a query's own property take one number at a time
         attacks = tuple(attack for attack in ATTACKS if not STRATEGIES[attack].needs)
@@ -133,8 +134,9 @@ def ask(question: Question, name: str, scale: Scale, n_jobs: int, seed: int) -> 
             n_targets=scale.n_targets,
             n_samples=question.n_samples,
             n_repeats=scale.n_repeats,
-            n_jobs=n_jobs,
-            random_state=seed,
+            cache=args.folder / "models",
+            n_jobs=args.jobs,
+            random_state=args.seed,
             progress=False,
         )
     table = report.table[report.table["metric"].isin(FIGURES)]
@@ -220,7 +222,7 @@ def main() -> None:
     for question in questions:
         for name in LEARNERS:
             began = time.perf_counter()
-            found.append(ask(question, name, scale, args.jobs, args.seed))
+            found.append(ask(question, name, scale, args))
             seconds = time.perf_counter() - began
             print(f"{question.data}, {question.asks[0]} {name}: {seconds:.1f} s", flush=True)
     table = pd.concat(found, ignore_index=True)
