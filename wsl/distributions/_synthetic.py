@@ -61,6 +61,7 @@ class RandomNetworkFamily(DistributionFamily):
 
     With several numbers :math:`M_p = M_0 + \sum_k p_k (M_k - M_0)`, and input k has the mean
     :math:`(2 p_k - 1)\,\mathrm{shift}`.
+
     The defaults are experiment A of [1]_, where the adversary's property lies in E[Y|X];
     ``epsilon=0, shift=1`` are its experiments B and C, where the property lies in the inputs alone
     and a model that fits perfectly gives nothing away.
