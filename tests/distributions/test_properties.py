@@ -83,6 +83,8 @@ def test_an_interval_has_finite_ordered_bounds(bounds):
         (Interval(0, 1), np.float32(0.5), "a"),
         ([Interval(0, 1), Interval(0, 2)], (0.5, 2.0), (0.5, 2.1)),
         ([Interval(0, 1), Interval(0, 2)], [0.5, 2.0], 0.5),
+        (((0.2, 0.8), (0.5, 0.5)), (0.2, 0.8), (0.8, 0.2)),
+        (np.array([[0.2, 0.8], [0.5, 0.5]]), (0.2, 0.8), 0.2),
     ],
 )
 def test_a_value_outside_is_named(properties, good, bad):

@@ -54,6 +54,33 @@ def test_inputs_have_the_stated_mean_and_spread(p, mean):
     np.testing.assert_allclose(np.cov(X.T), 4 * np.eye(4), atol=5 * 4 * np.sqrt(2 / len(X)))
 
 
+@pytest.mark.parametrize("p", [(0.0, 0.0, 0.0, 0.0), (0.25, 1.0, 0.0, 0.5)])
+def test_several_numbers_move_a_mean_and_a_network_each(p):
+    family = RandomNetworkFamily(0.3, shift=1, properties=[Interval(0, 1)] * 4, random_state=0)
+    X, y = family.sample(p, 20_000, random_state=2)
+    np.testing.assert_allclose(X.mean(0), 2 * np.array(p) - 1, atol=4 * 2 / np.sqrt(len(X)))
+    base, *moved = family.networks.astype(float)
+    row = base + sum(share * (end - base) for share, end in zip(p, moved, strict=True))
+    np.testing.assert_allclose(y, relu_network(row, X), rtol=1e-3, atol=1e-3)
+    assert len(moved) == 4
+
+
+def test_classes_may_be_tuples():
+    family = RandomNetworkFamily(0.3, properties=((0, 1), (1, 0), (1, 1)), random_state=0)
+    assert set(family.draw_properties(6, 0)) == {(0, 1), (1, 0), (1, 1)}
+    X, y = family.sample((1, 0), 50, random_state=1)
+    np.testing.assert_allclose(y, relu_network(family.networks[1], X), rtol=1e-4, atol=1e-4)
+
+
+def test_the_network_may_be_given():
+    network = np.linspace(-1, 1, 193).astype(np.float32)
+    family = RandomNetworkFamily(0.1, network=network, random_state=0)
+    X, y = family.sample(0, 50, random_state=1)
+    np.testing.assert_allclose(y, relu_network(network, X), rtol=1e-4, atol=1e-4)
+    unlike = RandomNetworkFamily(0.1, random_state=0).networks
+    np.testing.assert_allclose(np.diff(family.networks, axis=0), np.diff(unlike, axis=0), atol=1e-6)
+
+
 def test_one_seed_is_one_family_and_it_pickles(tmp_path):
     family = RandomNetworkFamily(random_state=7)
     joblib.dump(family, tmp_path / "family")
@@ -79,7 +106,11 @@ def test_several_outputs_stay_columns():
         ({"scale": float("nan")}, "scale"),
         ({"properties": (0, 2)}, "properties"),
         ({"properties": Interval(0, 2)}, "properties"),
-        ({"properties": [Interval(0, 1), Interval(0, 1)]}, "properties"),
+        ({"properties": [Interval(0, 1), Interval(0, 2)]}, "properties"),
+        ({"properties": [Interval(0, 1), Interval(0, 1)], "shift": 1}, "properties has 2 numbers"),
+        ({"properties": ((0, 1), (1,))}, "properties"),
+        ({"network": np.zeros(3)}, "network has shape"),
+        ({"network": np.full(193, np.nan)}, "network"),
     ],
 )
 def test_bad_parameters_are_named(arguments, named):

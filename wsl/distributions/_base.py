@@ -26,7 +26,8 @@ class DistributionFamily(ABC):
     ----------
     properties : tuple, Interval or list of Interval
         The values of the property: a tuple of classes, an :class:`~wsl.distributions.Interval` of
-        numbers, or a list of intervals where the property is several numbers at once.
+        numbers, or a list of intervals where the property is several numbers at once. A class may
+        itself be a tuple, such as the shares of several groups.
     property_is_share : bool, default=False
         Whether the property is the share of a group among the rows: ``audit`` can then say how many
         rows, seen directly, would tell as much as a model.
@@ -110,7 +111,7 @@ class DistributionFamily(ABC):
 
         Returns
         -------
-        ndarray ``(n_values,)``, or ``(n_values, n_properties)`` for several numbers
+        ndarray ``(n_values,)``, or ``(n_values, n_properties)`` for several intervals
         """
         return draw_values(self.property_values, n_values, random_state)
 

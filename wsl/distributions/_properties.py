@@ -74,7 +74,8 @@ def check_properties(properties: Any, of: str = "the family") -> Properties:
             f"properties of {of} is {properties!r}; wanted a tuple of classes, an Interval, or a "
             "list of Intervals"
         )
-    values = properties.tolist() if isinstance(properties, np.ndarray) else list(properties)
+    given = properties.tolist() if isinstance(properties, np.ndarray) else properties
+    values: list[Any] = [tuple(value) if isinstance(value, list) else value for value in given]
     n_intervals = sum(isinstance(value, Interval) for value in values)
     if values and n_intervals == len(values):
         return values
@@ -98,8 +99,38 @@ def check_value(properties: Properties, value: Any) -> None:
         raise InvalidInputError(f"property_value={value!r}; wanted {wanted}")
 
 
+def count_numbers(properties: Any) -> int:
+    """Return how many numbers a property value is, as far as its form tells."""
+    checked = check_properties(properties)
+    if isinstance(checked, list):
+        return len(checked)
+    return np.size(checked[0]) if isinstance(checked, tuple) else 1
+
+
+def check_numbers(
+    properties: Any, low: float, high: float, wanted: str, n_numbers: int = 1
+) -> Properties:
+    """Return properties as ``check_properties`` does, if all are ``n_numbers`` between two bounds.
+
+    Several numbers are a list of intervals, or classes that are tuples.
+    """
+    checked = check_properties(properties)
+    parts: list[Any] = checked if isinstance(checked, list) else [checked]
+    if isinstance(checked, tuple):
+        values = [value if isinstance(value, tuple) else (value,) for value in checked]
+        fits = all(len(value) == n_numbers for value in values)
+    else:
+        values = [(interval.low, interval.high) for interval in parts]
+        fits = len(parts) == n_numbers
+    numbers = [number for value in values for number in value]
+    if not fits or not all(_is_number(number) and low <= number <= high for number in numbers):
+        form = "an Interval" if n_numbers == 1 else f"a list of {n_numbers} Intervals"
+        raise InvalidInputError(f"properties={properties!r}; wanted {wanted}, or {form} of such")
+    return checked
+
+
 def _contains(values: tuple | Interval, value: Any) -> bool:
-    return np.ndim(value) == 0 and value in values
+    return (isinstance(value, tuple) or np.ndim(value) == 0) and value in values
 
 
 def draw_values(properties: Properties, n_values: int, random_state: Any = None) -> np.ndarray:

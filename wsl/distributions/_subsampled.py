@@ -1,9 +1,9 @@
-"""``SubsampledFamily``: training sets from a real table, with a given share of one group of rows.
+"""``SubsampledFamily``: training sets from a real table, with a given property of their rows.
 
-Drawing rows from a pool lives in ``_pools``.
+How many rows of which group that takes lives in ``_quotas``; drawing them, in ``_strata``.
 """
 
-import math
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -11,12 +11,18 @@ import numpy as np
 from .._random import resolve_random_state
 from ..exceptions import InvalidInputError
 from ._base import DistributionFamily, Sample
-from ._pools import Pool, check_column, check_fraction, check_table, join_shuffled
-from ._properties import Interval, check_properties
+from ._groups import GROUP_NAMES, check_proportions, column_of, rows_by_value, strata_of_group
+from ._pools import check_column, check_fraction, check_table
+from ._properties import Properties, check_numbers
+from ._quotas import Presence, Quota, Shares, Tilt
+from ._strata import Strata
 
 
 class SubsampledFamily(DistributionFamily):
     """Training sets drawn from a real table; the property is the share of a group in them.
+
+    Other properties have constructors of their own: :meth:`with_mean` of a column,
+    :meth:`with_presence` of a group, :meth:`with_proportions` of several groups at once.
 
     Parameters
     ----------
@@ -58,9 +64,18 @@ class SubsampledFamily(DistributionFamily):
     >>> X_drawn, y_drawn = family.sample(0.2, 300, random_state=0)
     >>> round(float(X_drawn[:, 0].mean()), 6)
     0.2
+    >>> family = SubsampledFamily.with_mean(X, y, X[:, 1], properties=(0, 0.5))
+    >>> X_drawn, y_drawn = family.sample(0.5, 300, random_state=0)
+    >>> round(float(X_drawn[:, 1].mean()), 2)
+    0.5
     """
 
     property_is_share = True
+    group_as_environment = False
+
+    _strata: Strata
+    _quota: Quota
+    _shown: dict[str, object]
 
     def __init__(
         self,
@@ -72,13 +87,130 @@ class SubsampledFamily(DistributionFamily):
         properties: Any = (0.2, 0.5),
         group_as_environment: bool = False,
     ):
-        column = X[attribute] if isinstance(attribute, str) and hasattr(X, "columns") else attribute
-        X, y = check_table(X, y)
-        group = _group(check_column(column, len(X), "attribute"), value)
-        self.properties = _check_shares(properties)
+        checked = check_numbers(properties, 0, 1, "shares in [0, 1]")
+        self._set(strata_of_group(X, y, attribute, value), Shares(2), checked, {})
         self.group_as_environment = group_as_environment
-        self._others = Pool(X[~group], y[~group], "the rows outside the group")
-        self._group = Pool(X[group], y[group], "the rows of the group")
+
+    @classmethod
+    def with_presence(
+        cls, X: Any, y: Any, attribute: Any, *, value: Any = None
+    ) -> "SubsampledFamily":
+        """Return a family whose property is whether a group is in the training set at all.
+
+        At property 1 the group has the share that it has in the table, rounded, and one row at
+        least; at 0 its rows are left out. Training sets are of one size either way.
+
+        Parameters
+        ----------
+        X, y, attribute, value : see the class
+
+        Returns
+        -------
+        SubsampledFamily
+            Its ``properties`` are (0, 1).
+        """
+        strata = strata_of_group(X, y, attribute, value)
+        quota = Presence(float(strata.sizes[0] / len(strata)))
+        return cls._made(strata, quota, (0, 1), {"of": "presence"})
+
+    @classmethod
+    def with_proportions(
+        cls, X: Any, y: Any, attribute: Any, *, values: Sequence[Any], properties: Any
+    ) -> "SubsampledFamily":
+        """Return a family whose property is the shares of several groups at once.
+
+        Parameters
+        ----------
+        X, y : see the class
+        attribute : array ``(n_rows,)`` or str
+            A column of any kind; ``y`` itself, for the proportions of the classes.
+        values : sequence
+            The values of the attribute whose shares are the property. Rows with other values, if
+            there are any, share what is left as they do in the table.
+        properties : list of Interval, or tuple of tuples of float
+            An interval for each of ``values``; or, as classes to tell apart, tuples with a share
+            for each of ``values``.
+
+        Returns
+        -------
+        SubsampledFamily
+
+        Raises
+        ------
+        InvalidInputError
+            If a value does not occur, if shares are no numbers in [0, 1] or may add up to more
+            than 1, or to less where ``values`` leaves no other rows.
+
+        Notes
+        -----
+        Counts differ from ``share * n_samples`` by less than one, in every draw.
+
+        Examples
+        --------
+        >>> from sklearn.datasets import load_digits
+        >>> from wsl.distributions import Interval, SubsampledFamily
+        >>> X, y = load_digits(return_X_y=True)
+        >>> family = SubsampledFamily.with_proportions(
+        ...     X, y, y, values=(3, 8), properties=[Interval(0, 0.3), Interval(0, 0.3)])
+        >>> X_drawn, y_drawn = family.sample((0.1, 0.25), 200, random_state=0)
+        >>> int((y_drawn == 3).sum()), int((y_drawn == 8).sum())
+        (20, 50)
+        """
+        column, (X, y) = column_of(X, attribute), check_table(X, y)
+        column = check_column(column, len(X), "attribute")
+        named = rows_by_value(column, values)
+        names = [f"the rows with {value!r}" for value in values]
+        outside = ~np.logical_or.reduce(named)
+        if outside.any():
+            named, names = [*named, outside], [*names, "the rows of no named value"]
+        checked = check_proportions(properties, len(values), complete=not outside.any())
+        strata = Strata.of(X, y, np.argmax(named, axis=0), names)
+        shown: dict[str, object] = {"of": "proportions", "values": tuple(values)}
+        return cls._made(strata, Shares(len(names)), checked, shown)
+
+    @classmethod
+    def with_mean(cls, X: Any, y: Any, column: Any, *, properties: Any) -> "SubsampledFamily":
+        r"""Return a family whose property is the mean of a column in the training set.
+
+        Parameters
+        ----------
+        X, y : see the class
+        column : array ``(n_rows,)`` of numbers, or str
+            A string names a column of a DataFrame ``X``; it need not be a column of ``X``.
+        properties : tuple of float or Interval
+            The means, in the units of the column.
+
+        Returns
+        -------
+        SubsampledFamily
+
+        Raises
+        ------
+        InvalidInputError
+            If the column is not numeric, or has one value. From ``sample``: if no ``n_samples``
+            rows of the table have the mean; the error says which means they can have.
+
+        Notes
+        -----
+        A row with the value v is drawn with a probability that grows, or falls, with v along a
+        logistic curve: for training sets that are small against the table this is exponential
+        tilting, weights proportional to :math:`e^{\theta v}`. The mean is right in expectation,
+        and in every draw up to ``(max - min) / n_samples`` of the column. Rows are drawn without
+        replacement, so the larger a training set, the nearer its mean must be to the table's.
+        """
+        given, (X, y) = column_of(X, column), check_table(X, y)
+        numbers = check_column(given, len(X), "column")
+        if numbers.dtype.kind not in "biuf" or not np.isfinite(numbers.astype(float)).all():
+            raise InvalidInputError(
+                f"column has dtype {numbers.dtype}, or values that are missing; wanted numbers"
+            )
+        values, groups = np.unique(numbers.astype(float), return_inverse=True)
+        if len(values) < 2:
+            raise InvalidInputError(f"column has the value {values[0]:g} alone; wanted several")
+        name = column if isinstance(column, str) else "the column"
+        strata = Strata.of(X, y, groups, values)
+        checked = check_numbers(properties, -np.inf, np.inf, "finite numbers")
+        return cls._made(strata, Tilt(values, name), checked, {"of": f"mean of {name}"})
 
     def sample(self, property_value: Any, n_samples: int, random_state: Any = None) -> Sample:
         """Draw one training set; see :meth:`DistributionFamily.sample`.
@@ -91,12 +223,9 @@ class SubsampledFamily(DistributionFamily):
         """
         self._check(property_value, n_samples)
         rng = resolve_random_state(random_state)
-        n_group = math.floor(property_value * n_samples + 0.5)
-        parts: list[Sample] = [self._group(n_group, rng), self._others(n_samples - n_group, rng)]
-        if self.group_as_environment:
-            labels = np.full(n_group, 1), np.full(n_samples - n_group, 0)
-            parts = [(*part, label) for part, label in zip(parts, labels, strict=True)]
-        return join_shuffled(parts, rng)
+        counts = self._quota.counts(property_value, n_samples, self._strata.sizes, rng)
+        X, y, groups = self._strata.draw(counts, rng)
+        return (X, y, 1 - groups) if self.group_as_environment else (X, y)
 
     def split(
         self, fraction: float = 0.5, random_state: Any = None
@@ -106,7 +235,7 @@ class SubsampledFamily(DistributionFamily):
         Parameters
         ----------
         fraction : float, default=0.5
-            Share of the rows, inside the group and outside it alike, that goes to the first.
+            Share of the rows, of each group alike, that goes to the first.
         random_state : int, Generator, RandomState or None
 
         Returns
@@ -114,46 +243,34 @@ class SubsampledFamily(DistributionFamily):
         tuple of two SubsampledFamily
         """
         check_fraction(fraction)
-        rng = resolve_random_state(random_state)
-        groups, others = self._group.split(fraction, rng), self._others.split(fraction, rng)
-        first, second = (self._with(*pools) for pools in zip(groups, others, strict=True))
-        return first, second
+        first, second = self._strata.split(fraction, resolve_random_state(random_state))
+        return self._with(first), self._with(second)
 
-    def _with(self, group: Pool, others: Pool) -> "SubsampledFamily":
+    def _set(
+        self, strata: Strata, quota: Quota, properties: Properties, shown: dict[str, object]
+    ) -> None:
+        self.properties = properties
+        self._strata = strata
+        self._quota = quota
+        self._shown = shown
+
+    @classmethod
+    def _made(
+        cls, strata: Strata, quota: Quota, properties: Properties, shown: dict[str, object]
+    ) -> "SubsampledFamily":
+        family = object.__new__(cls)
+        family._set(strata, quota, properties, shown)
+        family.property_is_share = False
+        return family
+
+    def _with(self, strata: Strata) -> "SubsampledFamily":
         family = object.__new__(type(self))
-        family.__dict__ = {**self.__dict__, "_group": group, "_others": others}
+        family.__dict__ = {**self.__dict__, "_strata": strata}
         return family
 
     def _summary(self) -> dict[str, object]:
-        sizes = {"n_group": len(self._group), "n_others": len(self._others)}
-        return {**sizes, **super()._summary()}
-
-
-def _group(attribute: np.ndarray, value: Any) -> np.ndarray:
-    if value is not None:
-        group = attribute == value
-        wanted = f"some rows with and some without attribute == {value!r}"
-    else:
-        if not np.isin(attribute, (0, 1)).all():
-            raise InvalidInputError(
-                f"attribute holds {np.unique(attribute)[:5].tolist()}; wanted booleans or 0 and 1, "
-                "or a value to compare it to"
-            )
-        group = attribute.astype(bool)
-        wanted = "some rows inside and some outside the group"
-    if group.all() or not group.any():
-        raise InvalidInputError(
-            f"attribute puts {int(group.sum())} of {len(group)} rows into the group; "
-            f"wanted {wanted}"
-        )
-    return group
-
-
-def _check_shares(properties: Any) -> Any:
-    checked = check_properties(properties)
-    ends = (checked.low, checked.high) if isinstance(checked, Interval) else checked
-    if isinstance(checked, list) or not all(share in Interval(0, 1) for share in ends):
-        raise InvalidInputError(
-            f"properties={properties!r}; wanted shares in [0, 1], or an Interval within it"
-        )
-    return checked
+        sizes: dict[str, object] = {"n_rows": len(self._strata)}
+        if self._strata.names[0] == GROUP_NAMES[0]:
+            n_group, n_others = self._strata.sizes.tolist()
+            sizes = {"n_group": n_group, "n_others": n_others}
+        return {**self._shown, **sizes, **super()._summary()}

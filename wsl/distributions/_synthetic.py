@@ -10,7 +10,7 @@ import numpy as np
 from .._random import resolve_random_state
 from ..exceptions import InvalidInputError
 from ._base import DistributionFamily, Sample
-from ._properties import Interval, check_properties
+from ._properties import check_numbers, count_numbers
 
 if TYPE_CHECKING:
     from ..architectures import Architecture
@@ -26,24 +26,30 @@ class RandomNetworkFamily(DistributionFamily):
         each parameter at property 1.
     shift : float, default=0.0
         How far the property moves the inputs: their mean goes from ``-shift`` to ``shift``.
-    properties : tuple of numbers or Interval, default=(0, 1)
-        Values between 0 and 1 lie on the straight line between the two ends.
+    properties : tuple of numbers, Interval or list of Interval, default=(0, 1)
+        Values between 0 and 1 lie on the straight line between the two ends. Several numbers, a
+        list of intervals or classes that are tuples, move as many networks, and the mean of each
+        input by a number of its own: with a ``shift`` there is one for each input.
     architecture : Architecture, optional
         The labelling network; by default 4 inputs, 32 ReLU units and 1 output.
     scale : float, default=2.0
         Standard deviation of each input.
+    network : array ``(n_weights,)``, optional
+        The labelling network of property 0, a row of the architecture; by default a random one.
     random_state : int, Generator, RandomState or None
-        Draws the labelling network. Two families with one seed have the same network.
+        Draws the labelling networks. Two families with one seed have the same networks.
 
     Attributes
     ----------
-    networks : ndarray ``(2, n_weights)`` float32
-        The labelling networks of property 0 and property 1.
+    networks : ndarray ``(1 + n_properties, n_weights)`` float32
+        The labelling networks of property 0 and of property 1; of several numbers, those where one
+        of them is 1 and the others 0.
 
     Raises
     ------
     InvalidInputError
-        If ``epsilon`` or ``scale`` is negative, or a property value lies outside [0, 1].
+        If ``epsilon`` or ``scale`` is negative, a property value lies outside [0, 1], ``network``
+        is no row of the architecture, or several numbers with a shift are not one for each input.
 
     Notes
     -----
@@ -52,6 +58,9 @@ class RandomNetworkFamily(DistributionFamily):
     :math:`M_p = (1 - p) M_0 + p M_1` parameter by parameter,
 
     .. math:: X \sim N((2p - 1)\,\mathrm{shift},\ \mathrm{scale}^2 I), \qquad Y = M_p(X).
+
+    With several numbers :math:`M_p = M_0 + \sum_k p_k (M_k - M_0)`, and input k has the mean
+    :math:`(2 p_k - 1)\,\mathrm{shift}`.
 
     The defaults are experiment A of [1]_, where the adversary's property lies in E[Y|X];
     ``epsilon=0, shift=1`` are its experiments B and C, where the property lies in the inputs alone
@@ -81,6 +90,7 @@ class RandomNetworkFamily(DistributionFamily):
         properties: Any = (0, 1),
         architecture: "Architecture | None" = None,
         scale: float = 2.0,
+        network: Any = None,
         random_state: Any = None,
     ):
         for name, value in (("epsilon", epsilon), ("scale", scale)):
@@ -89,12 +99,20 @@ class RandomNetworkFamily(DistributionFamily):
         self.epsilon = epsilon
         self.shift = shift
         self.scale = scale
-        self.properties = _check_unit_range(properties)
         self.architecture = _default_architecture() if architecture is None else architecture
+        n_inputs, n_weights = self.architecture.n_inputs, self.architecture.n_weights
+        n_numbers = count_numbers(properties)
+        self.properties = check_numbers(properties, 0, 1, "numbers in [0, 1]", n_numbers)
+        if shift and n_numbers not in (1, n_inputs):
+            raise InvalidInputError(
+                f"properties has {n_numbers} numbers; wanted one, or with a shift one for each of "
+                f"the {n_inputs} inputs"
+            )
         rng = resolve_random_state(random_state)
-        base = rng.standard_normal(self.architecture.n_weights)
-        moved = base + epsilon * rng.standard_normal(self.architecture.n_weights)
-        self.networks = np.stack([base, moved]).astype(np.float32)
+        drawn = rng.standard_normal(n_weights)
+        base = drawn if network is None else _check_network(network, n_weights)
+        moves = epsilon * rng.standard_normal((n_numbers, n_weights))
+        self.networks = np.concatenate([base[None], base + moves]).astype(np.float32)
 
     def sample(self, property_value: Any, n_samples: int, random_state: Any = None) -> Sample:
         """Draw one training set; see :meth:`DistributionFamily.sample`.
@@ -106,10 +124,12 @@ class RandomNetworkFamily(DistributionFamily):
         """
         self._check(property_value, n_samples)
         rng = resolve_random_state(random_state)
-        noise = rng.standard_normal((n_samples, self.architecture.n_inputs), dtype=np.float32)
-        X = np.float32(self.scale) * noise + np.float32((2 * property_value - 1) * self.shift)
-        p = np.float32(property_value)
-        network = (1 - p) * self.networks[0] + p * self.networks[1]
+        p = np.atleast_1d(np.asarray(property_value, dtype=np.float32))
+        X = rng.standard_normal((n_samples, self.architecture.n_inputs), dtype=np.float32)
+        X *= np.float32(self.scale)
+        if self.shift:
+            X += (2 * p - 1) * np.float32(self.shift)
+        network = (1 - p.sum()) * self.networks[0] + p @ self.networks[1:]
         y = self.architecture.forward(network[None], X)[0]
         return X, y[:, 0] if y.shape[1] == 1 else y
 
@@ -123,15 +143,14 @@ class RandomNetworkFamily(DistributionFamily):
         }
 
 
-def _check_unit_range(properties: Any) -> Any:
-    checked = check_properties(properties)
-    ends = (checked.low, checked.high) if isinstance(checked, Interval) else checked
-    unit = Interval(0, 1)
-    if isinstance(checked, list) or not all(value in unit for value in ends):
+def _check_network(network: Any, n_weights: int) -> np.ndarray:
+    row = np.asarray(network, dtype=np.float32)
+    if row.shape != (n_weights,) or not np.isfinite(row).all():
         raise InvalidInputError(
-            f"properties={properties!r}; wanted numbers in [0, 1], or an Interval within it"
+            f"network has shape {row.shape}, or values that are not finite; wanted ({n_weights},), "
+            "a row of the architecture"
         )
-    return checked
+    return row
 
 
 def _default_architecture() -> "Architecture":
