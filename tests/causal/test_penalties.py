@@ -11,6 +11,7 @@ from torch.nn import functional as F
 
 from wsl.causal import (
     PENALTIES,
+    causal_dantzig_penalty,
     coral_penalty,
     fishr_penalty,
     group_dro_penalty,
@@ -76,6 +77,21 @@ def plain_group_dro(name, outputs, targets, environments, features):
     return risks.max() - risks.mean()
 
 
+def plain_causal_dantzig(name, outputs, targets, environments, features):
+    """The features stand in for inputs: each sample's error times its inputs, and times one."""
+    (slopes,) = torch.autograd.grad(
+        LOSS_OF[name](outputs, targets, reduction="sum"), outputs, create_graph=True
+    )
+    if name != "cross_entropy":
+        slopes = slopes / outputs.shape[1]
+    products = [
+        torch.cat([s[:, :, None] * x[:, None], s[:, :, None]], 2).mean(0)
+        for s, x in parts(environments, slopes, features)
+    ]
+    mean = torch.stack(products).mean(0)
+    return torch.stack([((p - mean) ** 2).sum() for p in products]).mean()
+
+
 def plain_coral(name, outputs, targets, environments, features):
     moments = [
         (h.mean(0), torch.atleast_2d(torch.cov(h.T, correction=0)))
@@ -109,6 +125,7 @@ FORMULAS = {
     irm_unbiased_penalty: plain_irm_unbiased,
     vrex_penalty: plain_vrex,
     group_dro_penalty: plain_group_dro,
+    causal_dantzig_penalty: plain_causal_dantzig,
     coral_penalty: plain_coral,
     fishr_penalty: plain_fishr,
 }
@@ -140,13 +157,16 @@ def shares(environments, n_environments, weights=None):
 
 def value_of(penalty, case, members):
     name, outputs, targets, features = case
-    more = {"features": features} if takes(penalty, "features") else {}
+    more = {n: features for n in ("features", "inputs") if takes(penalty, n)}
+    if "inputs" in more:  # data, and no gradient is wanted in them
+        more["inputs"] = features.detach()
     return penalty(outputs, targets, members, LOSSES[name], **more)
 
 
-def gradients_of(values, case):
+def gradients_of(values, case, penalty):
     _, outputs, _, features = case
-    return torch.autograd.grad(values.sum(), (outputs, features), materialize_grads=True)
+    leaves = (outputs,) if takes(penalty, "inputs") else (outputs, features)
+    return torch.autograd.grad(values.sum(), leaves, materialize_grads=True)
 
 
 def assert_penalty(penalty, case, environments):
@@ -158,7 +178,9 @@ def assert_penalty(penalty, case, environments):
     expected = torch.stack([FORMULAS[penalty](name, *of_model) for of_model in own])
     assert values.shape == (N_MODELS,)
     torch.testing.assert_close(values, expected)
-    for found, wanted in zip(gradients_of(values, case), gradients_of(expected, case), strict=True):
+    for found, wanted in zip(
+        gradients_of(values, case, penalty), gradients_of(expected, case, penalty), strict=True
+    ):
         torch.testing.assert_close(found, wanted)
 
 
@@ -185,7 +207,7 @@ def test_the_gradient_is_that_of_the_value(penalty):
     weights = torch.tensor(rng.random((2, 9)))
     environments = torch.tensor(rng.integers(3, size=(2, 9)))
     members = shares(environments, 3, weights)
-    leaves = outputs.requires_grad_(), features.requires_grad_()
+    leaves = outputs.requires_grad_(), features.requires_grad_(not takes(penalty, "inputs"))
 
     def value(outputs, features):
         return value_of(penalty, ("mse", outputs, targets, features), members)
@@ -207,7 +229,7 @@ def test_weighing_is_repetition(penalty, case):
     repeated = value_of(penalty, (name, *again), members)
     torch.testing.assert_close(weighted, repeated)
     for found, wanted in zip(
-        gradients_of(weighted, case), gradients_of(repeated, case), strict=True
+        gradients_of(weighted, case, penalty), gradients_of(repeated, case, penalty), strict=True
     ):
         torch.testing.assert_close(found, wanted)
 
@@ -292,7 +314,9 @@ def test_features_that_are_alike_are_not_penalised():
 
 
 def test_what_may_be_named():
-    assert set(PENALTIES) == {"irm", "irm_unbiased", "vrex", "group_dro", "coral", "fishr"}
+    assert list(PENALTIES) == [
+        *("irm", "irm_unbiased", "vrex", "group_dro", "causal_dantzig", "coral", "fishr")
+    ]
     assert set(PENALTIES.values()) == set(FORMULAS)
     for name, penalty in PENALTIES.items():
         assert penalty.__name__ == f"{name}_penalty"

@@ -89,6 +89,7 @@ def torch_loop(architecture, dataset, penalty, seed):
             objective = risks.sum() / (members[:, 0].sum(1) > 0).sum()
             if penalty_weight > 0:
                 more = {"features": features[-1][None]} if takes(penalty, "features") else {}
+                more |= {"inputs": X[rows][None]} if takes(penalty, "inputs") else {}
                 more |= {"state": state} if takes(penalty, "state") else {}
                 targets = outputs[None], y[rows][None]
                 value = penalty(*targets, members, LOSSES["cross_entropy"], **more)

@@ -2,7 +2,7 @@
 
 from ._estimators import CausalMitigatedClassifier, CausalMitigatedRegressor
 from ._irm import irm_penalty, irm_unbiased_penalty
-from ._moments import coral_penalty, fishr_penalty
+from ._moments import causal_dantzig_penalty, coral_penalty, fishr_penalty
 from ._penalties import PENALTIES
 from ._risks import group_dro_penalty, vrex_penalty
 
@@ -10,6 +10,7 @@ __all__ = [
     "PENALTIES",
     "CausalMitigatedClassifier",
     "CausalMitigatedRegressor",
+    "causal_dantzig_penalty",
     "coral_penalty",
     "fishr_penalty",
     "group_dro_penalty",

@@ -225,8 +225,8 @@ class CausalMitigatedClassifier(ClassifierMixin, _BaseCausalMitigated):
     hidden_layer_sizes : sequence of int, default=(32,)
         Widths of the hidden layers of the multi-layer perceptron that is trained.
     activation : {"relu", "tanh", "sigmoid", "gelu", "silu", "identity"}, default="relu"
-    penalty : {"irm", "irm_unbiased", "vrex", "group_dro", "coral", "fishr"}, callable or None, \
-            default="irm"
+    penalty : {"irm", "irm_unbiased", "vrex", "group_dro", "causal_dantzig", "coral", "fishr"}, \
+            callable or None, default="irm"
         What makes it keep to what predicts alike, see Notes. None is empirical risk minimisation
         (ERM), the learner to compare with. A callable is one as :func:`wsl.train_zoo` takes it.
     penalty_weight : float, default=1.0
@@ -291,16 +291,17 @@ class CausalMitigatedClassifier(ClassifierMixin, _BaseCausalMitigated):
     ``penalty_weight`` times the penalty is added to it. Without ``environments`` all samples are
     of one. Columns are not scaled: put a ``StandardScaler`` in front.
 
-    =============== ==============================================================================
-    penalty         is large where
-    =============== ==============================================================================
-    "irm"           an environment's own best scale of the outputs is not that of the others: IRMv1
-    "irm_unbiased"  the same, in expectation: IRMv1 estimated without bias from two halves
-    "vrex"          environments are not predicted equally well: the variance of their risks
-    "group_dro"     one is predicted worse than others; with ``penalty_weight=1``, group DRO
-    "coral"         the last hidden layer's means and covariances differ
-    "fishr"         variances of the last layer's gradients differ
-    =============== ==============================================================================
+    ================ =============================================================================
+    penalty          is large where
+    ================ =============================================================================
+    "irm"            an environment's own best scale of the outputs is not that of others: IRMv1
+    "irm_unbiased"   the same, in expectation: IRMv1 estimated without bias from two halves
+    "vrex"           environments are not predicted equally well: the variance of their risks
+    "group_dro"      one is predicted worse than others; with ``penalty_weight=1``, group DRO
+    "causal_dantzig" errors go with columns in one environment and not, or less, in another
+    "coral"          the last hidden layer's means and covariances differ
+    "fishr"          variances of the last layer's gradients differ
+    ================ =============================================================================
 
     Formulas and sources are those of ``wsl.causal.irm_penalty``, ``vrex_penalty`` and so on.
 
@@ -433,8 +434,8 @@ class CausalMitigatedRegressor(RegressorMixin, _BaseCausalMitigated):
     hidden_layer_sizes : sequence of int, default=(32,)
         Widths of the hidden layers of the multi-layer perceptron that is trained.
     activation : {"relu", "tanh", "sigmoid", "gelu", "silu", "identity"}, default="relu"
-    penalty : {"irm", "irm_unbiased", "vrex", "group_dro", "coral", "fishr"}, callable or None, \
-            default="irm"
+    penalty : {"irm", "irm_unbiased", "vrex", "group_dro", "causal_dantzig", "coral", "fishr"}, \
+            callable or None, default="irm"
         What makes it keep to what predicts alike, see Notes. None is empirical risk minimisation
         (ERM), the learner to compare with. A callable is one as :func:`wsl.train_zoo` takes it.
     penalty_weight : float, default=1.0

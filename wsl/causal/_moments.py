@@ -1,4 +1,4 @@
-"""Penalties on moments that differ between environments: of features, and of gradients.
+"""Penalties on moments that differ between environments: of errors, features and gradients.
 
 Plain torch. Features are what the last layer of a network takes; penalties on outputs alone live in
 ``_irm`` and ``_risks``.
@@ -8,6 +8,58 @@ import torch
 from torch import Tensor
 
 from ._closed_form import Environments, closed_form
+
+
+def causal_dantzig_penalty(
+    outputs: Tensor, targets: Tensor, members: Tensor, loss, inputs: Tensor
+) -> Tensor:
+    r"""Return how far inner products of inputs and errors differ between environments.
+
+    Parameters
+    ----------
+    outputs : Tensor ``(n_models, n_samples, n_outputs)``
+    targets : Tensor ``(n_models, n_samples, ...)``, as ``loss`` takes them
+    members : Tensor ``(n_environments, n_models or 1, n_samples)``
+        The share of each sample in its environment's mean; 0 outside it.
+    loss : Loss
+        With ``gradient``, the derivative of the loss in the outputs, and ``curvature``.
+    inputs : Tensor ``(n_models or 1, n_samples, n_features)``
+        What the network takes; scaled alike, as a penalty on one column is in units of its square.
+
+    Returns
+    -------
+    Tensor ``(n_models,)``
+
+    Notes
+    -----
+    :math:`\frac{1}{|E|} \sum_e \|m_e - \bar m\|^2` with :math:`m_e = E^e[\ell' X]`, X with a 1 for
+    the intercept. In a linear model whose environments differ by what is added to the columns, not
+    to the outcome, inner products of the columns with the causal model's errors are the same in
+    all of them: the inner-product invariance of the paper, which solves for a linear model with two
+    environments; here it is asked of any network, as the invariance of its score. A coefficient b
+    on an effect of the outcome shows in it in proportion to b, in risks (V-REx) or slopes of scale
+    (IRM) in proportion to :math:`b^2`: near the causal model it needs far fewer samples. It does
+    not hold where mechanisms themselves, such as an effect's coefficient, differ.
+
+    References
+    ----------
+    D. Rothenhäusler, P. Bühlmann and N. Meinshausen, "Causal Dantzig: Fast Inference in Linear
+    Structural Equation Models with Hidden Variables under Additive Interventions", Annals of
+    Statistics 47(3), 2019.
+    """
+
+    def compute(outputs: Tensor) -> tuple[Tensor, Tensor]:
+        environments = Environments(members)
+        delta, x = loss.gradient(outputs, targets), _with_one(inputs)
+        products = _by_environment(delta, environments) @ x
+        deviations = environments.centre(products.unflatten(1, (-1, delta.shape[-1])))
+        value = deviations.square().sum((1, 2, 3)) / environments.n_present[:, 0]
+        slopes = deviations * (2 / environments.n_present)[..., None, None]
+        along = (x @ slopes.flatten(1, 2).mT).unflatten(2, (-1, delta.shape[-1]))
+        in_delta = (along * environments.shares.mT[..., None]).sum(2)
+        return value, loss.curvature(outputs, in_delta)
+
+    return closed_form(compute, outputs)
 
 
 def coral_penalty(
@@ -107,7 +159,7 @@ def fishr_penalty(
     def compute(outputs: Tensor, features: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         environments = Environments(members)
         delta = loss.gradient(outputs, targets)
-        h = torch.cat([features, features.new_ones(*features.shape[:2], 1)], dim=2)
+        h = _with_one(features)
         squared, n_outputs = h.square(), delta.shape[-1]
         first, second = (_by_environment(d, environments) for d in (delta, delta.square()))
         means = first @ h  # (n_models, n_environments * n_outputs, n_features + 1)
@@ -124,6 +176,11 @@ def fishr_penalty(
         return value, loss.curvature(outputs, in_delta), in_h[..., :-1]
 
     return closed_form(compute, outputs, features)
+
+
+def _with_one(values: Tensor) -> Tensor:
+    """Return ``(n_models, n_samples, n_columns + 1)``, with a last column of ones."""
+    return torch.cat([values, values.new_ones(*values.shape[:2], 1)], dim=2)
 
 
 def _by_environment(values: Tensor, environments: Environments) -> Tensor:

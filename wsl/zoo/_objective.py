@@ -5,7 +5,7 @@ Plain torch. Losses live in ``_losses``, penalties in ``wsl.causal``; steps are 
 
 import inspect
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
@@ -33,7 +33,7 @@ class Objective:
     loss : Loss
     penalty : callable, optional
         ``penalty(outputs, targets, members, loss)``; those of its further parameters that are named
-        ``features`` and ``state`` are handed to it by name.
+        ``inputs``, ``features`` and ``state`` are handed to it by name.
 
     Attributes
     ----------
@@ -44,6 +44,7 @@ class Objective:
     def __init__(self, loss: Loss, penalty: Penalty | None):
         self._loss, self._penalty = loss, penalty
         self.takes_features = takes(penalty, "features")
+        self._takes_inputs = takes(penalty, "inputs")
         self._takes_state = takes(penalty, "state")
 
     def gradient(
@@ -91,9 +92,11 @@ class Objective:
         self, leaves: list[Tensor], targets: Tensor, batch: Batch, state: State | None
     ) -> Tensor:
         assert self._penalty is not None
-        more = {"features": leaves[1]} if self.takes_features else {}
+        more: dict[str, Any] = {"features": leaves[1]} if self.takes_features else {}
+        if self._takes_inputs:
+            more["inputs"] = batch.x[:, :-1].mT
         if self._takes_state and state is not None:
-            more["state"] = state  # type: ignore[assignment]
+            more["state"] = state
         return self._penalty(leaves[0], targets, batch.members, self._loss, **more)
 
 

@@ -135,9 +135,10 @@ def train_zoo(
         in the outputs: ``wsl.causal.irm_penalty`` says what they are, ``wsl.causal.PENALTIES``
         which others there are. Datasets must then hold environments, and the objective is the loss
         averaged over environments plus ``penalty_weight`` times the penalty. A penalty with a
-        parameter ``features`` is given what the last layer takes, ``(n_models, n_samples,
-        n_features)``, and is differentiated in it, too; one with a parameter ``state`` is given a
-        dict of tensors ``(n_models, ...)`` to keep from step to step.
+        parameter ``inputs`` is given the samples, ``(n_models or 1, n_samples, n_features)``; one
+        with ``features``, what the last layer takes, ``(n_models, n_samples, n_features)``, in
+        which it is differentiated, too; one with ``state``, a dict of tensors ``(n_models, ...)``
+        to keep from step to step.
     penalty_weight : float, default=1.0
     penalty_warmup : int, default=0
         Epochs before the penalty counts.
