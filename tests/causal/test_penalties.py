@@ -78,14 +78,14 @@ def plain_group_dro(name, outputs, targets, environments, features):
 
 
 def plain_causal_dantzig(name, outputs, targets, environments, features):
-    """The features stand in for inputs: each sample's error times its inputs, and times one."""
+    """The features stand in for inputs: covariances of errors with them, and mean errors."""
     (slopes,) = torch.autograd.grad(
         LOSS_OF[name](outputs, targets, reduction="sum"), outputs, create_graph=True
     )
     if name != "cross_entropy":
         slopes = slopes / outputs.shape[1]
     products = [
-        torch.cat([s[:, :, None] * x[:, None], s[:, :, None]], 2).mean(0)
+        torch.cat([s[:, :, None] * (x - x.mean(0))[:, None], s[:, :, None]], 2).mean(0)
         for s, x in parts(environments, slopes, features)
     ]
     mean = torch.stack(products).mean(0)

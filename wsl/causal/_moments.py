@@ -32,14 +32,15 @@ def causal_dantzig_penalty(
 
     Notes
     -----
-    :math:`\frac{1}{|E|} \sum_e \|m_e - \bar m\|^2` with :math:`m_e = E^e[\ell' X]`, X with a 1 for
-    the intercept. In a linear model whose environments differ by what is added to the columns, not
-    to the outcome, inner products of the columns with the causal model's errors are the same in
-    all of them: the inner-product invariance of the paper, which solves for a linear model with two
-    environments; here it is asked of any network, as the invariance of its score. A coefficient b
-    on an effect of the outcome shows in it in proportion to b, in risks (V-REx) or slopes of scale
-    (IRM) in proportion to :math:`b^2`: near the causal model it needs far fewer samples. It does
-    not hold where mechanisms themselves, such as an effect's coefficient, differ.
+    :math:`\frac{1}{|E|} \sum_e \|m_e - \bar m\|^2` with :math:`m_e = E^e[\ell' X]`, where X is less
+    its mean in environment e and has a 1 for the intercept. In a linear model whose environments
+    differ by what is added to the columns, not to the outcome, inner products of the columns with
+    the causal model's errors are the same in all of them: the inner-product invariance of the
+    paper, which solves for a linear model with two environments; here it is asked of any network,
+    as the invariance of its score. A coefficient b on an effect of the outcome shows in it in
+    proportion to b, in risks (V-REx) or slopes of scale (IRM) in proportion to :math:`b^2`: near
+    the causal model it needs far fewer samples. It does not hold where mechanisms themselves, such
+    as an effect's coefficient or the outcome's noise, differ.
 
     References
     ----------
@@ -50,7 +51,9 @@ def causal_dantzig_penalty(
 
     def compute(outputs: Tensor) -> tuple[Tensor, Tensor]:
         environments = Environments(members)
-        delta, x = loss.gradient(outputs, targets), _with_one(inputs)
+        delta = loss.gradient(outputs, targets)
+        own_means = environments.shares.sign().mT @ (environments.shares @ inputs)
+        x = _with_one(inputs - own_means)
         products = _by_environment(delta, environments) @ x
         deviations = environments.centre(products.unflatten(1, (-1, delta.shape[-1])))
         value = deviations.square().sum((1, 2, 3)) / environments.n_present[:, 0]

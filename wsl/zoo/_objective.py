@@ -39,12 +39,14 @@ class Objective:
     ----------
     takes_features : bool
         Whether the penalty is on what the last layer takes, too.
+    takes_inputs : bool
+        Whether it looks at the samples.
     """
 
     def __init__(self, loss: Loss, penalty: Penalty | None):
         self._loss, self._penalty = loss, penalty
         self.takes_features = takes(penalty, "features")
-        self._takes_inputs = takes(penalty, "inputs")
+        self.takes_inputs = takes(penalty, "inputs")
         self._takes_state = takes(penalty, "state")
 
     def gradient(
@@ -93,7 +95,7 @@ class Objective:
     ) -> Tensor:
         assert self._penalty is not None
         more: dict[str, Any] = {"features": leaves[1]} if self.takes_features else {}
-        if self._takes_inputs:
+        if self.takes_inputs:
             more["inputs"] = batch.x[:, :-1].mT
         if self._takes_state and state is not None:
             more["state"] = state

@@ -76,6 +76,9 @@ def fitting_chunk_size(job: Job, n_samples: int, n_models: int, n_workers: int) 
     # values and gradients of the largest layer; what comes in, and what the loss makes of outputs
     a_sample = 3 * architecture.activation_size + architecture.n_inputs + 6 * architecture.n_outputs
     a_sample += 0 if job.recipe.penalty is None else 8
+    # moments of each environment, of which there are a few
+    a_sample += 4 * architecture.activation_size if job.recipe.objective.takes_features else 0
+    a_sample += 4 * architecture.n_inputs if job.recipe.objective.takes_inputs else 0
     numbers = 5 * architecture.n_weights + batch * a_sample
     fitting = max(SMALLEST_CHUNK, CHUNK_BYTES[job.device.type] // (4 * numbers))
     n_rounds = math.ceil(n_models / (fitting * n_workers))
