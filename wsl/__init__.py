@@ -19,6 +19,8 @@ _PUBLIC = {
     "DistributionInferenceRegressor": "attacks",
     "EnvironmentMembershipFamily": "distributions",
     "ModelZoo": "zoo",
+    "ProbeClassifier": "attacks",
+    "ProbeRegressor": "attacks",
     "QueryResponses": "features",
     "RandomNetworkFamily": "distributions",
     "SubsampledFamily": "distributions",

@@ -2,6 +2,7 @@
 
 from ._attack import DistributionInferenceAttack, DistributionInferenceRegressor
 from ._deepsets import DeepSetsClassifier, DeepSetsRegressor
+from ._probes import ProbeClassifier, ProbeRegressor
 from ._strategies import STRATEGIES
 
 __all__ = [
@@ -10,4 +11,6 @@ __all__ = [
     "DeepSetsRegressor",
     "DistributionInferenceAttack",
     "DistributionInferenceRegressor",
+    "ProbeClassifier",
+    "ProbeRegressor",
 ]
