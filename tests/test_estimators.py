@@ -35,6 +35,8 @@ from wsl import (
     DeepSetsRegressor,
     DistributionInferenceAttack,
     DistributionInferenceRegressor,
+    ProbeClassifier,
+    ProbeRegressor,
     QueryResponses,
     SortedWeights,
     WeightSpaceAutoencoder,
@@ -69,6 +71,12 @@ ESTIMATORS = {
     ),
     DeepSetsRegressor: (
         52, {"epochs": 2}, {"architecture": ARCHITECTURE}, ("hidden", [4, 8]),
+    ),
+    ProbeClassifier: (
+        54, {"epochs": 2}, {"architecture": ARCHITECTURE, "n_probes": 8}, ("hidden", [4, 8]),
+    ),
+    ProbeRegressor: (
+        52, {"epochs": 2}, {"architecture": ARCHITECTURE, "n_probes": 8}, ("hidden", [4, 8]),
     ),
     DistributionInferenceAttack: (
         54, {}, {"architecture": ARCHITECTURE, "queries": QUERIES}, ("strategy", ["queries", "kl"]),

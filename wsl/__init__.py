@@ -21,6 +21,8 @@ _PUBLIC = {
     "EnvironmentMembershipFamily": "distributions",
     "GaussianFamily": "distributions",
     "ModelZoo": "zoo",
+    "ProbeClassifier": "attacks",
+    "ProbeRegressor": "attacks",
     "QueryResponses": "features",
     "RandomNetworkFamily": "distributions",
     "SortedWeights": "features",

@@ -2,6 +2,7 @@
 
 from ._attack import DistributionInferenceAttack, DistributionInferenceRegressor
 from ._deepsets import DeepSetsClassifier, DeepSetsRegressor
+from ._probes import ProbeClassifier, ProbeRegressor
 from ._selection import select_queries
 from ._strategies import STRATEGIES
 
@@ -11,5 +12,7 @@ __all__ = [
     "DeepSetsRegressor",
     "DistributionInferenceAttack",
     "DistributionInferenceRegressor",
+    "ProbeClassifier",
+    "ProbeRegressor",
     "select_queries",
 ]
