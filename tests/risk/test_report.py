@@ -279,7 +279,8 @@ def test_two_audits_side_by_side():
         compare_audits({"a": one, "b": replace(one, settings=own)}).iloc[0]
         for one, own in zip(paired, (same, {}), strict=True)
     )
-    assert near["paired"] and not far["paired"]
+    assert near["paired"]
+    assert not far["paired"]
     assert near["ci_low"] <= near["difference"] == 0 <= near["ci_high"]
     assert near["ci_high"] - near["ci_low"] < (far["ci_high"] - far["ci_low"]) / 5
     with pytest.raises(InvalidInputError, match="at least two"):
