@@ -183,6 +183,33 @@ def test_the_adversary_sees_the_output_alone(output):
         np.testing.assert_allclose(run.predict_proba(X), recorded.predict_proba(seen), atol=1e-9)
 
 
+@pytest.mark.parametrize("n_selected", [None, 4])
+@pytest.mark.parametrize("strategy", ["queries", "loss", "threshold", "kl"])
+def test_what_changes_no_probability_of_classes_changes_nothing(strategy, n_selected):
+    rng = np.random.default_rng(0)
+    logits, y = rng.normal(size=(40, 20, 3)), np.arange(40) % 2
+    given = {"query_labels": np.arange(20) % 3, "query_properties": np.arange(20) % 2}
+    if n_selected and strategy in ("queries", "kl"):
+        given["n_selected_queries"] = n_selected
+    attack = DistributionInferenceAttack(strategy, **given, random_state=0)
+    attack.fit(logits.reshape(40, -1), y)
+    shifted = (logits + 5 * rng.normal(size=(40, 20, 1))).reshape(40, -1)
+    expected = attack.predict_proba(logits.reshape(40, -1))
+    np.testing.assert_allclose(attack.predict_proba(shifted), expected, atol=1e-9)
+    np.testing.assert_allclose(clone(attack).fit(shifted, y).predict_proba(shifted), expected)
+
+
+def test_of_numbers_everything_counts():
+    rng = np.random.default_rng(0)
+    y = np.arange(60) % 2
+    both = rng.normal(size=(60, 10, 1)) + 2 * y[:, None, None] + np.zeros(2)
+    X = both.reshape(60, -1)
+    numbers = {"query_labels": rng.normal(size=(10, 2))}
+    assert DistributionInferenceAttack(**numbers, random_state=0).fit(X, y).score(X, y) > 0.9
+    classes = {"query_labels": np.arange(10) % 2}
+    assert DistributionInferenceAttack(**classes, random_state=0).fit(X, y).score(X, y) < 0.7
+
+
 @pytest.mark.parametrize("strategy", ["queries", "kl"])
 def test_selected_queries_are_the_only_ones_that_a_target_is_asked(strategy, monkeypatch):
     X, y = linear_gaussian(100, 0)

