@@ -207,6 +207,7 @@ def test_the_confusion_is_scikit_learns():
 def test_guesses_are_drawn_against_the_truth():
     report_ = of_numbers()
     display = report_.plot_guesses("queries", column=1)
+    assert display.ax_.get_title() == "queries, property 1"
     np.testing.assert_allclose(display.y_true, report_.truth[:, 1])
     np.testing.assert_allclose(display.y_pred, report_.guesses["queries"].mean(0)[:, 1])
 
@@ -240,6 +241,11 @@ def test_the_page_shows_what_was_guessed(make, pictures, said, tmp_path):
     assert page.count("data:image/png;base64,") == pictures
     assert said in page
     assert len(page) < 400_000
+
+
+def test_a_page_where_every_attack_was_left_out(tmp_path):
+    alone = replace(EMPTY, truth=np.arange(6) % 3, classes=(0, 1, 2))
+    assert "was left out" in alone.to_html(tmp_path / "page.html").read_text()
 
 
 def test_the_page_says_what_the_adversary_knew():
@@ -279,7 +285,8 @@ def test_two_audits_side_by_side():
         compare_audits({"a": one, "b": replace(one, settings=own)}).iloc[0]
         for one, own in zip(paired, (same, {}), strict=True)
     )
-    assert near["paired"] and not far["paired"]
+    assert near["paired"]
+    assert not far["paired"]
     assert near["ci_low"] <= near["difference"] == 0 <= near["ci_high"]
     assert near["ci_high"] - near["ci_low"] < (far["ci_high"] - far["ci_low"]) / 5
     with pytest.raises(InvalidInputError, match="at least two"):

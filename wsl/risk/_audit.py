@@ -157,9 +157,12 @@ def audit(
     """
     properties = check_family(family, "family")
     check_learner(learner, "learner")
-    counts = {"n_targets": n_targets, "n_samples": n_samples, "n_repeats": n_repeats}
-    selected = {} if n_selected_queries is None else {"n_selected_queries": n_selected_queries}
-    check_counts(properties, **counts, **selected)
+    counts = check_counts(properties, n_targets=n_targets, n_samples=n_samples, n_repeats=n_repeats)
+    further = {
+        "n_selected_queries": n_selected_queries,
+        "adversary_n_samples": adversary_n_samples,
+    }
+    check_counts(properties, **{name: n for name, n in further.items() if n is not None})
     plans = plan_attacks(attacks, family.is_numeric)
     test_set = None if test_set is None else check_test_set(test_set)
     store, seed = open_cache(cache, random_state), fixed_seed(random_state)

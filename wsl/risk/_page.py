@@ -6,7 +6,8 @@ The figures come from ``AuditReport``, pictures are drawn in ``_pictures``.
 import base64
 import io
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from html import escape
 from string import Template
 from typing import TYPE_CHECKING, Any
@@ -89,9 +90,9 @@ def render(report: "AuditReport") -> str:
 
 def _details(report: "AuditReport") -> Iterator[str]:
     """Yield the sections that a report with guesses has beside the table."""
-    if report.truth is None:
+    if report.truth is None or not report.guesses:
         return
-    if report.scores:
+    if "auc" in set(report.table["metric"]):
         figure = _figure(5.5, 4.2)
         curves = {name: report.roc(name) for name in report.scores}
         draw_roc(curves, figure.add_subplot())
@@ -99,20 +100,26 @@ def _details(report: "AuditReport") -> Iterator[str]:
         yield _image(figure, "ROC curves of the attacks")
     if report.classes is not None and len(report.classes) > 2:
         yield "<h2>Which property is taken for which</h2>"
-        yield _row_of_pictures(report, report.plot_confusion, "Confusion of the classes")
+        yield _pictures([partial(report.plot_confusion, name) for name in report.guesses])
     if report.classes is None:
         yield "<h2>Guessed against true</h2>"
-        yield _row_of_pictures(report, report.plot_guesses, "Guessed against true property")
+        n_columns = report.truth[:1].size
+        yield _pictures(
+            [
+                partial(report.plot_guesses, name, column=column)
+                for name in report.guesses
+                for column in range(n_columns)
+            ]
+        )
 
 
-def _row_of_pictures(report: "AuditReport", plot: Any, alt: str) -> str:
-    """Draw one picture an attack, two beside each other."""
-    attacks = list(report.guesses)
-    n_rows = math.ceil(len(attacks) / 2)
+def _pictures(plots: list[Callable[..., Any]]) -> str:
+    """Draw pictures, each by a function of its Axes, two beside each other."""
+    n_rows = math.ceil(len(plots) / 2)
     figure = _figure(8.0, 3.6 * n_rows)
-    for place, attack in enumerate(attacks):
-        plot(attack, figure.add_subplot(n_rows, 2, place + 1))
-    return _image(figure, alt)
+    for place, plot in enumerate(plots):
+        plot(figure.add_subplot(n_rows, 2, place + 1))
+    return _image(figure, "What each attack guessed, beside the truth")
 
 
 def knowledge_of(settings: dict[str, Any]) -> list[str]:

@@ -96,9 +96,10 @@ def draw_guesses(guesses: np.ndarray, truth: np.ndarray, attack: str, column: in
     from sklearn.metrics import PredictionErrorDisplay
 
     guessed, true = (x.reshape(len(truth), -1)[:, column] for x in (guesses.mean(axis=0), truth))
+    title = attack if truth.ndim == 1 else f"{attack}, property {column}"
     display = PredictionErrorDisplay(y_true=true, y_pred=guessed)
     display.plot(ax=ax, kind="actual_vs_predicted", scatter_kwargs={"alpha": 0.4, "s": 12})
     for axis in (ax.xaxis, ax.yaxis):  # round numbers, where the display has put the ends
         axis.set_major_locator(MaxNLocator(5))
-    ax.set(title=attack, xlabel="guessed property", ylabel="true property")
+    ax.set(title=title, xlabel="guessed property", ylabel="true property")
     return display

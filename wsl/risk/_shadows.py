@@ -16,7 +16,7 @@ from tqdm import tqdm
 
 from .._batches import row_slices
 from .._random import draw_seed, draw_seeds
-from ..exceptions import DivergedModelWarning, TrainingFailedError
+from ..exceptions import DivergedModelWarning, InvalidInputError, TrainingFailedError
 from ._cache import Cache
 from ._checks import is_zoo_classifier
 from ._draws import Draws
@@ -94,10 +94,9 @@ class Trainer:
                 found[piece] = population
                 if self.cache:
                     self.cache.write(keys[piece], population)
-        kept = [found[piece] for piece in pieces if len(found[piece])]
-        if not kept:
+        if not found:
             raise TrainingFailedError(f"all {name} diverged", np.arange(len(draws)))
-        return join(kept)
+        return join([found[piece] for piece in pieces if piece in found])
 
     def _keys(
         self, draws: Draws, seed: int, tests: Draws | Test | None, pieces: list[range]
@@ -171,18 +170,26 @@ class Trainer:
                 with joblib.parallel_config(n_jobs=self.n_jobs):
                     zoo = learner.fit_zoo(data, len(piece))
             own_tests = tests.part(piece) if isinstance(tests, Draws) else tests
-            yield piece, self._observe_zoo(zoo, data, own_tests, piece.start)
             bar.update(len(piece))
+            kept = _finite(zoo.weights, piece.start)
+            if len(kept):
+                yield piece, self._observe_zoo(zoo, kept, data, own_tests, piece.start)
 
     def _observe_zoo(
-        self, zoo: "ModelZoo", draws: Draws, tests: Draws | Test | None, start: int
+        self,
+        zoo: "ModelZoo",
+        kept: np.ndarray,
+        draws: Draws,
+        tests: Draws | Test | None,
+        start: int,
     ) -> Population:
         """Look at a zoo's models; the first training set tells the classes, as to ``fit_zoo``."""
-        kept = _finite(zoo.weights, start)
         labels = draws(0)[1]
         classes = None
         if is_zoo_classifier(self.learner, labels):
             classes = plain_array(np.unique(labels))
+        if self.labels_only and classes is None:
+            raise InvalidInputError("labels_only=True, but the learner's labels are numbers")
         responses = zoo.architecture.forward(zoo.weights[kept], self.queries)
         if self.labels_only:
             responses = one_hot(responses)
