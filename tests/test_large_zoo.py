@@ -80,6 +80,16 @@ ROUTES = {
     "features attack": lambda X: fit_predict(
         DistributionInferenceAttack(random_state=0), X, LABELS
     ),
+    "sorted attack": lambda X: attack(X, strategy="sorted"),
+    "statistics attack": lambda X: attack(X, strategy="statistics"),
+    "kl attack": lambda X: attack(X, strategy="kl", queries=QUERIES),
+    "loss attack": lambda X: attack(
+        X,
+        strategy="loss",
+        queries=QUERIES,
+        query_labels=np.arange(len(QUERIES)) % MLP.n_outputs,
+        query_properties=LABELS[np.arange(len(QUERIES)) % len(LABELS)],
+    ),
     "statistics": lambda X: [WeightStatistics(MLP).fit_transform(X)],
     "probabilities": lambda X: [QueryResponses(MLP, QUERIES, output="proba").fit_transform(X)],
     "labels": lambda X: [QueryResponses(MLP, QUERIES, output="label").fit_transform(X)],

@@ -76,7 +76,7 @@ def test_the_main_job_writes_what_it_prints(capsys, tmp_path):
         assert table["model accuracy" if "census" in name else "accuracy"].between(0, 1).all()
     assert [f"{row} loss" in printed for row in ("structural", "behavioral")] == [True, True]
     report = AuditReport.load(out / "census_share_of_women_irm.json")
-    assert report.table["attack"].tolist() == ["deepsets", "queries"]
+    assert report.table["attack"].unique().tolist() == ["deepsets", "queries"]
     assert not list(out.glob(".*"))
 
     again = tmp_path / "again"

@@ -28,7 +28,9 @@ _PUBLIC = {
     "WeightSpaceAutoencoder": "autoencoder",
     "WeightStatistics": "features",
     "audit": "risk",
+    "compare_audits": "risk",
     "read_zoo": "zoo",
+    "train_shadows": "risk",
     "train_zoo": "zoo",
     "train_zoos": "zoo",
 }

@@ -222,7 +222,8 @@ def _leakage(
         report.save(folder / f"{name}_{learner.lower()}.json")
         report.to_html(folder / f"{name}_{learner.lower()}.html")
         utility = report.utility.set_index("metric")["value"]["accuracy"]
-        rows.append(report.table.assign(learner=learner, utility=utility))
+        accuracy = report.table[report.table["metric"] == "accuracy"]
+        rows.append(accuracy.assign(learner=learner, utility=utility))
     table = pd.concat(rows).set_index(["learner", "attack"])
     table = table[["value", "ci_low", "ci_high", "advantage", "n_leaked", "utility"]]
     table = table.rename(columns={"value": "attack accuracy", "utility": "model accuracy"})

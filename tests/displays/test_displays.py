@@ -3,7 +3,7 @@ import pandas as pd
 import pytest
 
 from wsl import Architecture, ModelZoo
-from wsl.displays import LeakageDisplay, ReconstructionDisplay
+from wsl.displays import AttackRocDisplay, LeakageDisplay, ReconstructionDisplay
 from wsl.exceptions import InvalidInputError
 from wsl.risk import AuditReport
 
@@ -57,3 +57,29 @@ def test_pictures_need_no_screen_and_leave_pyplot_alone():
 def test_an_empty_table_is_refused():
     with pytest.raises(InvalidInputError, match="table is empty"):
         LeakageDisplay(pd.DataFrame())
+
+
+def test_roc_draws_each_curve_and_guessing():
+    curve = pd.DataFrame({"fpr": [0, 0.0, 0.01, 1], "tpr": [0, 0.2, 0.4, 1]})
+    display = AttackRocDisplay({"queries": curve, "kl": curve}).plot()
+    assert [line.get_label() for line in display.ax_.lines] == ["queries", "kl", "guessing"]
+    assert display.ax_.get_xscale() == display.ax_.get_yscale() == "log"
+    np.testing.assert_allclose(display.ax_.lines[0].get_ydata(), curve["tpr"])
+    assert display.ax_.get_xlim()[0] == 0.01
+    with pytest.raises(InvalidInputError, match="curves is empty"):
+        AttackRocDisplay({})
+
+
+def test_roc_of_a_report_tells_the_area():
+    truth = np.arange(20) % 2
+    scores = np.stack([1 - truth, truth], axis=1)[None].astype(float)
+    row = ("queries", "auc", 1.0, 0.8, 1.0, 1.0, np.nan)
+    perfect = AuditReport(
+        pd.DataFrame([row], columns=list(AuditReport.COLUMNS)),
+        truth=truth,
+        scores={"queries": scores},
+        classes=(0, 1),
+    )
+    display = AttackRocDisplay.from_report(perfect)
+    assert display.ax_.lines[0].get_label() == "queries, AUC 1.000"
+    assert (display.ax_.lines[0].get_ydata()[1:] == 1).all()

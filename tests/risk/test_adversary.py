@@ -248,7 +248,7 @@ def test_queries_of_another_kind(queries):
         ({"queries": [[np.nan, 1]]}, ValueError, "queries: "),
         ({"queries": [1, 2]}, ValueError, "queries: "),
         ({"adversary_learner": "ols"}, TypeError, "adversary_learner is a str"),
-        ({"adversary_n_samples": 0}, ValueError, "n_samples=0"),
+        ({"adversary_n_samples": 0}, ValueError, "adversary_n_samples=0"),
         ({"labels_only": 1}, ValueError, "labels_only=1"),
         ({"n_selected_queries": 0}, ValueError, "n_selected_queries=0"),
     ],

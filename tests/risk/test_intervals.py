@@ -2,7 +2,13 @@ import numpy as np
 import pytest
 from scipy.stats import binomtest
 
-from wsl.risk._intervals import crossed_spread, mean_interval, share_interval
+from wsl.risk._intervals import (
+    correlation_of,
+    crossed_spread,
+    difference_interval,
+    mean_interval,
+    share_interval,
+)
 
 
 def attack_scores(rng, n_features, signal, n_shadows, n_targets, n_repeats):
@@ -102,3 +108,20 @@ def test_the_interval_of_a_mean_covers_it(n_repeats):
         covered.append(estimate.low <= np.sqrt(1.09 * 2 / np.pi) <= estimate.high)
         assert estimate.low >= 0
     assert abs(np.mean(covered) - 0.95) < 3 * np.sqrt(0.95 * 0.05 / 400)
+
+
+@pytest.mark.parametrize("shares", [(0.5, 0.5), (0.9, 0.7), (0.99, 0.97)])
+@pytest.mark.parametrize("shared", [0.0, 0.8], ids=["apart", "paired"])
+def test_the_interval_of_a_difference_covers_it(shares, shared):
+    """Hits of two audits of 128 targets; paired ones find a part of the same targets easy."""
+    rng = np.random.default_rng(4)
+    covered, widths = [], []
+    for _ in range(400):
+        easy = rng.random((1, 128))
+        draws = [np.where(rng.random((3, 128)) < shared, easy, rng.random((3, 128))) for _ in "ab"]
+        hits = [(u < share).astype(float) for u, share in zip(draws, shares, strict=True)]
+        correlation = correlation_of(*hits) if shared else 0.0
+        found = difference_interval(*map(share_interval, hits), correlation)
+        covered.append(found.low <= shares[0] - shares[1] <= found.high)
+        widths.append(found.high - found.low)
+    assert np.mean(covered) >= 0.95 - 3 * np.sqrt(0.95 * 0.05 / 400)

@@ -6,10 +6,15 @@ import matplotlib as mpl
 import numpy as np
 import pandas as pd
 import pytest
+from sklearn.metrics import auc, confusion_matrix, roc_curve
 
+from wsl.distributions import Interval
 from wsl.exceptions import InvalidInputError
-from wsl.risk import AuditReport
+from wsl.risk import AuditReport, compare_audits
+from wsl.risk._figures import attack_table, chance_of
+from wsl.risk._page import knowledge_of
 from wsl.risk._report import write_text
+from wsl.risk._trials import Trial
 
 
 def report_of(*rows, chance):
@@ -128,6 +133,166 @@ def test_a_damaged_array_is_an_error_and_no_code(changed, tmp_path):
     path.write_text(json.dumps(contents))
     with pytest.raises(InvalidInputError, match="is damaged"):
         AuditReport.load(path)
+
+
+def told(n_classes, n_repeats=3, decimals=9):
+    """A report whose attacks were right about every second target."""
+    rng = np.random.default_rng(0)
+    truth = rng.permutation(np.arange(60) % n_classes)
+    guesses = np.where(rng.random((n_repeats, 60)) < 0.5, truth, (truth + 1) % n_classes)
+    scores = (np.eye(n_classes)[guesses] + rng.random((n_repeats, 60, n_classes))) / 3
+    scores = scores.round(decimals)  # few decimals, and many scores are equal
+    classes = tuple("abcd"[:n_classes])
+    trial = {"queries": Trial(guesses, scores), "kl": Trial(guesses)}
+    return AuditReport(
+        attack_table(trial, truth, classes, False),
+        chance={"accuracy": 1 / n_classes, "auc": 0.5},
+        truth=truth,
+        guesses={name: t.guesses for name, t in trial.items()},
+        scores={"queries": scores},
+        classes=classes,
+    )
+
+
+def of_numbers():
+    rng = np.random.default_rng(0)
+    truth = rng.random((40, 2))
+    guesses = truth + 0.1 * rng.normal(size=(3, 40, 2))
+    properties = [Interval(0, 1), Interval(0, 1)]
+    return AuditReport(
+        attack_table({"queries": Trial(guesses)}, truth, properties, False),
+        chance=chance_of(properties, truth),
+        truth=truth,
+        guesses={"queries": guesses},
+    )
+
+
+@pytest.mark.parametrize("n_classes", [2, 3])
+def test_the_curve_is_scikit_learns(n_classes):
+    report_ = told(n_classes)
+    curve = report_.roc("queries")
+    assert (np.diff(curve, axis=0) >= 0).all()
+    expected = []
+    for c in [1] if n_classes == 2 else range(n_classes):
+        for scores in report_.scores["queries"]:
+            fpr, tpr, _ = roc_curve(report_.truth == c, scores[:, c], drop_intermediate=False)
+            expected.append(dict(zip(fpr.round(9), tpr, strict=True)))  # the best at each rate
+    found = dict(zip(curve["fpr"].round(9), curve["tpr"], strict=True))
+    assert len(found) == 1 + 60 - 60 // n_classes
+    for rate, value in found.items():
+        assert value == pytest.approx(np.mean([own[rate] for own in expected]))
+    assert report_.table["attack"].tolist() == ["queries", "queries", "kl"]
+
+
+@pytest.mark.parametrize("decimals", [0, 1, 9])
+def test_the_area_under_the_curve_is_the_tables(decimals):
+    report_ = told(2, decimals=decimals)
+    curve = report_.roc("queries")
+    area = report_.table.set_index(["attack", "metric"])["value"]["queries", "auc"]
+    error = 0.5 / 30  # of steps between 30 negatives, if taken for slopes
+    assert auc(curve["fpr"], curve["tpr"]) == pytest.approx(area, abs=error)
+
+
+def test_the_confusion_is_scikit_learns():
+    report_ = told(4)
+    table = report_.confusion("kl")
+    truth = np.tile(report_.truth, 3)
+    expected = confusion_matrix(truth, report_.guesses["kl"].ravel(), normalize="true")
+    np.testing.assert_allclose(table, expected)
+    assert table.columns.tolist() == list("abcd")
+    display = report_.plot_confusion("kl")
+    assert display.ax_.get_ylabel() == "true property"
+
+
+def test_guesses_are_drawn_against_the_truth():
+    report_ = of_numbers()
+    display = report_.plot_guesses("queries", column=1)
+    assert display.ax_.get_title() == "queries, property 1"
+    np.testing.assert_allclose(display.y_true, report_.truth[:, 1])
+    np.testing.assert_allclose(display.y_pred, report_.guesses["queries"].mean(0)[:, 1])
+
+
+@pytest.mark.parametrize(
+    ("call", "named"),
+    [
+        (lambda: told(2).roc("kl"), r"attack='kl'; wanted one of \['queries'\]"),
+        (lambda: told(2).plot_guesses("kl"), "of classes"),
+        (lambda: of_numbers().confusion("queries"), "of numbers"),
+        (lambda: of_numbers().plot_guesses("loss"), "attack='loss'"),
+        (lambda: replace(told(2), truth=None).roc("queries"), "does not hold the truth"),
+    ],
+)
+def test_what_a_report_does_not_hold_is_named(call, named):
+    with pytest.raises(InvalidInputError, match=named):
+        call()
+
+
+@pytest.mark.parametrize(
+    ("make", "pictures", "said"),
+    [
+        (lambda: told(2), 2, "false alarms"),
+        (lambda: told(3), 3, "taken for which"),
+        (of_numbers, 2, "Guessed against true"),
+    ],
+    ids=["two", "three", "numbers"],
+)
+def test_the_page_shows_what_was_guessed(make, pictures, said, tmp_path):
+    page = make().to_html(tmp_path / "page.html").read_text()
+    assert page.count("data:image/png;base64,") == pictures
+    assert said in page
+    assert len(page) < 400_000
+
+
+def test_a_page_where_every_attack_was_left_out(tmp_path):
+    alone = replace(EMPTY, truth=np.arange(6) % 3, classes=(0, 1, 2))
+    assert "was left out" in alone.to_html(tmp_path / "page.html").read_text()
+
+
+def test_the_page_says_what_the_adversary_knew():
+    settings = {
+        "learner": "A()",
+        "family": "F()",
+        "n_samples": 100,
+        "adversary_learner": "B()",
+        "adversary_family": "F()",
+        "adversary_n_samples": 50,
+        "n_shadows": 9,
+        "n_queries": 7,
+        "queries": "random",
+        "labels_only": True,
+    }
+    text = " ".join(knowledge_of(settings))
+    assert "knows the distributions" in text
+    assert "takes the learner to be: B()" in text
+    assert "9 shadow models on 50 rows each; targets are trained on 100" in text
+    assert "7 queries of independent random numbers, and see no more than the decided class" in text
+
+
+def test_two_audits_side_by_side():
+    better, worse = told(2), told(2)
+    rng = np.random.default_rng(1)
+    worse.guesses["queries"] = np.where(rng.random((3, 60)) < 0.2, 1 - worse.truth, worse.truth)
+    table = compare_audits({"better": better, "worse": worse}).set_index(["attack", "metric"])
+    row = table.loc["queries", "accuracy"]
+    accuracies = [(r.guesses["queries"] == r.truth).mean() for r in (worse, better)]
+    assert [row["value"], row["reference"]] == pytest.approx(accuracies)
+    assert row["difference"] == pytest.approx(accuracies[0] - accuracies[1])
+    assert 0 < row["ci_low"] < row["difference"] < row["ci_high"]
+    assert not row["paired"], "nothing says that these are the same targets"
+    same = {"family": "F", "n_targets": 60, "n_samples": 9, "random_state": 0}
+    paired = [replace(r, settings=same) for r in (better, better)]
+    near, far = (
+        compare_audits({"a": one, "b": replace(one, settings=own)}).iloc[0]
+        for one, own in zip(paired, (same, {}), strict=True)
+    )
+    assert near["paired"]
+    assert not far["paired"]
+    assert near["ci_low"] <= near["difference"] == 0 <= near["ci_high"]
+    assert near["ci_high"] - near["ci_low"] < (far["ci_high"] - far["ci_low"]) / 5
+    with pytest.raises(InvalidInputError, match="at least two"):
+        compare_audits({"one": better})
+    with pytest.raises(InvalidInputError, match="does not hold what was guessed"):
+        compare_audits({"one": better, "old": CLASSES})
 
 
 def test_a_failed_write_leaves_the_old_file(tmp_path):

@@ -8,12 +8,14 @@ from sklearn.neural_network import MLPRegressor
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from wsl import Architecture
+from wsl import Architecture, CausalMitigatedRegressor
 from wsl._random import resolve_random_state
 from wsl.distributions import DistributionFamily, EnvironmentMembershipFamily, Interval
-from wsl.exceptions import DivergedModelWarning
+from wsl.exceptions import DivergedModelWarning, InvalidInputError, TrainingFailedError
+from wsl.risk import _shadows
 from wsl.risk._draws import draw, draw_queries, redraw
-from wsl.risk._shadows import Trainer, seeded
+from wsl.risk._shadows import Trainer
+from wsl.risk._work import seeded
 
 QUERIES = np.random.default_rng(0).normal(size=(7, 2)).astype(np.float32)
 CAUSAL = EnvironmentMembershipFamily.linear_causal()
@@ -89,6 +91,36 @@ def test_a_zoo_is_seen_as_its_models_one_by_one_are():
     assert set(zoo.utility) == {"r2", "mean_squared_error"}
     for metric, values in zoo.utility.items():
         np.testing.assert_allclose(values, each.utility[metric], rtol=1e-4)
+
+
+def test_a_zoo_does_not_depend_on_the_workers_and_comes_in_pieces(monkeypatch):
+    monkeypatch.setattr(_shadows, "ZOO_PIECE", 4)
+    learner = CausalMitigatedRegressor((3,), penalty=None, epochs=1, batch_size=16)
+    draws = draw(CAUSAL, 10, 40, seed=0)
+    one, two, few = (
+        Trainer(learner, QUERIES, n_jobs=n_jobs).train(own, 0, redraw(own, seed=1))
+        for n_jobs, own in ((1, draws), (2, draws), (None, draw(CAUSAL, 8, 40, seed=0)))
+    )
+    np.testing.assert_allclose(one.weights, two.weights, rtol=1e-5)
+    np.testing.assert_allclose(one.weights[:8], few.weights, rtol=1e-5)
+    np.testing.assert_allclose(one.utility["r2"], two.utility["r2"], rtol=1e-4)
+    assert one.models.tolist() == list(range(10))
+    assert len(np.unique(one.weights[:, 0])) == 10
+
+
+def test_labels_alone_need_classes():
+    with pytest.raises(InvalidInputError, match="labels are numbers"):
+        Trainer(ZooOfLines(), QUERIES, labels_only=True).train(draw(CAUSAL, 4, 40, seed=0), 0)
+
+
+def test_nothing_is_left_where_all_models_diverged():
+    learner = ZooOfLines()
+    learner.diverged = (0, 1, 2)
+    with (
+        pytest.warns(DivergedModelWarning),
+        pytest.raises(TrainingFailedError, match="all models diverged"),
+    ):
+        Trainer(learner, QUERIES).train(draw(CAUSAL, 3, 40, seed=0), 0)
 
 
 class ZooOfLogits:

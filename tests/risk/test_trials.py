@@ -11,7 +11,7 @@ from wsl.exceptions import AttackNotApplicableWarning
 from wsl.risk._draws import draw
 from wsl.risk._figures import chance_of, evaluate
 from wsl.risk._shadows import Trainer
-from wsl.risk._trials import Plan, halves_of, labels_of, try_attacks
+from wsl.risk._trials import Plan, Trial, halves_of, labels_of, try_attacks
 
 N_SAMPLES, SHIFT = 64, 0.25
 
@@ -40,7 +40,7 @@ def test_an_attack_reaches_the_bayes_accuracy_and_not_more():
     """A mean of n labels is N(p shift, 1 / n): the best guess has Phi(shift sqrt(n) / 2)."""
     shadows, targets = populations(DummyRegressor())
     trials, _ = try_attacks([RESPONSES], shadows, targets, (0, 1), n_repeats=5, seed=0)
-    row = evaluate("responses", trials["responses"].guesses, targets.properties, (0, 1), False)[0]
+    row = evaluate("responses", trials["responses"], targets.properties, (0, 1), False)[0]
     _, metric, value, low, high, *_ = row
     best = norm.cdf(SHIFT * np.sqrt(N_SAMPLES) / 2)
     assert metric == "accuracy"
@@ -96,7 +96,7 @@ def test_classes_of_any_type_become_whole_numbers(classes):
 def test_errors_of_numbers_are_set_against_the_midpoint():
     truth = np.array([0.0, 1.0, 0.5, 0.25])
     guesses = np.stack([truth + 0.1, truth - 0.3])
-    rows = evaluate("any", guesses, truth, Interval(0, 1), True)
+    rows = evaluate("any", Trial(guesses), truth, Interval(0, 1), True)
     (_, metric, value, low, high, gained, leaked) = rows[0]
     assert metric == "mean_absolute_error"
     assert value == pytest.approx(0.2)
@@ -109,6 +109,8 @@ def test_errors_of_numbers_are_set_against_the_midpoint():
 def test_several_numbers_have_a_row_each():
     intervals = [Interval(0, 1), Interval(0, 10)]
     truth = np.array([[0.0, 0.0], [1.0, 10.0], [0.5, 5.0]])
-    rows = evaluate("any", np.stack([truth + np.array([0.1, 1.0])] * 3), truth, intervals, False)
+    rows = evaluate(
+        "any", Trial(np.stack([truth + np.array([0.1, 1.0])] * 3)), truth, intervals, False
+    )
     assert [row[1] for row in rows] == ["mean_absolute_error_0", "mean_absolute_error_1"]
     assert [row[2] for row in rows] == pytest.approx([0.1, 1.0])

@@ -34,6 +34,21 @@ class Answers:
         """Return ``(n_models, n_queries, n_outputs)`` float64."""
         return X.reshape(len(X), self.n_queries, self.n_outputs).astype(np.float64)
 
+    @property
+    def have_common_part(self) -> bool:
+        """Whether something may be added to all outputs of a query without any consequence."""
+        return self.kind == "logits" and self.n_outputs > 1
+
+    def contrasts(self, X: np.ndarray) -> np.ndarray:
+        """Return logits less their mean over classes, in the shape of X; other answers as they are.
+
+        Their mean changes no probability, and differs from model to model by chance.
+        """
+        if not self.have_common_part:
+            return X
+        logits = X.reshape(len(X), self.n_queries, self.n_outputs)
+        return (logits - logits.mean(axis=2, keepdims=True)).reshape(len(X), -1)
+
     def log_probabilities(self, X: np.ndarray) -> np.ndarray:
         """Return ``(n_models, n_queries, n_classes)`` of logits or probabilities.
 
@@ -79,9 +94,10 @@ class Answers:
             return indices
         numbered = classes.dtype.kind in "biuf" and np.isin(classes, np.arange(n_classes)).all()
         if not numbered:
+            ends = classes[[0, -1]].tolist()
             raise InvalidInputError(
-                f"query_labels holds {len(classes)} classes, {classes[0]!r} to {classes[-1]!r}, "
-                f"for models with {n_classes}; wanted all of them, or numbers below {n_classes}"
+                f"query_labels holds {len(classes)} classes, {ends[0]!r} to {ends[1]!r}, for "
+                f"models with {n_classes}; wanted all of them, or numbers below {n_classes}"
             )
         return labels.astype(int)
 

@@ -19,7 +19,9 @@ from .._validation import check_n_columns
 from ..architectures import Architecture
 from ..exceptions import InvalidInputError
 from ._deepsets import classes_of
-from ._strategies import AttackSetting, build, is_fitted, resolve_strategy
+from ._setting import AttackSetting
+from ._strategies import build, resolve_strategy
+from ._white_box import is_fitted
 
 
 def _meta_has(method: str):
@@ -137,30 +139,50 @@ class _BaseAttack(BaseEstimator):
 
 
 class DistributionInferenceAttack(ClassifierMixin, _BaseAttack):
-    """Infer from trained models a property of the distribution of their training data.
+    r"""Infer from trained models a property of the distribution of their training data.
 
     The adversary trains shadow models on data with the property and without it, learns to tell them
     apart, and applies what was learned to a target model.
 
     Parameters
     ----------
-    strategy : {"auto", "deepsets", "queries"}, default="auto"
-        ``"deepsets"`` (white box) reads the weights, see :class:`DeepSetsClassifier`.
-        ``"queries"`` (black box) sees the outputs of the models on ``queries``. ``"auto"`` is
-        deepsets with an architecture and no queries, and queries otherwise.
+    strategy : str, default="auto"
+        See below. ``"auto"`` is autoencoder where one is given, deepsets with an architecture and
+        no queries, and queries otherwise.
     architecture : Architecture, optional
-        What a row of weights means. Without one, X is taken as features as they stand: recorded
-        responses of any kind of model, say.
+        What a row of weights means. Without one, X is taken as it stands: by a black box for
+        answers recorded from models of any kind, a query's outputs together.
     queries : array-like ``(n_queries, n_inputs)``, optional
-        The inputs of the black-box attack; needed for it where an architecture is given.
+        The inputs of the black-box attacks; needed for them where an architecture is given.
+    query_labels : array-like ``(n_queries,)`` or ``(n_queries, n_outputs)``, optional
+        The true targets of the queries; needed for loss and threshold. For a classifier they are
+        the numbers of its classes, or their names, all of them, in the order of its outputs. To
+        classes of models with a single logit there are two; other targets of a single output are
+        numbers that it predicts.
+    query_properties : array-like ``(n_queries,)``, optional
+        The property of the distribution that each query was drawn from, as in ``y``; needed for
+        loss and threshold.
+    query_output : {"logits", "proba", "label"}, default="logits"
+        What the adversary sees of an answer: outputs as they are, which for a regression are its
+        predictions; probabilities; or the decided class alone. Without an architecture, what X
+        holds; a single logit or probability is that of class 1. Several outputs are taken for
+        logits of classes, whose differences alone count, unless ``query_labels`` are numbers.
+    n_selected_queries : int, optional
+        Keep as many of the queries, those that separate the models of ``fit`` most, see
+        :func:`wsl.attacks.select_queries`. For queries and kl.
+    autoencoder : WeightSpaceAutoencoder or other transformer, optional
+        For autoencoder: one that is fitted, as to models without a label, is used as it is, and
+        stays so in copies of the attack; one that is not is copied and fitted to the models of
+        ``fit``. By default the linear code that training would start from, trained for one epoch.
     meta_estimator : classifier, optional
-        Learns the property from the features of the strategy. By default logistic regression on
-        standardised features in a wide Gaussian kernel, near to linear. Not for deepsets, which
-        is its own.
+        Learns the property from the features of the strategy, for sorted, statistics,
+        autoencoder, queries and threshold. The default of threshold is a decision tree with one
+        leaf for each class; that of the others is least squares on a wide Gaussian kernel, see
+        Notes.
     device : str or torch.device, default="auto"
         Where networks are trained: cuda, then mps, then cpu.
     random_state : int, RandomState, Generator or None, default=None
-        Seeds the strategy; a ``meta_estimator`` keeps its own.
+        Seeds the strategy; a ``meta_estimator`` or ``autoencoder`` keeps its own.
     verbose : int, default=0
 
     Attributes
@@ -170,6 +192,8 @@ class DistributionInferenceAttack(ClassifierMixin, _BaseAttack):
         The strategy that was used.
     estimator_ : estimator
         What it fitted, from rows to the property.
+    selected_queries_ : ndarray of int ``(n_selected_queries,)``, or None
+        Which queries are asked, where not all are.
     n_features_in_ : int
     feature_names_in_ : ndarray of str
         Where X had column names.
@@ -177,23 +201,64 @@ class DistributionInferenceAttack(ClassifierMixin, _BaseAttack):
     Raises
     ------
     InvalidInputError
-        If the strategy is unknown; if queries are missing, given without use for them, or have
-        another number of features than the architecture takes; if X has another number of columns
-        than it has weights; if y holds one class.
+        If the strategy is unknown, misses what it needs, or is given a ``meta_estimator`` or
+        ``n_selected_queries`` without use for it; if queries have another number of features than
+        the architecture takes, or labels and properties another number of entries; if X has
+        another number of columns than the architecture has weights; if y holds one class.
 
     Notes
     -----
+    The strategies. White box, reading weights:
+
+    - deepsets: a network on the weights as sets of units, :class:`DeepSetsClassifier` [1]_;
+    - sorted: weights with units in one order, :class:`SortedWeights` [1]_;
+    - statistics: mean, variance and quantiles of each layer, :class:`WeightStatistics` [2]_;
+    - autoencoder: the embedding of a :class:`WeightSpaceAutoencoder`.
+
+    Black box, seeing answers to queries:
+
+    - queries: the answers themselves, :class:`QueryResponses` [3]_;
+    - loss: the class b on whose samples :math:`S_b`, the queries of that property, the model does
+      best, :math:`\hat b = \arg\min_b L(M, S_b)`, L the mean loss. It is what Suri and Evans [4]_
+      call the loss test; it uses no shadow models but for ``predict_proba``;
+    - threshold: thresholds on :math:`L(M, S_b)`, and the b to look at, chosen on the shadow models
+      [4]_;
+    - kl: with shadow models :math:`M_a^i` and :math:`M_b^j` of two classes, each pair (i, j) votes
+      for the one from which the Kullback-Leibler divergence of the model's predictions, averaged
+      over queries, is less [5]_. Most votes win, but for an offset of each class that is fitted to
+      the votes on each shadow model.
+
+    L is the cross-entropy of logits and probabilities, the share of wrong labels under
+    ``query_output="label"``, which is the published form, and the squared error of numbers.
+
+    Probabilities can be taken at their word. Those of the default meta-estimator, of loss and of
+    kl are fitted, after Platt, to scores of shadow models that were left out; those of deepsets
+    are tempered on a quarter held out, at three quarters of its time again. On four populations of
+    models the expected calibration error, over strategies other than loss, had median .05, .04 and
+    .03 with 64, 256 and 1024 shadow models, of which .02 to .03 is noise, and was at most .15, .13
+    and .08. The last example draws the picture. Where ``predict`` of loss and ``predict_proba``
+    differ, the first is the published test. A ``meta_estimator`` of your own has probabilities of
+    its own; scikit-learn's CalibratedClassifierCV serves it.
+
+    A fit to 1024 models with 200 weights takes one thread 0.1 to 0.3 s, deepsets and autoencoder
+    some seconds. Least squares choose width and penalty by predictions for left-out models, which
+    are had in closed form.
+
     With an architecture, X may be a float32 memory map larger than memory: it is read in batches,
-    and the black box holds the answers to its queries alone. Without one, what ``fit`` holds is
-    for ``meta_estimator`` to say.
+    and held are the features of the strategy alone. Without one, what ``fit`` holds is for
+    ``meta_estimator`` to say.
 
     References
     ----------
-    K. Ganju, Q. Wang, W. Yang, C. Gunter and N. Borisov, "Property Inference Attacks on Fully
-    Connected Neural Networks using Permutation Invariant Representations", CCS 2018.
-
-    V. Hartmann, L. Meynent, M. Peyrard, D. Dimitriadis, S. Tople and R. West, "Distribution
-    Inference Risks: Identifying and Mitigating Sources of Leakage", SaTML 2023.
+    .. [1] K. Ganju, Q. Wang, W. Yang, C. Gunter and N. Borisov, "Property Inference Attacks on
+       Fully Connected Neural Networks using Permutation Invariant Representations", CCS 2018.
+    .. [2] T. Unterthiner, D. Keysers, S. Gelly, O. Bousquet and I. Tolstikhin, "Predicting Neural
+       Network Accuracy from Weights", 2020.
+    .. [3] V. Hartmann, L. Meynent, M. Peyrard, D. Dimitriadis, S. Tople and R. West, "Distribution
+       Inference Risks: Identifying and Mitigating Sources of Leakage", SaTML 2023.
+    .. [4] A. Suri and D. Evans, "Formalizing and Estimating Distribution Inference Risks", PETS
+       2022, section 4.
+    .. [5] A. Suri, Y. Lu, Y. Chen and D. Evans, "Dissecting Distribution Inference", SaTML 2023.
 
     Examples
     --------
@@ -212,6 +277,15 @@ class DistributionInferenceAttack(ClassifierMixin, _BaseAttack):
     'queries'
     >>> attack.predict([[1.6, 0.0], [1.1, 0.0]])
     array([ True, False])
+
+    The same from labels alone, by models that vote; and how far probabilities are to be believed.
+
+    >>> from sklearn.calibration import CalibrationDisplay
+    >>> kl = attack.set_params(strategy="kl", query_output="label", queries=np.eye(1) - 0.5)
+    >>> kl.fit(rows, steep).strategy_
+    'kl'
+    >>> attack = attack.set_params(strategy="queries", query_output="logits").fit(rows, steep)
+    >>> display = CalibrationDisplay.from_estimator(attack, rows, steep, n_bins=5)
     """
 
     @fit_context(prefer_skip_nested_validation=True)
@@ -236,19 +310,33 @@ class DistributionInferenceRegressor(RegressorMixin, _BaseAttack):
 
     Parameters
     ----------
-    strategy : {"auto", "deepsets", "queries"}, default="auto"
-        As in :class:`DistributionInferenceAttack`.
+    strategy : str, default="auto"
+        As in :class:`DistributionInferenceAttack`, with these differences: loss is the value on
+        whose samples the model's loss is least; threshold a regression on the losses at up to 16
+        values; kl the mean of the shadows' values, weighted by nearness.
     architecture : Architecture, optional
-        What a row of weights means. Without one, X is taken as features as they stand.
+        What a row of weights means. Without one, X is taken as it stands.
     queries : array-like ``(n_queries, n_inputs)``, optional
-        The inputs of the black-box attack; needed for it where an architecture is given.
+        The inputs of the black-box attacks; needed for them where an architecture is given.
+    query_labels : array-like ``(n_queries,)`` or ``(n_queries, n_outputs)``, optional
+        The true targets of the queries; needed for loss and threshold.
+    query_properties : array-like of float ``(n_queries,)``, optional
+        The number that describes the distribution that each query was drawn from; needed for loss
+        and threshold.
+    query_output : {"logits", "proba", "label"}, default="logits"
+        What the adversary sees of an answer.
+    n_selected_queries : int, optional
+        Keep as many of the queries, those that tell most. For queries and kl.
+    autoencoder : WeightSpaceAutoencoder or other transformer, optional
+        As in :class:`DistributionInferenceAttack`.
     meta_estimator : regressor, optional
-        Learns the property from the features of the strategy. By default ridge regression on
-        standardised features in a wide Gaussian kernel, near to linear.
+        Learns the property from the features of the strategy, for sorted, statistics,
+        autoencoder, queries and threshold. By default ridge regression on standardised features
+        in a wide Gaussian kernel, nearly linear or bent, as predicts left-out models best.
     device : str or torch.device, default="auto"
         Where networks are trained: cuda, then mps, then cpu.
     random_state : int, RandomState, Generator or None, default=None
-        Seeds the strategy; a ``meta_estimator`` keeps its own.
+        Seeds the strategy; a ``meta_estimator`` or ``autoencoder`` keeps its own.
     verbose : int, default=0
 
     Attributes
@@ -257,6 +345,8 @@ class DistributionInferenceRegressor(RegressorMixin, _BaseAttack):
         The strategy that was used.
     estimator_ : estimator
         What it fitted, from rows to the property.
+    selected_queries_ : ndarray of int ``(n_selected_queries,)``, or None
+        Which queries are asked, where not all are.
     n_features_in_ : int
     feature_names_in_ : ndarray of str
         Where X had column names.

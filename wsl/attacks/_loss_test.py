@@ -74,9 +74,9 @@ class LossTestClassifier(ClassifierMixin, BaseEstimator):
 
     With :math:`S_b` the queries drawn under property b, :math:`\hat b = \arg\min_b L(M, S_b)`,
     which for two classes is the test of Suri and Evans (2022), section 4.1, with accuracies where
-    answers are labels. The models of ``fit`` do not move it. They move ``predict_proba``, a logistic
-    fit to the losses of the classes, whose likeliest class may be another where one class has the
-    easier samples.
+    answers are labels. The models of ``fit`` do not move it. They move ``predict_proba``, a
+    logistic fit to the losses of the classes, whose likeliest class may be another one where a
+    class has the easier samples.
     """
 
     def __init__(self, losses: GroupLosses):

@@ -12,6 +12,8 @@ from .._validation import check_length
 from ..architectures import Architecture
 from ..exceptions import InvalidInputError
 from ..features import QueryResponses
+from ..features._responses import check_queries
+from ._answers import Answers
 
 
 def select_queries(responses: Any, y: Any, n_selected: int, *, numeric: bool = False) -> np.ndarray:
@@ -135,14 +137,14 @@ class ChosenQueries(TransformerMixin, BaseEstimator):
         queries: Any,
         output: str,
         n_selected: int,
-        n_queries: int,
+        answers: Answers,
         numeric: bool,
     ):
         self.architecture = architecture
         self.queries = queries
         self.output = output
         self.n_selected = n_selected
-        self.n_queries = n_queries
+        self.answers = answers
         self.numeric = numeric
 
     def fit(self, X, y):
@@ -153,16 +155,19 @@ class ChosenQueries(TransformerMixin, BaseEstimator):
     def fit_transform(self, X, y):
         """Choose the queries, and return the models' answers to them."""
         everything = QueryResponses(self.architecture, self.queries, output=self.output)
-        answers = everything.fit_transform(X) if self.architecture is not None else X
-        by_query = answers.reshape(len(X), self.n_queries, -1)
+        seen = everything.fit_transform(X) if self.architecture is not None else X
+        by_query = self.answers.contrasts(seen).reshape(len(X), self.answers.n_queries, -1)
         self.selected_ = np.sort(select_queries(by_query, y, self.n_selected, numeric=self.numeric))
         if self.architecture is not None:
-            some = everything.queries_[self.selected_]
+            asked = check_queries(self.architecture, self.queries)
+            assert asked is not None
+            some = asked[self.selected_]
             self.asked_ = QueryResponses(self.architecture, some, output=self.output).fit(X[:1])
-        return by_query[:, self.selected_].reshape(len(X), -1)
+        return seen.reshape(by_query.shape)[:, self.selected_].reshape(len(X), -1)
 
     def transform(self, X):
         """Return the answers to the chosen queries, ``(n_models, n_selected * n_outputs)``."""
         if self.architecture is not None:
             return self.asked_.transform(X)
-        return X.reshape(len(X), self.n_queries, -1)[:, self.selected_].reshape(len(X), -1)
+        by_query = X.reshape(len(X), self.answers.n_queries, -1)
+        return by_query[:, self.selected_].reshape(len(X), -1)

@@ -2,5 +2,6 @@
 
 from ._leakage import LeakageDisplay
 from ._reconstruction import ReconstructionDisplay
+from ._roc import AttackRocDisplay
 
-__all__ = ["LeakageDisplay", "ReconstructionDisplay"]
+__all__ = ["AttackRocDisplay", "LeakageDisplay", "ReconstructionDisplay"]

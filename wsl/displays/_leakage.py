@@ -11,6 +11,7 @@ import pandas as pd
 
 from ..exceptions import InvalidInputError
 from ..risk import AuditReport
+from ..risk._figures import headline
 
 
 class LeakageDisplay:
@@ -49,7 +50,7 @@ class LeakageDisplay:
         cls, reports: Mapping[str, AuditReport], *, ax: Any = None
     ) -> "LeakageDisplay":
         """Draw the reports of several audits under the names that they are given."""
-        tables = [report.table.assign(audit=name) for name, report in reports.items()]
+        tables = [headline(report.table).assign(audit=name) for name, report in reports.items()]
         chances = [chance for report in reports.values() for chance in report.chance.values()]
         return cls(pd.concat(tables), chances[0] if chances else None).plot(ax=ax)
 

@@ -1,6 +1,6 @@
 """``SortedWeights``: rows of weights with the hidden units of every model in one order.
 
-How units are ordered lives in ``wsl.architectures``; features that need no order in ``_statistics``.
+How units are ordered lives in ``wsl.architectures``; features without an order in ``_statistics``.
 """
 
 from typing import ClassVar

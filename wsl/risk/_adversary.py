@@ -112,8 +112,7 @@ def train_shadows(
     properties = check_family(family, "family")
     check_learner(learner, "learner")
     check_labels_only(learner, labels_only)
-    counts = {"n_shadows": n_shadows, "n_samples": n_samples, "n_queries": n_queries}
-    check_counts(properties, **counts)
+    counts = check_counts(properties, n_shadows=n_shadows, n_samples=n_samples, n_queries=n_queries)
     seeds = draw_streams(random_state)
     asked = find_queries(queries, family, n_queries, seeds["queries"])
     trainer = Trainer(
@@ -128,8 +127,8 @@ def train_shadows(
         {
             "adversary_learner": repr(learner),
             "adversary_family": repr(family),
-            "n_shadows": n_shadows,
-            "adversary_n_samples": n_samples,
+            "n_shadows": counts["n_shadows"],
+            "adversary_n_samples": counts["n_samples"],
             "n_queries": len(asked.rows),
             "queries": queries if isinstance(queries, str) else "given",
             "labels_only": labels_only,

@@ -157,9 +157,12 @@ def audit(
     """
     properties = check_family(family, "family")
     check_learner(learner, "learner")
-    counts = {"n_targets": n_targets, "n_samples": n_samples, "n_repeats": n_repeats}
-    selected = {} if n_selected_queries is None else {"n_selected_queries": n_selected_queries}
-    check_counts(properties, **counts, **selected)
+    counts = check_counts(properties, n_targets=n_targets, n_samples=n_samples, n_repeats=n_repeats)
+    further = {
+        "n_selected_queries": n_selected_queries,
+        "adversary_n_samples": adversary_n_samples,
+    }
+    check_counts(properties, **{name: n for name, n in further.items() if n is not None})
     plans = plan_attacks(attacks, family.is_numeric)
     test_set = None if test_set is None else check_test_set(test_set)
     store, seed = open_cache(cache, random_state), fixed_seed(random_state)
@@ -193,10 +196,12 @@ def audit(
         seed=seeds["attacks"], n_jobs=n_jobs, progress=progress,
     )  # fmt: skip
     truth = labels_of(targets.properties, properties)
+    table = attack_table(trials, truth, properties, family.property_is_share)
+    chances = chance_of(properties, truth)
     return AuditReport(
-        table=attack_table(trials, truth, properties, family.property_is_share),
+        table=table,
         utility=utility_table(targets.utility),
-        chance=chance_of(properties, truth),
+        chance={m: value for m, value in chances.items() if m in set(table["metric"])},
         skipped=skipped,
         settings={
             "learner": repr(learner),

@@ -53,14 +53,15 @@ def check_labels_only(learner: Any, labels_only: Any) -> None:
         raise InvalidInputError(f"labels_only=True, but {learner!r} is no classifier")
 
 
-def check_counts(properties: Properties, **counts: Any) -> None:
-    """Raise InvalidInputError if a count is no int, or too small for the classes there are."""
+def check_counts(properties: Properties, **counts: Any) -> dict[str, int]:
+    """Return the counts; InvalidInputError if one is no int, or too small for the classes."""
     n_classes = len(properties) if isinstance(properties, tuple) else 2
     least = {"n_shadows": FEWEST_SHADOWS * n_classes, "n_targets": n_classes}
     for name, given in counts.items():
         wanted = least.get(name, 1)
         if not isinstance(given, Integral) or given < wanted:
             raise InvalidInputError(f"{name}={given!r}; wanted an int of at least {wanted}")
+    return {name: int(given) for name, given in counts.items()}
 
 
 def check_test_set(test_set: Any) -> tuple[np.ndarray, np.ndarray]:

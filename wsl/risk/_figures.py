@@ -7,6 +7,13 @@ import numpy as np
 import pandas as pd
 
 from ..distributions._properties import Properties
+from ._contributions import (
+    FALSE_POSITIVE_RATES,
+    Contributions,
+    contributions,
+    error_names,
+    rate_name,
+)
 from ._intervals import Estimate, mean_interval, share_interval
 from ._leakage import advantage, n_leaked
 from ._trials import Trial
@@ -24,60 +31,72 @@ def attack_table(
     rows = [
         row
         for name, trial in trials.items()
-        for row in evaluate(name, trial.guesses, truth, properties, is_share)
+        for row in evaluate(name, trial, truth, properties, is_share)
     ]
     return pd.DataFrame(rows, columns=list(COLUMNS))
 
 
 def evaluate(
-    name: str, guesses: np.ndarray, truth: np.ndarray, properties: Properties, is_share: bool
+    name: str, trial: Trial, truth: np.ndarray, properties: Properties, is_share: bool
 ) -> list[tuple]:
-    """Return the rows of the table for what one attack guessed.
+    """Return the rows of the table for what one attack said.
 
     Parameters
     ----------
     name : str
-    guesses : ndarray ``(n_repeats, n_targets)``, or ``(n_repeats, n_targets, n_properties)``
+    trial : Trial
     truth : ndarray ``(n_targets,)``, or ``(n_targets, n_properties)``
         Classes by their index in ``properties``, or numbers.
     properties : tuple, Interval or list of Interval
     is_share : bool
         Whether the property is the share of a group.
     """
-    if isinstance(properties, tuple):
-        estimate = share_interval(guesses == truth)
-        leaked = np.nan
-        if is_share and len(properties) == 2:
-            leaked = n_leaked(estimate.value, *properties)
-        return [_row(name, "accuracy", estimate, 1 / len(properties), 1.0, leaked)]
+    is_class = isinstance(properties, tuple)
+    shares = properties if isinstance(properties, tuple) and is_share else None
+    shares = shares if shares is not None and len(shares) == 2 else None
     chances = chance_of(properties, truth)
-    columns = np.moveaxis(np.abs(guesses - truth).reshape(*guesses.shape[:2], -1), 2, 0)
-    return [
-        _row(name, metric, mean_interval(errors, floor=0.0), chances[metric], 0.0, np.nan)
-        for metric, errors in zip(chances, columns, strict=True)
-    ]
+    rows = []
+    for metric, parts in contributions(trial.guesses, trial.scores, truth, is_class).items():
+        estimate, leaked = estimate_of(parts), np.nan
+        if metric == "accuracy" and shares is not None:
+            leaked = n_leaked(estimate.value, *shares)
+        gained = advantage(estimate.value, chances[metric], 0.0 if parts.n_units is None else 1.0)
+        rows.append((name, metric, estimate.value, estimate.low, estimate.high, gained, leaked))
+    return rows
+
+
+def estimate_of(parts: Contributions) -> Estimate:
+    """Return a figure with its 95% interval: of a share within [0, 1], of an error above 0."""
+    if parts.n_units is None:
+        return mean_interval(parts.values, floor=0.0)
+    return share_interval(parts.values, n_units=parts.n_units)
 
 
 def chance_of(properties: Properties, truth: np.ndarray) -> dict[str, float]:
     """Return for each metric what one reaches who guesses the prior's mean, or any class."""
     if isinstance(properties, tuple):
-        return {"accuracy": 1 / len(properties)}
+        rates = {rate_name(rate): rate for rate in FALSE_POSITIVE_RATES}
+        return {"accuracy": 1 / len(properties), "auc": 0.5, **rates}
     intervals = properties if isinstance(properties, list) else [properties]
     columns = truth.reshape(len(truth), -1).T
     errors = [
         float(np.abs(column - interval.midpoint).mean())
         for column, interval in zip(columns, intervals, strict=True)
     ]
-    if len(errors) == 1:
-        return {"mean_absolute_error": errors[0]}
-    return {f"mean_absolute_error_{i}": error for i, error in enumerate(errors)}
+    return dict(zip(error_names(len(errors)), errors, strict=True))
 
 
-def _row(
-    name: str, metric: str, estimate: Estimate, chance: float, perfect: float, leaked: float
-) -> tuple:
-    gained = advantage(estimate.value, chance, perfect)
-    return name, metric, estimate.value, estimate.low, estimate.high, gained, leaked
+def headline(table: pd.DataFrame) -> pd.DataFrame:
+    """Return the rows with what is guessed rightly or by how much it is missed, one an attack.
+
+    Several numbers have a row each.
+    """
+    return table[np.array([is_headline(metric) for metric in table["metric"]], dtype=bool)]
+
+
+def is_headline(metric: str) -> bool:
+    """Tell whether a metric says how well an attack guesses, and not how well it ranks."""
+    return metric == "accuracy" or metric.startswith("mean_absolute_error")
 
 
 def utility_table(utility: dict[str, np.ndarray]) -> pd.DataFrame:

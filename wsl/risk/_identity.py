@@ -31,7 +31,7 @@ def digest_of(parts: dict[str, Any]) -> str:
 def identify(value: Any, name: str) -> list[str]:
     """Return a digest of an object's state, and of the code of the classes and functions in it.
 
-    Of code that was installed, or comes with wsl, the name says enough.
+    Of code that was installed, or comes with wsl, name and release say enough.
 
     Raises
     ------
@@ -67,17 +67,19 @@ class _Code(pickle.Pickler):
 def _code_digest(code: Any) -> str:
     """Return the name of a class or function, and a digest of its source where it may change."""
     name = f"{code.__module__}.{code.__qualname__}"
-    if _is_installed(code.__module__):
-        return name
+    top = code.__module__.split(".")[0]
+    if _is_installed(top):
+        return f"{name} {getattr(sys.modules.get(top), '__version__', '')}"
     if "<" in code.__qualname__:
         raise pickle.PicklingError(f"{name} has no name in its module")
     source = inspect.getsource(code)
     return f"{name} {hashlib.sha256(source.encode()).hexdigest()}"
 
 
-def _is_installed(module: str) -> bool:
-    top = module.split(".")[0]
-    if top in (__name__.split(".")[0], "builtins") or top in sys.stdlib_module_names - {"__main__"}:
+def _is_installed(package: str) -> bool:
+    """Tell whether a package's code changes with its releases alone."""
+    ours = __name__.split(".")[0]
+    if package in (ours, "builtins") or package in sys.stdlib_module_names - {"__main__"}:
         return True
-    file = getattr(sys.modules.get(top), "__file__", None) or ""
+    file = getattr(sys.modules.get(package), "__file__", None) or ""
     return "site-packages" in file or "dist-packages" in file

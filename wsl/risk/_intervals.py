@@ -82,41 +82,45 @@ def target_spread(scores: np.ndarray) -> Spread:
     return Spread(float(scores.var(ddof=1)) / len(scores), len(scores) - 1)
 
 
-def _spread(scores: np.ndarray) -> Spread:
+def spread_of(scores: np.ndarray) -> Spread:
+    """Return the variance of the mean of ``scores (n_repeats, n_targets)``."""
     return crossed_spread(scores) if len(scores) > 1 else target_spread(scores[0])
 
 
-def share_interval(hits: np.ndarray, level: float = 0.95) -> Estimate:
-    r"""Return the share of hits with Wilson's interval at an effective number of targets.
+def share_interval(scores: np.ndarray, level: float = 0.95, n_units: int | None = None) -> Estimate:
+    r"""Return a figure within [0, 1], a share of hits say, with Wilson's interval.
 
     Parameters
     ----------
-    hits : ndarray ``(n_repeats, n_targets)`` of bool
+    scores : ndarray ``(n_repeats, n_targets)``
+        Hits, or other contributions of which the figure is the mean.
     level : float, default=0.95
+    n_units : int, optional
+        The number of targets that the share is of; by default all.
 
     Notes
     -----
-    With p the share and Var from :func:`crossed_spread`, the effective number of targets is
+    With p the figure and Var from :func:`crossed_spread`, the effective number of targets is
     :math:`n = p (1 - p) / \mathrm{Var}`. Where hits or misses number fewer than ten a repeat,
-    Var cannot be estimated and :math:`n \le T` is imposed: repeats then count no target twice.
+    Var cannot be estimated and ``n_units`` bounds n: repeats then count no target twice.
     Wilson's interval with n in place of the sample size, and Student's quantile, keeps within
-    [0, 1] and has a width at p = 0 and p = 1.
+    [0, 1] and has a width at p = 0 and p = 1. Near those ends it covers more than it says.
 
     References
     ----------
     .. [1] Wilson, "Probable inference, the law of succession, and statistical inference", JASA
        1927.
     """
-    hits = np.asarray(hits, dtype=float)
-    n_repeats, n_targets = hits.shape
-    share = float(hits.mean())
-    spread = _spread(hits)
+    scores = np.asarray(scores, dtype=float)
+    n_units = n_units or scores.shape[1]
+    share = min(max(float(scores.mean()), 0.0), 1.0)
+    spread = spread_of(scores)
     binomial = share * (1 - share)
     n_effective = binomial / spread.variance if spread.variance > 0 else math.inf
     df = spread.degrees_of_freedom
-    rare = n_repeats == 1 or n_targets * min(share, 1 - share) < FEWEST_ERRORS
-    if n_effective == math.inf or (rare and n_effective > n_targets):
-        n_effective, df = n_targets, n_targets - 1
+    rare = n_units * min(share, 1 - share) < FEWEST_ERRORS
+    if n_effective == math.inf or (rare and n_effective > n_units):
+        n_effective, df = n_units, max(n_units - 1, 1)
     t = float(stats.t.ppf((1 + level) / 2, df))
     widened = 1 + t**2 / n_effective
     centre = (share + t**2 / (2 * n_effective)) / widened
@@ -135,8 +139,50 @@ def mean_interval(scores: np.ndarray, level: float = 0.95, floor: float = -math.
         The least value that the figure can take, 0 for an error.
     """
     scores = np.asarray(scores, dtype=float)
-    spread = _spread(scores)
+    spread = spread_of(scores)
     mean = float(scores.mean())
     t = float(stats.t.ppf((1 + level) / 2, spread.degrees_of_freedom))
     half = t * math.sqrt(spread.variance)
     return Estimate(mean, max(floor, mean - half), mean + half)
+
+
+def difference_interval(one: Estimate, other: Estimate, correlation: float = 0.0) -> Estimate:
+    r"""Return ``one`` minus ``other`` with an interval recovered from their own.
+
+    Parameters
+    ----------
+    one, other : Estimate
+    correlation : float, default=0
+        Of the two figures, where they come from the same targets.
+
+    Notes
+    -----
+    With values :math:`a, b` and bounds :math:`l, u`, the lower bound is [1]_
+
+    .. math:: a - b - \sqrt{(a - l_a)^2 - 2 r (a - l_a)(u_b - b) + (u_b - b)^2},
+
+    and the upper one alike. At 0 and 1 it has a width, where variances are estimated as 0.
+
+    References
+    ----------
+    .. [1] Zou and Donner, "Construction of confidence limits about effect measures: a general
+       approach", Statistics in Medicine 2008; for shares, Newcombe 1998.
+    """
+    difference = one.value - other.value
+
+    def reach(a: float, b: float) -> float:
+        return math.sqrt(max(a**2 - 2 * correlation * a * b + b**2, 0.0))
+
+    return Estimate(
+        difference,
+        difference - reach(one.value - one.low, other.high - other.value),
+        difference + reach(one.high - one.value, other.value - other.low),
+    )
+
+
+def correlation_of(one: np.ndarray, other: np.ndarray) -> float:
+    """Return the correlation of two means over the same repeats and targets; 0 if one is fixed."""
+    a, b, between = (spread_of(x).variance for x in (one, other, one - other))
+    if a <= 0 or b <= 0:
+        return 0.0
+    return min(max((a + b - between) / (2 * math.sqrt(a * b)), -1.0), 1.0)

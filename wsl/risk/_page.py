@@ -1,21 +1,24 @@
-"""The picture and the page of an audit report.
+"""The page of an audit report: one file, pictures and all.
 
-The figures come from ``AuditReport``; matplotlib is imported where it draws.
+The figures come from ``AuditReport``, pictures are drawn in ``_pictures``.
 """
 
 import base64
 import io
 import math
+from collections.abc import Callable, Iterator
+from functools import partial
 from html import escape
 from string import Template
 from typing import TYPE_CHECKING, Any
+
+from ._figures import headline
+from ._pictures import draw_figures, draw_roc, figure_size
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from ._report import AuditReport
-
-SEES = {"deepsets": "sees the weights", "queries": "sees answers to queries"}
 
 PAGE = Template(
     """<!DOCTYPE html>
@@ -41,10 +44,16 @@ data came. This page says how well that works.</p>
 <ul>
 $findings
 </ul>
-<img alt="Figure of each attack with its interval" src="data:image/png;base64,$picture">
+$picture
 $table
 <p>The interval holds the figure that other target models and other shadow models would give, with
-a confidence of 95%. Advantage 0 is guessing without a look at the model, 1 is certainty.</p>
+a confidence of 95%. Advantage 0 is guessing without a look at the model, 1 is certainty. "auc" is
+the area under the ROC curve: how surely a model of one kind is ranked above one of the other.</p>
+$details
+<h2>What the adversary knew</h2>
+<ul>
+$knowledge
+</ul>
 <h2>How good the models are</h2>
 $utility
 <h2>How it was measured</h2>
@@ -57,51 +66,88 @@ $settings
 )
 
 
-def figure_size(report: "AuditReport") -> tuple[float, float]:
-    """Return the size, in inches, of a figure with one line an attack."""
-    return 6.0, 1.4 + 0.4 * len(report.table)
-
-
-def draw(report: "AuditReport", ax: Any) -> Any:
-    """Draw the report's figures, one below the other, on a matplotlib Axes."""
-    table = report.table
-    names = table["attack"].tolist()
-    metrics = list(dict.fromkeys(table["metric"]))
-    if len(metrics) > 1:
-        names = [f"{a}, {m}" for a, m in zip(names, table["metric"], strict=True)]
-    places = list(range(len(table)))
-    reach = [table["value"] - table["ci_low"], table["ci_high"] - table["value"]]
-    ax.errorbar(table["value"], places, xerr=reach, fmt="o", capsize=4, color="C0")
-    for value in set(report.chance.values()):
-        ax.axvline(value, linestyle="--", color="0.4", label=f"guessing: {value:.3f}")
-    ax.set_yticks(places, names)
-    ax.set_ylim(max(len(places), 1) - 0.5, -0.5)
-    if metrics == ["accuracy"]:
-        ax.set_xlim(0, 1.02)
-    else:
-        ax.set_xlim(left=0)
-    ax.set_xlabel("share of models whose property is guessed" if metrics == ["accuracy"] else
-                  "mean absolute error of the guessed property")  # fmt: skip
-    if report.chance:
-        ax.legend(loc="best", frameon=False)
-    return ax
-
-
 def render(report: "AuditReport") -> str:
     """Return the page as a string."""
-    findings = [_finding(row, report.chance) for row in report.table.to_dict("records")]
+    rows = headline(report.table).to_dict("records")
+    findings = [_finding(row, report.chance) for row in rows]
     findings += [f"{name} was left out: {reason}." for name, reason in report.skipped.items()]
     settings = "\n".join(
         f"<dt>{escape(name)}</dt><dd>{escape(str(value))}</dd>"
         for name, value in report.settings.items()
     )
+    figure = _figure(*figure_size(report))
+    draw_figures(report, figure.add_subplot())
     return PAGE.substitute(
-        findings="\n".join(f"<li>{escape(text)}</li>" for text in findings),
-        picture=_picture(report),
+        findings=_items(findings),
+        picture=_image(figure, "Figure of each attack with its interval"),
         table=_html_table(report.table),
+        details="\n".join(_details(report)),
+        knowledge=_items(knowledge_of(report.settings)),
         utility=_html_table(report.utility),
         settings=settings,
     )
+
+
+def _details(report: "AuditReport") -> Iterator[str]:
+    """Yield the sections that a report with guesses has beside the table."""
+    if report.truth is None or not report.guesses:
+        return
+    if "auc" in set(report.table["metric"]):
+        figure = _figure(5.5, 4.2)
+        curves = {name: report.roc(name) for name in report.scores}
+        draw_roc(curves, figure.add_subplot())
+        yield "<h2>How many models are found out at how few false alarms</h2>"
+        yield _image(figure, "ROC curves of the attacks")
+    if report.classes is not None and len(report.classes) > 2:
+        yield "<h2>Which property is taken for which</h2>"
+        yield _pictures([partial(report.plot_confusion, name) for name in report.guesses])
+    if report.classes is None:
+        yield "<h2>Guessed against true</h2>"
+        n_columns = report.truth[:1].size
+        yield _pictures(
+            [
+                partial(report.plot_guesses, name, column=column)
+                for name in report.guesses
+                for column in range(n_columns)
+            ]
+        )
+
+
+def _pictures(plots: list[Callable[..., Any]]) -> str:
+    """Draw pictures, each by a function of its Axes, two beside each other."""
+    n_rows = math.ceil(len(plots) / 2)
+    figure = _figure(8.0, 3.6 * n_rows)
+    for place, plot in enumerate(plots):
+        plot(figure.add_subplot(n_rows, 2, place + 1))
+    return _image(figure, "What each attack guessed, beside the truth")
+
+
+def knowledge_of(settings: dict[str, Any]) -> list[str]:
+    """Say in plain words what an audit's settings let the adversary know."""
+    if "adversary_learner" not in settings:
+        return ["The settings below say all that is known of it."]
+    told = []
+    for name, shown in (("learner", "learner"), ("family", "distributions that data come from")):
+        same = settings[f"adversary_{name}"] == settings[name]
+        told.append(
+            f"It knows the {shown}." if same else
+            f"It takes the {shown} to be: {settings[f'adversary_{name}']}."
+        )  # fmt: skip
+    told.append(
+        f"It trained {settings['n_shadows']} shadow models on {settings['adversary_n_samples']} "
+        f"rows each; targets are trained on {settings['n_samples']}."
+    )
+    asked = {
+        "family": "drawn from its own distributions",
+        "random": "of independent random numbers",
+        "given": "that it was given",
+    }
+    told.append(
+        f"Its black-box attacks ask {settings['n_queries']} queries "
+        f"{asked[settings['queries']]}, and see "
+        f"{'no more than the decided class' if settings['labels_only'] else 'whole answers'}."
+    )
+    return told
 
 
 def _finding(row: dict[Any, Any], chance: dict[str, float]) -> str:
@@ -109,7 +155,7 @@ def _finding(row: dict[Any, Any], chance: dict[str, float]) -> str:
     guessing, value, low, high = (
         chance[row["metric"]], row["value"], row["ci_low"], row["ci_high"],
     )  # fmt: skip
-    name = row["attack"] + (f" ({SEES[row['attack']]})" if row["attack"] in SEES else "")
+    name = row["attack"] + _sees(row["attack"])
     if row["metric"] == "accuracy":
         text = (
             f"{name}: the property is guessed for {value:.1%} of the models (interval {low:.1%} to "
@@ -128,14 +174,31 @@ def _finding(row: dict[Any, Any], chance: dict[str, float]) -> str:
     return text
 
 
-def _picture(report: "AuditReport") -> str:
+def _sees(attack: str) -> str:
+    """Say what a strategy sees; of an attack under a name of its own, nothing."""
+    from ..attacks import STRATEGIES
+
+    if attack not in STRATEGIES:
+        return ""
+    return f" (sees {'the weights' if STRATEGIES[attack].white_box else 'answers to queries'})"
+
+
+def _figure(width: float, height: float) -> Any:
     from matplotlib.figure import Figure  # without pyplot: needs no screen, leaves nothing open
 
-    figure = Figure(figsize=figure_size(report), layout="constrained")
-    draw(report, figure.add_subplot())
+    return Figure(figsize=(width, height), layout="constrained")
+
+
+def _image(figure: Any, alt: str) -> str:
+    """Return a figure as an element that holds its picture."""
     buffer = io.BytesIO()
     figure.savefig(buffer, format="png", dpi=110)
-    return base64.b64encode(buffer.getvalue()).decode("ascii")
+    data = base64.b64encode(buffer.getvalue()).decode("ascii")
+    return f'<img alt="{escape(alt)}" src="data:image/png;base64,{data}">'
+
+
+def _items(texts: list[str]) -> str:
+    return "\n".join(f"<li>{escape(text)}</li>" for text in texts)
 
 
 def _html_table(frame: "pd.DataFrame") -> str:

@@ -4,7 +4,7 @@ Training lives in ``_shadows``, storage in ``_cache``.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -49,18 +49,6 @@ class Population:
 
     def __len__(self) -> int:
         return len(self.properties)
-
-    def first(self, n_models: int) -> "Population":
-        """Return the first models."""
-        part = slice(n_models)
-        return replace(
-            self,
-            properties=self.properties[part],
-            models=self.models[part],
-            responses=self.responses[part],
-            weights=None if self.weights is None else self.weights[part],
-            utility={metric: values[part] for metric, values in self.utility.items()},
-        )
 
 
 def join(parts: Sequence[Population]) -> Population:

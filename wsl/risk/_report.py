@@ -15,7 +15,8 @@ import pandas as pd
 
 from .._files import write_text
 from ..exceptions import InvalidInputError
-from . import _page
+from . import _page, _pictures
+from ._curves import confusion_table, roc_points
 from ._figures import COLUMNS
 from ._packing import pack, unpack
 
@@ -30,10 +31,13 @@ class AuditReport:
     Attributes
     ----------
     table : DataFrame
-        One row an attack and metric: ``attack``, ``metric`` ("accuracy" for classes,
-        "mean_absolute_error" for a number), ``value``, the 95% interval ``ci_low`` to ``ci_high``,
-        ``advantage`` (0 guesses by the prior, 1 is perfect) and ``n_leaked``: how many rows of the
-        training distribution would tell as much, where the property is one of two shares.
+        One row an attack and metric: ``attack``, ``metric``, ``value``, the 95% interval ``ci_low``
+        to ``ci_high``, ``advantage`` (0 guesses by the prior, 1 is perfect) and ``n_leaked``: how
+        many rows of the training distribution would tell as much, where the property is one of two
+        shares. Metrics are, of classes, "accuracy" and, where an attack has probabilities, "auc",
+        the area under the ROC curve; of two classes also "tpr_at_1%_fpr", the share that is found
+        where 1% are accused wrongly, given some 740 targets, and "tpr_at_0.1%_fpr", given 7400; of
+        a number "mean_absolute_error".
     utility : DataFrame
         How good the targets themselves are: ``metric``, ``value``, ``ci_low``, ``ci_high``.
     chance : dict from metric to float
@@ -96,8 +100,79 @@ class AuditReport:
         if ax is None:
             import matplotlib.pyplot as plt
 
-            _, ax = plt.subplots(figsize=_page.figure_size(self))
-        return _page.draw(self, ax)
+            _, ax = plt.subplots(figsize=_pictures.figure_size(self))
+        return _pictures.draw_figures(self, ax)
+
+    def roc(self, attack: str) -> pd.DataFrame:
+        """Return the ROC curve of an attack, the mean over its repeats.
+
+        With more than two classes it is the mean over classes of one against the rest.
+
+        Returns
+        -------
+        DataFrame
+            Columns ``fpr`` and ``tpr``, both rising.
+
+        Raises
+        ------
+        InvalidInputError
+            If the report holds no probabilities of that attack.
+        """
+        return roc_points(self._of(self.scores, attack), self._truth())
+
+    def confusion(self, attack: str) -> pd.DataFrame:
+        """Return which class an attack takes for which: shares of the targets of each class.
+
+        Returns
+        -------
+        DataFrame
+            A row for each true class, a column for each guess; rows add up to 1.
+
+        Raises
+        ------
+        InvalidInputError
+            If the report holds no guesses of that attack, or of numbers.
+        """
+        if self.classes is None:
+            raise InvalidInputError("the report is of numbers; wanted one of classes")
+        return confusion_table(self._of(self.guesses, attack), self._truth(), self.classes)
+
+    def plot_confusion(self, attack: str, ax: Any = None) -> Any:
+        """Draw :meth:`confusion`; returns scikit-learn's ``ConfusionMatrixDisplay``."""
+        table = self.confusion(attack)
+        ax = _pictures.new_axes() if ax is None else ax
+        return _pictures.draw_confusion(table, attack, ax)
+
+    def plot_guesses(self, attack: str, ax: Any = None, *, column: int = 0) -> Any:
+        """Draw guessed against true numbers; returns scikit-learn's ``PredictionErrorDisplay``.
+
+        Parameters
+        ----------
+        attack : str
+        ax : matplotlib Axes, optional
+        column : int, default=0
+            Which of several properties.
+
+        Raises
+        ------
+        InvalidInputError
+            If the report holds no guesses of that attack, or of classes.
+        """
+        if self.classes is not None:
+            raise InvalidInputError("the report is of classes; wanted one of numbers")
+        guesses = self._of(self.guesses, attack)
+        ax = _pictures.new_axes() if ax is None else ax
+        return _pictures.draw_guesses(guesses, self._truth(), attack, column, ax)
+
+    def _of(self, part: dict[str, np.ndarray], attack: str) -> np.ndarray:
+        if attack not in part:
+            raise InvalidInputError(f"attack={attack!r}; wanted one of {list(part)}")
+        return part[attack]
+
+    def _truth(self) -> np.ndarray:
+        if self.truth is None:
+            raise InvalidInputError("the report does not hold the truth; audit's own do")
+        return self.truth
 
     def to_html(self, path: str | os.PathLike) -> Path:
         """Write one page that needs no other file: figures, picture and what they mean.

@@ -3,32 +3,27 @@
 What one trained model shows lives in ``_observe``; attacks on populations in ``_trials``.
 """
 
-import copy
-import sys
 import warnings
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 import joblib
 import numpy as np
-from sklearn.base import clone, is_classifier
-from sklearn.pipeline import Pipeline
+from sklearn.base import is_classifier
 from sklearn.utils.validation import has_fit_parameter
-from threadpoolctl import ThreadpoolController
 from tqdm import tqdm
 
 from .._batches import row_slices
-from .._random import draw_seed, draw_seeds, resolve_random_state, scoped_torch_seed
-from ..exceptions import DivergedModelWarning, TrainingFailedError
+from .._random import draw_seed, draw_seeds
+from ..exceptions import DivergedModelWarning, InvalidInputError, TrainingFailedError
 from ._cache import Cache
 from ._checks import is_zoo_classifier
 from ._draws import Draws
 from ._identity import digest_of, identify
 from ._observe import plain_array, read_weights, respond, score, score_zoo
 from ._population import Population, join, one_hot
+from ._work import one_thread, run_jobs, seeded, torch_seeded
 
 if TYPE_CHECKING:
     from ..zoo import ModelZoo
@@ -99,10 +94,9 @@ class Trainer:
                 found[piece] = population
                 if self.cache:
                     self.cache.write(keys[piece], population)
-        kept = [found[piece] for piece in pieces if len(found[piece])]
-        if not kept:
+        if not found:
             raise TrainingFailedError(f"all {name} diverged", np.arange(len(draws)))
-        return join(kept)
+        return join([found[piece] for piece in pieces if piece in found])
 
     def _keys(
         self, draws: Draws, seed: int, tests: Draws | Test | None, pieces: list[range]
@@ -176,18 +170,26 @@ class Trainer:
                 with joblib.parallel_config(n_jobs=self.n_jobs):
                     zoo = learner.fit_zoo(data, len(piece))
             own_tests = tests.part(piece) if isinstance(tests, Draws) else tests
-            yield piece, self._observe_zoo(zoo, data, own_tests, piece.start)
             bar.update(len(piece))
+            kept = _finite(zoo.weights, piece.start)
+            if len(kept):
+                yield piece, self._observe_zoo(zoo, kept, data, own_tests, piece.start)
 
     def _observe_zoo(
-        self, zoo: "ModelZoo", draws: Draws, tests: Draws | Test | None, start: int
+        self,
+        zoo: "ModelZoo",
+        kept: np.ndarray,
+        draws: Draws,
+        tests: Draws | Test | None,
+        start: int,
     ) -> Population:
         """Look at a zoo's models; the first training set tells the classes, as to ``fit_zoo``."""
-        kept = _finite(zoo.weights, start)
         labels = draws(0)[1]
         classes = None
         if is_zoo_classifier(self.learner, labels):
             classes = plain_array(np.unique(labels))
+        if self.labels_only and classes is None:
+            raise InvalidInputError("labels_only=True, but the learner's labels are numbers")
         responses = zoo.architecture.forward(zoo.weights[kept], self.queries)
         if self.labels_only:
             responses = one_hot(responses)
@@ -218,7 +220,7 @@ def _train_one(
     if environments and has_fit_parameter(model, "environments"):
         known["environments"] = environments[0]
     # models are spread over workers, and results depend on no count
-    with one_thread(), _torch_seeded(model, seed):
+    with one_thread(), torch_seeded(model, seed):
         model.fit(X, y, **known)
         answers = respond(model, trainer.queries, trainer.labels_only)
         scores = {}
@@ -235,17 +237,6 @@ def _train_one(
         architecture,
         {metric: np.array([value]) for metric, value in scores.items()},
     )
-
-
-@contextmanager
-def _torch_seeded(model: Any, seed: int) -> Iterator[None]:
-    """Seed what a torch learner draws from torch's own generator, which is put back after it."""
-    last = model.steps[-1][1] if isinstance(model, Pipeline) else model
-    if not hasattr(last, "module"):
-        yield
-        return
-    with scoped_torch_seed(resolve_random_state(seed)):
-        yield
 
 
 def _finite(weights: np.ndarray, start: int) -> np.ndarray:
@@ -279,30 +270,3 @@ def _score_zoo(
 def _test_of(tests: Draws | Test, index: int) -> Test:
     X, y, *_ = tests(index) if isinstance(tests, Draws) else tests
     return X, y
-
-
-def seeded(learner: Any, seed: int) -> Any:
-    """Return an unfitted copy of a learner, every ``random_state`` in it drawn from ``seed``."""
-    if not hasattr(learner, "get_params"):
-        return copy.deepcopy(learner)
-    model = clone(learner)
-    rng = resolve_random_state(seed)
-    names = sorted(model.get_params(deep=True))
-    states = [n for n in names if n == "random_state" or n.endswith("__random_state")]
-    return model.set_params(**{name: draw_seed(rng) for name in states})
-
-
-def one_thread() -> Any:
-    """Return a context in which numpy, scikit-learn and torch use one thread each."""
-    return _thread_pools(len(sys.modules)).limit(limits=1)
-
-
-@lru_cache(maxsize=1)
-def _thread_pools(n_modules: int) -> ThreadpoolController:
-    """Return the loaded libraries' pools; those that a further module loads are looked up again."""
-    return ThreadpoolController()
-
-
-def run_jobs(jobs: Iterable[Any], n_jobs: int | None) -> Iterator[Any]:
-    """Run joblib jobs and give their results in order, each as soon as it is there."""
-    return iter(joblib.Parallel(n_jobs=n_jobs, return_as="generator")(jobs))

@@ -19,7 +19,7 @@ from ..distributions._properties import Properties
 from ..exceptions import AttackNotApplicableWarning, InvalidInputError, UnsupportedModuleError
 from ._draws import Queries
 from ._population import Population, View, common_view
-from ._shadows import one_thread, run_jobs, seeded
+from ._work import one_thread, run_jobs, seeded
 
 if TYPE_CHECKING:
     from ..attacks._strategies import Strategy

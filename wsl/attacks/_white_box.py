@@ -1,0 +1,92 @@
+"""The estimators of the strategies that read weights.
+
+The table of strategies lives in ``_strategies``, those that see answers in ``_black_box``.
+"""
+
+from typing import Any
+
+from sklearn.base import clone
+from sklearn.exceptions import NotFittedError
+from sklearn.frozen import FrozenEstimator
+from sklearn.pipeline import Pipeline, make_pipeline
+from sklearn.utils.validation import check_is_fitted
+
+from ..exceptions import InvalidInputError
+from ..features import SortedWeights, WeightStatistics
+from ._deepsets import DeepSetsClassifier, DeepSetsRegressor
+from ._setting import AttackSetting, meta_estimator
+from ._tempered import Tempered
+
+FEW_MODELS = 512
+
+
+def build_deepsets(setting: AttackSetting) -> Any:
+    """Return a DeepSets estimator of rows of weights; a classifier's probabilities are tempered."""
+    estimator = DeepSetsClassifier if setting.is_classifier else DeepSetsRegressor
+    sets = estimator(
+        setting.architecture,
+        # with few models it is the number of steps that is short
+        batch_size=16 if setting.n_models <= FEW_MODELS else 32,
+        device=setting.device,
+        random_state=setting.seed,
+        verbose=setting.verbose,
+    )
+    return Tempered(sets, setting.seed) if setting.is_classifier else sets
+
+
+def build_sorted(setting: AttackSetting) -> Pipeline:
+    """Return a meta-estimator of weights whose units were aligned."""
+    return make_pipeline(SortedWeights(setting.architecture), meta_estimator(setting))
+
+
+def build_statistics(setting: AttackSetting) -> Pipeline:
+    """Return a meta-estimator of statistics of each layer."""
+    return make_pipeline(WeightStatistics(setting.architecture), meta_estimator(setting))
+
+
+def build_autoencoder(setting: AttackSetting) -> Pipeline:
+    """Return a meta-estimator of the embedding of an autoencoder, which is kept if it is fitted."""
+    given = setting.autoencoder
+    if given is None:
+        embedding = small_autoencoder(setting)
+    elif is_fitted(given):
+        n_weights = getattr(given, "n_features_in_", setting.n_columns)
+        if n_weights != setting.n_columns:
+            raise InvalidInputError(
+                f"X has {setting.n_columns} columns, but autoencoder was fitted to {n_weights}"
+            )
+        embedding = given if isinstance(given, FrozenEstimator) else FrozenEstimator(given)
+    else:
+        embedding = clone(given)
+    return make_pipeline(embedding, meta_estimator(setting))
+
+
+def small_autoencoder(setting: AttackSetting) -> Any:
+    """Return an autoencoder that is trained in seconds on a thousand small models.
+
+    It starts from the optimal linear code of aligned weights; ten epochs from there, with the
+    models' behavior in the loss or without it, took ten times as long and read no more.
+    """
+    from ..autoencoder import WeightSpaceAutoencoder
+
+    return WeightSpaceAutoencoder(
+        setting.architecture,
+        beta=1.0,
+        gamma=0.0,
+        d_model=32,
+        n_layers=1,
+        n_heads=2,
+        epochs=1,
+        device=setting.device,
+        random_state=setting.seed,
+        verbose=setting.verbose,
+    )
+
+
+def is_fitted(estimator: Any) -> bool:
+    """Tell whether an estimator has been fitted."""
+    try:
+        check_is_fitted(estimator)
+    except NotFittedError:
+        return False
+    return True

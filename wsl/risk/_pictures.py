@@ -1,0 +1,105 @@
+"""Pictures of a report, drawn on matplotlib Axes that are given, or made without a screen.
+
+What is drawn is computed by ``AuditReport``; the page that shows it is in ``_page``.
+"""
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ._figures import headline, is_headline
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from ._report import AuditReport
+
+LEAST_RATE = 1e-3
+
+
+def new_axes(width: float = 4.5, height: float = 4.0) -> Any:
+    """Return Axes of a figure of their own: pyplot knows nothing of it, no screen is needed."""
+    from matplotlib.figure import Figure
+
+    return Figure(figsize=(width, height), layout="constrained").add_subplot()
+
+
+def figure_size(report: "AuditReport") -> tuple[float, float]:
+    """Return the size, in inches, of a figure with one line an attack."""
+    return 6.0, 1.4 + 0.4 * len(headline(report.table))
+
+
+def draw_figures(report: "AuditReport", ax: Any) -> Any:
+    """Draw how often, or how well, each attack guesses, one below the other."""
+    table = headline(report.table)
+    names = table["attack"].tolist()
+    metrics = list(dict.fromkeys(table["metric"]))
+    if len(metrics) > 1:
+        names = [f"{a}, {m}" for a, m in zip(names, table["metric"], strict=True)]
+    places = list(range(len(table)))
+    reach = [table["value"] - table["ci_low"], table["ci_high"] - table["value"]]
+    ax.errorbar(table["value"], places, xerr=reach, fmt="o", capsize=4, color="C0")
+    chances = {value for metric, value in report.chance.items() if is_headline(metric)}
+    for value in chances:
+        ax.axvline(value, linestyle="--", color="0.4", label=f"guessing: {value:.3f}")
+    ax.set_yticks(places, names)
+    ax.set_ylim(max(len(places), 1) - 0.5, -0.5)
+    if metrics == ["accuracy"]:
+        ax.set_xlim(0, 1.02)
+    else:
+        ax.set_xlim(left=0)
+    ax.set_xlabel("share of models whose property is guessed" if metrics == ["accuracy"] else
+                  "mean absolute error of the guessed property")  # fmt: skip
+    if chances:
+        ax.legend(loc="best", frameon=False)
+    return ax
+
+
+def draw_roc(curves: Mapping[str, "pd.DataFrame"], ax: Any) -> Any:
+    """Draw ROC curves by name on logarithmic axes, where few false alarms have room."""
+    least = min((_least_rate(curve) for curve in curves.values()), default=LEAST_RATE)
+    for name, curve in curves.items():
+        # below the least rate that is told apart from 0, the curve is that of no false alarm
+        fpr = curve["fpr"].clip(lower=least)
+        ax.plot(fpr, curve["tpr"], drawstyle="steps-post", label=name)
+    ax.plot([least, 1], [least, 1], linestyle="--", color="0.4", label="guessing")
+    ax.set(xscale="log", yscale="log", xlim=(least, 1.02), ylim=(least, 1.05))
+    ax.set_xlabel("false-positive rate")
+    ax.set_ylabel("true-positive rate")
+    ax.legend(loc="lower right", frameon=False)
+    return ax
+
+
+def _least_rate(curve: "pd.DataFrame") -> float:
+    """Return the least rate of false alarms above none."""
+    above = curve["fpr"][curve["fpr"] > 0]
+    return float(above.min()) if len(above) else LEAST_RATE
+
+
+def draw_confusion(table: "pd.DataFrame", attack: str, ax: Any) -> Any:
+    """Draw which class an attack takes for which; returns scikit-learn's display."""
+    from sklearn.metrics import ConfusionMatrixDisplay
+
+    display = ConfusionMatrixDisplay(table.to_numpy(), display_labels=list(table.columns))
+    display.plot(ax=ax, cmap="Blues", values_format=".2f", im_kw={"vmin": 0, "vmax": 1})
+    ax.set(title=attack, xlabel="guessed property", ylabel="true property")
+    return display
+
+
+def draw_guesses(guesses: np.ndarray, truth: np.ndarray, attack: str, column: int, ax: Any) -> Any:
+    """Draw guessed against true numbers, one point a target; returns scikit-learn's display.
+
+    A point is the mean of what the repeats guessed.
+    """
+    from matplotlib.ticker import MaxNLocator
+    from sklearn.metrics import PredictionErrorDisplay
+
+    guessed, true = (x.reshape(len(truth), -1)[:, column] for x in (guesses.mean(axis=0), truth))
+    title = attack if truth.ndim == 1 else f"{attack}, property {column}"
+    display = PredictionErrorDisplay(y_true=true, y_pred=guessed)
+    display.plot(ax=ax, kind="actual_vs_predicted", scatter_kwargs={"alpha": 0.4, "s": 12})
+    for axis in (ax.xaxis, ax.yaxis):  # round numbers, where the display has put the ends
+        axis.set_major_locator(MaxNLocator(5))
+    ax.set(title=title, xlabel="guessed property", ylabel="true property")
+    return display
