@@ -4,6 +4,7 @@ Plain torch. The penalties themselves live in ``_irm``, ``_risks`` and ``_moment
 """
 
 from collections.abc import Callable
+from functools import cached_property
 
 import torch
 from torch import Tensor
@@ -50,8 +51,16 @@ class Environments:
 
     def __init__(self, members: Tensor):
         self.shares = members.movedim(0, 1)
-        self.present = self.shares.amax(-1) > 0
-        self.n_present = self.present.sum(-1, keepdim=True)
+
+    @cached_property
+    def present(self) -> Tensor:
+        """Whether the batch holds samples of an environment."""
+        return self.shares.amax(-1) > 0
+
+    @cached_property
+    def n_present(self) -> Tensor:
+        """How many environments the batch holds samples of."""
+        return self.present.sum(-1, keepdim=True)
 
     def means(self, values: Tensor) -> Tensor:
         """Return means ``(n_models, n_environments)`` of values ``(n_models, n_samples)``."""

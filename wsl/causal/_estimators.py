@@ -282,8 +282,9 @@ class CausalMitigatedClassifier(ClassifierMixin, _BaseCausalMitigated):
     Raises
     ------
     InvalidInputError
-        If ``environments`` has another length than X, y holds one class, or ``causal_features``
-        holds an unknown column.
+        If ``environments`` or ``sample_weight`` has another length than X, weights are below 0 or
+        all 0, y holds one class, ``causal_features`` or ``class_weight`` names what is not there,
+        or nothing can be set aside for ``early_stopping``.
 
     Notes
     -----
@@ -303,7 +304,13 @@ class CausalMitigatedClassifier(ClassifierMixin, _BaseCausalMitigated):
     "fishr"          variances of the last layer's gradients differ
     ================ =============================================================================
 
-    Formulas and sources are those of ``wsl.causal.irm_penalty``, ``vrex_penalty`` and so on.
+    Formulas and sources are those of ``wsl.causal.irm_penalty``, ``vrex_penalty`` and so on. Large
+    weights draw a model that knows nothing yet to constant outputs, which no penalty minds: give
+    it a warm-up. The loss keeps its weight throughout; the IRM paper's code divides both by
+    ``penalty_weight`` instead, which is the same to Adam, but for ``weight_decay``.
+
+    ``sample_weight`` counts as repetition if a batch holds all samples, and without early stopping
+    and "irm_unbiased" to the last bit; in smaller batches, within each of them.
 
     References
     ----------

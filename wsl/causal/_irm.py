@@ -103,10 +103,9 @@ def _along_the_scale(outputs: Tensor, targets: Tensor, loss) -> tuple[Tensor, Te
 
 def _halves(members: Tensor) -> tuple[Tensor, Tensor]:
     """Return the shares of every other sample of each environment, and those of the rest."""
-    inside = members > 0
-    odd = inside.cumsum(-1, dtype=torch.int32) % 2 == 1
-    first, second = members * odd, members * ~odd
-    return _normalised(first), _normalised(second)
+    odd = (members > 0).cumsum(-1, dtype=torch.int32).bitwise_and_(1)
+    first = members * odd
+    return _normalised(first), _normalised(members - first)
 
 
 def _normalised(shares: Tensor) -> Tensor:

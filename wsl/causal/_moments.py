@@ -51,16 +51,20 @@ def causal_dantzig_penalty(
 
     def compute(outputs: Tensor) -> tuple[Tensor, Tensor]:
         environments = Environments(members)
-        delta = loss.gradient(outputs, targets)
-        own_means = environments.shares.sign().mT @ (environments.shares @ inputs)
-        x = _with_one(inputs - own_means)
-        products = _by_environment(delta, environments) @ x
-        deviations = environments.centre(products.unflatten(1, (-1, delta.shape[-1])))
+        delta, x = loss.gradient(outputs, targets), inputs.mT
+        by_environment = _by_environment(delta.mT, environments)
+        means = (environments.shares @ inputs)[:, :, None]  # of the columns
+        errors = by_environment.sum(-1).unflatten(1, (-1, delta.shape[-1]))[..., None]
+        products = (by_environment @ inputs).unflatten(1, (-1, delta.shape[-1]))
+        products = torch.cat([products - errors * means, errors], dim=3)
+        deviations = environments.centre(products)
         value = deviations.square().sum((1, 2, 3)) / environments.n_present[:, 0]
         slopes = deviations * (2 / environments.n_present)[..., None, None]
-        along = (x @ slopes.flatten(1, 2).mT).unflatten(2, (-1, delta.shape[-1]))
-        in_delta = (along * environments.shares.mT[..., None]).sum(2)
-        return value, loss.curvature(outputs, in_delta)
+        in_products, in_errors = slopes[..., :-1], slopes[..., -1:]
+        in_errors = in_errors - (in_products * means).sum(-1, keepdim=True)
+        along = (in_products.flatten(1, 2) @ x).unflatten(1, (-1, delta.shape[-1])) + in_errors
+        in_delta = (along * environments.shares[:, :, None]).sum(1)
+        return value, loss.curvature(outputs, in_delta.mT)
 
     return closed_form(compute, outputs)
 
@@ -105,7 +109,7 @@ def coral_penalty(
         environments = Environments(members)
         d = features.shape[-1]
         features = features - features.mean(1, keepdim=True)  # the same, but for rounding
-        weighted = _by_environment(features, environments)
+        weighted = _by_environment(features.mT, environments)
         means = environments.shares @ features  # (n_models, n_environments, d)
         second = (weighted @ features).unflatten(1, (-1, d))
         covariances = second - means[..., None] * means[:, :, None]
@@ -117,9 +121,9 @@ def coral_penalty(
         in_mean = from_mean * (4 / (n_others * d)).view(-1, 1, 1)
         in_covariance = from_covariance * (1 / (n_others * d**2)).view(-1, 1, 1, 1)
         in_mean = in_mean - 2 * (in_covariance @ means[..., None])[..., 0]
-        gradient = environments.shares.mT @ in_mean
-        gradient = gradient + 2 * (weighted.mT @ in_covariance.flatten(1, 2))
-        return 2 / n_others * spread, gradient
+        gradient = in_mean.mT @ environments.shares
+        gradient = gradient + 2 * (in_covariance.flatten(1, 2).mT @ weighted)
+        return 2 / n_others * spread, gradient.mT
 
     return closed_form(compute, features)
 
@@ -161,31 +165,33 @@ def fishr_penalty(
 
     def compute(outputs: Tensor, features: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         environments = Environments(members)
-        delta = loss.gradient(outputs, targets)
-        h = _with_one(features)
-        squared, n_outputs = h.square(), delta.shape[-1]
+        delta, h = loss.gradient(outputs, targets).mT, _with_one(features.mT)
+        squared, n_outputs = h.square(), delta.shape[1]
         first, second = (_by_environment(d, environments) for d in (delta, delta.square()))
-        means = first @ h  # (n_models, n_environments * n_outputs, n_features + 1)
-        variances = second @ squared - means.square()
+        means = first @ h.mT  # (n_models, n_environments * n_outputs, n_features + 1)
+        variances = second @ squared.mT - means.square()
         deviations = environments.centre(variances.unflatten(1, (-1, n_outputs)))
         value = deviations.square().sum((1, 2, 3)) / environments.n_present[:, 0]
         slopes = deviations * (2 / environments.n_present)[..., None, None]
         in_second = slopes.flatten(1, 2)  # in E[g^2], and in E[g]: v = E[g^2] - E[g]^2
         in_first = in_second * means
-        by_sample = (squared @ in_second.mT).unflatten(2, (-1, n_outputs)) * delta[:, :, None]
-        by_sample = by_sample - (h @ in_first.mT).unflatten(2, (-1, n_outputs))
-        in_delta = 2 * (by_sample * environments.shares.mT[..., None]).sum(2)
-        in_h = 2 * (h * (second.mT @ in_second) - first.mT @ in_first)
-        return value, loss.curvature(outputs, in_delta), in_h[..., :-1]
+        by_sample = (in_second @ squared).unflatten(1, (-1, n_outputs)) * delta[:, None]
+        by_sample = by_sample - (in_first @ h).unflatten(1, (-1, n_outputs))
+        in_delta = 2 * (by_sample * environments.shares[:, :, None]).sum(1)
+        in_h = 2 * (h * (in_second.mT @ second) - in_first.mT @ first)
+        return value, loss.curvature(outputs, in_delta.mT), in_h[:, :-1].mT
 
     return closed_form(compute, outputs, features)
 
 
 def _with_one(values: Tensor) -> Tensor:
-    """Return ``(n_models, n_samples, n_columns + 1)``, with a last column of ones."""
-    return torch.cat([values, values.new_ones(*values.shape[:2], 1)], dim=2)
+    """Return ``(n_models, n_rows + 1, n_samples)``, with a last row of ones."""
+    return torch.cat([values, torch.ones_like(values[:, :1])], dim=1)
 
 
 def _by_environment(values: Tensor, environments: Environments) -> Tensor:
-    """Return ``(n_models, n_environments * n_columns, n_samples)``: values times their shares."""
-    return (environments.shares[:, :, None] * values.mT[:, None]).flatten(1, 2)
+    """Return values ``(n_models, n_rows, n_samples)`` times their shares in each environment.
+
+    The result is ``(n_models, n_environments * n_rows, n_samples)``.
+    """
+    return (environments.shares[:, :, None] * values[:, None]).flatten(1, 2)
