@@ -135,6 +135,17 @@ def test_the_adversary_may_draw_from_rows_of_its_own():
     assert set(report.utility["metric"]) == {"r2", "mean_squared_error"}
 
 
+def test_targets_are_scored_on_several_test_sets():
+    """Least squares on x1 and x2 leans on x2, and pays for it where x2 is turned round."""
+    moved = EnvironmentMembershipFamily.linear_causal(effect=-1.0)
+    tests = {"validation": CAUSAL, "test": moved, "fixed": moved.sample(1, 1000, 0)[:2]}
+    report = audit(LinearRegression(), CAUSAL, attacks="queries", test_set=tests, **QUICK)
+    errors = report.utility[report.utility["metric"] == "mean_squared_error"]
+    errors = errors.set_index("test_set")["value"]
+    assert errors["validation"] < 1 < errors["test"]
+    assert errors["fixed"] > 1
+
+
 def test_an_attack_of_ones_own():
     attack = DistributionInferenceAttack("queries", meta_estimator=LogisticRegression(C=0.1))
     report = audit(LinearRegression(), CAUSAL, attacks=[attack], **QUICK)
@@ -170,6 +181,8 @@ def test_progress_is_shown_on_stderr_or_not_at_all(capsys):
         ({"n_repeats": 0}, ValueError, "n_repeats=0"),
         ({"n_queries": 0}, ValueError, "n_queries=0"),
         ({"test_set": X}, ValueError, "test_set is a ndarray"),
+        ({"test_set": {}}, ValueError, "test_set is empty"),
+        ({"test_set": {"moved": TUMOURS}}, ValueError, "test_set\\['moved'\\] has prop"),
         ({"test_set": (X, Y[:-1])}, ValueError, "test_set has 569 rows"),
     ],
 )

@@ -63,7 +63,7 @@ def assert_same(one, other):
 )
 def test_what_comes_out_of_the_cache_is_what_went_in(learner, n_models, tmp_path, monkeypatch):
     monkeypatch.setattr(_shadows, "ZOO_PIECE", 8)
-    draws, tests = draw(CAUSAL, n_models, 40, 0), draw(CAUSAL, n_models, 40, 1)
+    draws, tests = draw(CAUSAL, n_models, 40, 0), {"own": draw(CAUSAL, n_models, 40, 1)}
     plain, cold, warm = (
         Trainer(learner, QUERIES, cache=cache).train(draws, 5, tests)
         for cache in (None, Cache(tmp_path), Cache(tmp_path))

@@ -83,12 +83,12 @@ def test_a_model_does_not_depend_on_the_number_of_workers():
 
 def test_a_zoo_is_seen_as_its_models_one_by_one_are():
     draws = draw(CAUSAL, 5, 200, seed=0)
-    tests = redraw(draws, seed=1)
+    tests = {"own": redraw(draws, seed=1)}
     zoo = Trainer(ZooOfLines(), QUERIES).train(draws, 0, tests)
     each = Trainer(LinearRegression(), QUERIES).train(draws, 0, tests)
     np.testing.assert_allclose(zoo.weights, each.weights, rtol=1e-5)
     np.testing.assert_allclose(zoo.responses, each.responses, rtol=1e-4, atol=1e-5)
-    assert set(zoo.utility) == {"r2", "mean_squared_error"}
+    assert set(zoo.utility) == {("own", "r2"), ("own", "mean_squared_error")}
     for metric, values in zoo.utility.items():
         np.testing.assert_allclose(values, each.utility[metric], rtol=1e-4)
 
@@ -98,12 +98,12 @@ def test_a_zoo_does_not_depend_on_the_workers_and_comes_in_pieces(monkeypatch):
     learner = CausalMitigatedRegressor((3,), penalty=None, epochs=1, batch_size=16)
     draws = draw(CAUSAL, 10, 40, seed=0)
     one, two, few = (
-        Trainer(learner, QUERIES, n_jobs=n_jobs).train(own, 0, redraw(own, seed=1))
+        Trainer(learner, QUERIES, n_jobs=n_jobs).train(own, 0, {"own": redraw(own, seed=1)})
         for n_jobs, own in ((1, draws), (2, draws), (None, draw(CAUSAL, 8, 40, seed=0)))
     )
     np.testing.assert_allclose(one.weights, two.weights, rtol=1e-5)
     np.testing.assert_allclose(one.weights[:8], few.weights, rtol=1e-5)
-    np.testing.assert_allclose(one.utility["r2"], two.utility["r2"], rtol=1e-4)
+    np.testing.assert_allclose(one.utility["own", "r2"], two.utility["own", "r2"], rtol=1e-4)
     assert one.models.tolist() == list(range(10))
     assert len(np.unique(one.weights[:, 0])) == 10
 
@@ -136,8 +136,9 @@ class ZooOfLogits:
 def test_a_zoo_of_classifiers_is_scored_by_its_labels():
     family = DistributionFamily.from_function(two_classes, (0, 1))
     draws = draw(family, 4, 50, seed=0)
-    utility = Trainer(ZooOfLogits(), QUERIES).train(draws, 0, redraw(draws, seed=1)).utility
-    np.testing.assert_array_equal(utility["accuracy"], 1.0)
+    tests = {"own": redraw(draws, seed=1)}
+    utility = Trainer(ZooOfLogits(), QUERIES).train(draws, 0, tests).utility
+    np.testing.assert_array_equal(utility["own", "accuracy"], 1.0)
 
 
 def two_classes(property_value, n_samples, random_state):
@@ -148,10 +149,12 @@ def two_classes(property_value, n_samples, random_state):
 def test_utility_is_the_learners_own_score():
     draws = draw(CAUSAL, 3, 100, seed=0)
     X, y, _ = CAUSAL.sample(1, 500, random_state=9)
-    population = Trainer(LinearRegression(), QUERIES).train(draws, 0, (X, y))
+    population = Trainer(LinearRegression(), QUERIES).train(draws, 0, {"held out": (X, y)})
     for index in range(3):
         model = LinearRegression().fit(*draws(index)[:2])
-        assert population.utility["r2"][index] == pytest.approx(model.score(X, y), abs=1e-6)
+        assert population.utility["held out", "r2"][index] == pytest.approx(
+            model.score(X, y), abs=1e-6
+        )
 
 
 def test_diverged_models_are_left_out_and_named():

@@ -17,7 +17,7 @@ from ._checks import (
     check_family,
     check_labels_only,
     check_learner,
-    check_test_set,
+    check_test_sets,
 )
 from ._draws import draw, redraw
 from ._figures import attack_table, chance_of, utility_table
@@ -43,7 +43,7 @@ def audit(
     adversary_learner: Any = None,
     adversary_n_samples: int | None = None,
     shadows: ShadowModels | None = None,
-    test_set: tuple[Any, Any] | None = None,
+    test_set: Any = None,
     cache: str | os.PathLike | None = None,
     n_jobs: int | None = None,
     random_state: Any = None,
@@ -92,10 +92,11 @@ def audit(
         Shadow models that ``train_shadows`` has trained. They bring the adversary's learner,
         family, sample size, queries and ``labels_only`` with them, and ``n_shadows`` and
         ``n_queries`` are theirs.
-    test_set : (X, y), optional
-        What the targets' own quality is measured on; by default, for each target, a fresh sample
-        of the distribution that it was trained on. A family that draws from a real table draws
-        these rows from the same table: give held-out rows to see how well models generalise.
+    test_set : (X, y), DistributionFamily, or dict of such by name; optional
+        What the targets' own quality is measured on. Of a family, each target gets a fresh sample
+        at its own value of the property; by default that of the family that it was trained on. A
+        family that draws from a real table draws these rows from the same table: give held-out
+        rows to see how well models generalise.
     cache : path, optional
         A folder in which trained models are kept, and found again by whatever audit would train
         the same ones: after an interrupt, with other attacks, more repeats or another learner to
@@ -164,7 +165,7 @@ def audit(
     }
     check_counts(properties, **{name: n for name, n in further.items() if n is not None})
     plans = plan_attacks(attacks, family.is_numeric)
-    test_set = None if test_set is None else check_test_set(test_set)
+    test_sets = {"": family} if test_set is None else check_test_sets(test_set, properties)
     store, seed = open_cache(cache, random_state), fixed_seed(random_state)
     known = {
         "learner": adversary_learner,
@@ -188,7 +189,12 @@ def audit(
     seeds = draw_streams(seed)
     trainer = Trainer(learner, shadows.queries.rows, shadows.labels_only, store, n_jobs, progress)
     data = draw(family, n_targets, n_samples, seeds["targets"])
-    tests = redraw(data, seeds["tests"]) if test_set is None else test_set
+    tests = {
+        name: redraw(data, seeds["tests"], given)
+        if isinstance(given, DistributionFamily)
+        else given
+        for name, given in test_sets.items()
+    }
     targets = trainer.train(data, seeds["targets"], tests, "target models")
     trials, skipped = try_attacks(
         plans, shadows.population, targets, properties,

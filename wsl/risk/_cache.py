@@ -69,7 +69,8 @@ def _arrays(population: Population) -> dict[str, Any]:
         "models": population.models,
         "responses": population.responses,
         "output": np.array(population.output),
-        **{UTILITY + metric: values for metric, values in population.utility.items()},
+        "utility_names": np.array(json.dumps(list(population.utility))),
+        **{f"{UTILITY}{i}": values for i, values in enumerate(population.utility.values())},
     }
     if population.classes is not None:
         arrays["classes"] = population.classes
@@ -101,8 +102,7 @@ def _population(arrays: dict[str, np.ndarray], draws: Draws) -> Population:
         arrays.get("weights"),
         architecture,
         {
-            name.removeprefix(UTILITY): values
-            for name, values in arrays.items()
-            if name.startswith(UTILITY)
+            (test, metric): arrays[f"{UTILITY}{i}"]
+            for i, (test, metric) in enumerate(json.loads(str(arrays["utility_names"])))
         },
     )

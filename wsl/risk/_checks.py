@@ -64,13 +64,34 @@ def check_counts(properties: Properties, **counts: Any) -> dict[str, int]:
     return {name: int(given) for name, given in counts.items()}
 
 
-def check_test_set(test_set: Any) -> tuple[np.ndarray, np.ndarray]:
-    """Return the test set as a pair of arrays of one length."""
-    if not isinstance(test_set, (tuple, list)) or len(test_set) != 2:
-        raise InvalidInputError(f"test_set is a {type(test_set).__name__}; wanted a pair (X, y)")
-    X, y = (np.asarray(part) for part in test_set)
+def check_test_sets(test_set: Any, properties: Properties) -> dict[str, Any]:
+    """Return test sets by name, each a family or a pair of arrays; one without a name has ""."""
+    if not isinstance(test_set, dict):
+        return {"": _check_test_set(test_set, "test_set", properties)}
+    if not test_set:
+        raise InvalidInputError("test_set is empty; wanted at least one, or None")
+    return {
+        str(name): _check_test_set(given, f"test_set[{name!r}]", properties)
+        for name, given in test_set.items()
+    }
+
+
+def _check_test_set(given: Any, name: str, properties: Properties) -> Any:
+    """Return a family of the same property as it is, or a pair of arrays of one length."""
+    if isinstance(given, DistributionFamily):
+        if check_family(given, name) != properties:
+            raise InvalidInputError(
+                f"{name} has properties {given.property_values!r}, but family has {properties!r}"
+            )
+        return given
+    if not isinstance(given, (tuple, list)) or len(given) != 2:
+        raise InvalidInputError(
+            f"{name} is a {type(given).__name__}; wanted a pair (X, y), a DistributionFamily, or a "
+            "dict of such"
+        )
+    X, y = (np.asarray(part) for part in given)
     if len(X) != len(y):
-        raise InvalidInputError(f"test_set has {len(X)} rows of X, but {len(y)} of y")
+        raise InvalidInputError(f"{name} has {len(X)} rows of X, but {len(y)} of y")
     return X, y
 
 

@@ -70,9 +70,9 @@ def draw(family: DistributionFamily, n_models: int, n_samples: int, seed: int) -
     return Draws(family, np.concatenate(blocks)[:n_models], n_samples, draw_seeds(data, n_models))
 
 
-def redraw(draws: Draws, seed: int) -> Draws:
-    """Return other samples of the same distributions."""
-    return Draws(draws.family, draws.properties, draws.n_samples, draw_seeds(seed, len(draws)))
+def redraw(draws: Draws, seed: int, family: DistributionFamily | None = None) -> Draws:
+    """Return other samples at the same values of the property, of the same family or another."""
+    return replace(draws, family=family or draws.family, seeds=draw_seeds(seed, len(draws)))
 
 
 def find_queries(queries: Any, family: DistributionFamily, n_queries: int, seed: int) -> Queries:

@@ -99,8 +99,12 @@ def is_headline(metric: str) -> bool:
     return metric == "accuracy" or metric.startswith("mean_absolute_error")
 
 
-def utility_table(utility: dict[str, np.ndarray]) -> pd.DataFrame:
-    """Return the mean over targets of each metric ``(n_targets,)``, with its interval."""
-    estimates = {metric: mean_interval(scores[None]) for metric, scores in utility.items()}
-    rows = [(metric, e.value, e.low, e.high) for metric, e in estimates.items()]
-    return pd.DataFrame(rows, columns=["metric", "value", "ci_low", "ci_high"])
+def utility_table(utility: dict[tuple[str, str], np.ndarray]) -> pd.DataFrame:
+    """Return the mean over targets of each metric ``(n_targets,)``, with its interval.
+
+    There is a column ``test_set`` where test sets have names.
+    """
+    estimates = {key: mean_interval(scores[None]) for key, scores in utility.items()}
+    rows = [(metric, e.value, e.low, e.high, test) for (test, metric), e in estimates.items()]
+    table = pd.DataFrame(rows, columns=["metric", "value", "ci_low", "ci_high", "test_set"])
+    return table if table["test_set"].any() else table.drop(columns="test_set")

@@ -35,7 +35,7 @@ class Population:
     weights : ndarray ``(n_models, n_weights)`` float32, or None
     architecture : Architecture or None
         What a row of weights means; None where models have no weights, or not all the same.
-    utility : dict from metric to ndarray ``(n_models,)``
+    utility : dict from (test set, metric) to ndarray ``(n_models,)``
     """
 
     properties: np.ndarray
@@ -45,7 +45,7 @@ class Population:
     classes: np.ndarray | None
     weights: np.ndarray | None
     architecture: "Architecture | None"
-    utility: dict[str, np.ndarray]
+    utility: dict[tuple[str, str], np.ndarray]
 
     def __len__(self) -> int:
         return len(self.properties)

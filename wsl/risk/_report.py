@@ -39,7 +39,8 @@ class AuditReport:
         where 1% are accused wrongly, given some 740 targets, and "tpr_at_0.1%_fpr", given 7400; of
         a number "mean_absolute_error".
     utility : DataFrame
-        How good the targets themselves are: ``metric``, ``value``, ``ci_low``, ``ci_high``.
+        How good the targets themselves are: ``metric``, ``value``, ``ci_low``, ``ci_high``; and
+        ``test_set`` where test sets were given by name.
     chance : dict from metric to float
         What guessing by the prior reaches.
     skipped : dict from attack to str
@@ -270,5 +271,5 @@ def _plain(value: Any) -> Any:
 
 def _frame(columns: dict[str, list]) -> pd.DataFrame:
     frame = pd.DataFrame(columns)
-    numbers = [name for name in frame.columns if name not in ("attack", "metric")]
+    numbers = [name for name in frame.columns if name not in ("attack", "metric", "test_set")]
     return frame.astype(dict.fromkeys(numbers, float))

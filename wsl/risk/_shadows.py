@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from ..zoo import ModelZoo
 
 Test = tuple[np.ndarray, np.ndarray]
+Tests = dict[str, Draws | Test]  # each on a draw of its own, or all on one test set; by name
 
 # Models are trained, and kept in a cache, a piece at a time; an interrupt loses one. Models of a
 # zoo are cheap and spread over workers within a piece.
@@ -61,7 +62,7 @@ class Trainer:
         self,
         draws: Draws,
         seed: int,
-        tests: Draws | Test | None = None,
+        tests: Tests | None = None,
         name: str = "models",
     ) -> Population:
         """Train one model on each draw, or find it in the cache.
@@ -70,7 +71,7 @@ class Trainer:
         ----------
         draws : Draws
         seed : int
-        tests : Draws or (X, y), optional
+        tests : dict from name to Draws or (X, y), optional
             What models are scored on, each on a draw of its own or all on one test set.
         name : str
             What the progress bar says.
@@ -81,6 +82,7 @@ class Trainer:
         """
         is_zoo = hasattr(self.learner, "fit_zoo")
         pieces = piece_slices(len(draws), ZOO_PIECE if is_zoo else PIECE)
+        tests = tests or {}
         keys = self._keys(draws, seed, tests, pieces)
         found = {}
         if self.cache:
@@ -98,9 +100,7 @@ class Trainer:
             raise TrainingFailedError(f"all {name} diverged", np.arange(len(draws)))
         return join([found[piece] for piece in pieces if piece in found])
 
-    def _keys(
-        self, draws: Draws, seed: int, tests: Draws | Test | None, pieces: list[range]
-    ) -> dict[range, str]:
+    def _keys(self, draws: Draws, seed: int, tests: Tests, pieces: list[range]) -> dict[range, str]:
         """Return the name of each piece in the cache: a digest of all that decides its models."""
         if self.cache is None:
             return {}
@@ -110,7 +110,12 @@ class Trainer:
             "n_samples": draws.n_samples,
             "queries": joblib.hash(self.queries),
             "labels_only": self.labels_only,
-            "tests": joblib.hash(tests[:2]) if isinstance(tests, tuple) else None,
+            "tests": {
+                name: identify(test.family, "test_set")
+                if isinstance(test, Draws)
+                else joblib.hash(test[:2])
+                for name, test in tests.items()
+            },
             "seed": seed,
         }
         return {
@@ -120,9 +125,11 @@ class Trainer:
                     "models": [piece.start, piece.stop],
                     "properties": joblib.hash(draws.properties[piece.start : piece.stop].tolist()),
                     "draws": draws.seeds[piece.start : piece.stop].tolist(),
-                    "own_tests": tests.seeds[piece.start : piece.stop].tolist()
-                    if isinstance(tests, Draws)
-                    else None,
+                    "own_tests": [
+                        test.seeds[piece.start : piece.stop].tolist()
+                        for test in tests.values()
+                        if isinstance(test, Draws)
+                    ],
                 }
             )
             for piece in pieces
@@ -132,7 +139,7 @@ class Trainer:
         self,
         draws: Draws,
         seed: int,
-        tests: Draws | Test | None,
+        tests: Tests,
         pieces: list[range],
         bar: tqdm,
     ) -> Iterator[tuple[range, Population]]:
@@ -155,7 +162,7 @@ class Trainer:
         self,
         draws: Draws,
         seed: int,
-        tests: Draws | Test | None,
+        tests: Tests,
         pieces: list[range],
         bar: tqdm,
     ) -> Iterator[tuple[range, Population]]:
@@ -169,7 +176,10 @@ class Trainer:
             else:
                 with joblib.parallel_config(n_jobs=self.n_jobs):
                     zoo = learner.fit_zoo(data, len(piece))
-            own_tests = tests.part(piece) if isinstance(tests, Draws) else tests
+            own_tests = {
+                name: test.part(piece) if isinstance(test, Draws) else test
+                for name, test in tests.items()
+            }
             bar.update(len(piece))
             kept = _finite(zoo.weights, piece.start)
             if len(kept):
@@ -180,7 +190,7 @@ class Trainer:
         zoo: "ModelZoo",
         kept: np.ndarray,
         draws: Draws,
-        tests: Draws | Test | None,
+        tests: Tests,
         start: int,
     ) -> Population:
         """Look at a zoo's models; the first training set tells the classes, as to ``fit_zoo``."""
@@ -201,7 +211,11 @@ class Trainer:
             classes,
             zoo.weights[kept],
             zoo.architecture,
-            {} if tests is None else _score_zoo(zoo, kept, tests, classes),
+            {
+                (name, metric): values
+                for name, test in tests.items()
+                for metric, values in _score_zoo(zoo, kept, test, classes).items()
+            },
         )
 
 
@@ -210,9 +224,7 @@ def piece_slices(n_models: int, size: int) -> list[range]:
     return [range(i, min(i + size, n_models)) for i in range(0, n_models, size)]
 
 
-def _train_one(
-    trainer: Trainer, draws: Draws, index: int, seed: int, tests: Draws | Test | None
-) -> Population:
+def _train_one(trainer: Trainer, draws: Draws, index: int, seed: int, tests: Tests) -> Population:
     """Return the population of one model."""
     X, y, *environments = draws(index)
     model = seeded(trainer.learner, seed)
@@ -223,9 +235,13 @@ def _train_one(
     with one_thread(), torch_seeded(model, seed):
         model.fit(X, y, **known)
         answers = respond(model, trainer.queries, trainer.labels_only)
-        scores = {}
-        if tests is not None:
-            scores = score(model.predict, *_test_of(tests, index), is_classifier(model))
+        scores = {
+            (name, metric): np.array([value])
+            for name, test in tests.items()
+            for metric, value in score(
+                model.predict, *_test_of(test, index), is_classifier(model)
+            ).items()
+        }
     weights, architecture = read_weights(model, trainer.queries.shape[1]) or (None, None)
     return Population(
         draws.properties[[index]],
@@ -235,7 +251,7 @@ def _train_one(
         answers.classes,
         None if weights is None else weights[None],
         architecture,
-        {metric: np.array([value]) for metric, value in scores.items()},
+        scores,
     )
 
 
@@ -253,20 +269,20 @@ def _finite(weights: np.ndarray, start: int) -> np.ndarray:
 
 
 def _score_zoo(
-    zoo: "ModelZoo", kept: np.ndarray, tests: Draws | Test, classes: np.ndarray | None
+    zoo: "ModelZoo", kept: np.ndarray, test: Draws | Test, classes: np.ndarray | None
 ) -> dict[str, np.ndarray]:
     weights = zoo.weights[kept]
-    n_samples = tests.n_samples if isinstance(tests, Draws) else len(tests[1])
+    n_samples = test.n_samples if isinstance(test, Draws) else len(test[1])
     parts = []
     for part in row_slices(len(kept), 8 * n_samples * zoo.architecture.activation_size):
-        if isinstance(tests, Draws):
-            own = [_test_of(tests, index) for index in kept[part].tolist()]
+        if isinstance(test, Draws):
+            own = [_test_of(test, index) for index in kept[part].tolist()]
         else:
-            own = [tests]
+            own = [test]
         parts.append(score_zoo(zoo.architecture, weights[part], own, classes))
     return {metric: np.concatenate([part[metric] for part in parts]) for metric in parts[0]}
 
 
-def _test_of(tests: Draws | Test, index: int) -> Test:
-    X, y, *_ = tests(index) if isinstance(tests, Draws) else tests
+def _test_of(test: Draws | Test, index: int) -> Test:
+    X, y, *_ = test(index) if isinstance(test, Draws) else test
     return X, y
