@@ -10,6 +10,7 @@ import numpy as np
 
 from .._sklearn_compat import Interval
 from .._validation import owned_tensor
+from ..architectures import Architecture
 from ._layers import cut_layers, row_as_element, standardization
 from ._meta import TRAINING_CONSTRAINTS, MetaClassifier, MetaRegressor
 from ._meta import classes_of as classes_of
@@ -20,8 +21,9 @@ class _DeepSetsParameters:
     """The constructor of both estimators, and the network that it describes."""
 
     _parameter_constraints: ClassVar[dict] = {
-        **TRAINING_CONSTRAINTS,
+        "architecture": [Architecture, None],
         "latent_dim": [Interval(Integral, 1, None, closed="left")],
+        **TRAINING_CONSTRAINTS,
     }
 
     def __init__(

@@ -5,7 +5,7 @@ Their networks and parameters live with each of them; the training loop lives in
 
 from abc import abstractmethod
 from numbers import Integral, Real
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 import torch
@@ -19,13 +19,11 @@ from .._device import resolve_device
 from .._random import resolve_random_state, scoped_torch_seed
 from .._sklearn_compat import Interval, fit_context
 from .._validation import check_n_columns
-from ..architectures import Architecture
 from ..exceptions import InvalidInputError
 from ._network import MetaNetwork
 from ._training import TrainingSettings, outputs, train
 
 TRAINING_CONSTRAINTS: dict[str, Any] = {
-    "architecture": [Architecture, None],
     "hidden": [Interval(Integral, 1, None, closed="left")],
     "dropout": [Interval(Real, 0, 1, closed="left")],
     "epochs": [Interval(Integral, 1, None, closed="left")],
@@ -40,8 +38,6 @@ TRAINING_CONSTRAINTS: dict[str, Any] = {
 
 class MetaNetworkEstimator(BaseEstimator):
     """An estimator of rows of weights that is a network; the constructor is the subclass's."""
-
-    _parameter_constraints: ClassVar[dict] = TRAINING_CONSTRAINTS
 
     @abstractmethod
     def _network(self, rows: np.ndarray, n_outputs: int) -> MetaNetwork:
