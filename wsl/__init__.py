@@ -10,6 +10,7 @@ __version__ = "0.1.0"
 _PUBLIC = {
     "Architecture": "architectures",
     "AuditReport": "risk",
+    "CausalFeatureSelector": "causal",
     "CausalMitigatedClassifier": "causal",
     "CausalMitigatedRegressor": "causal",
     "DeepSetsClassifier": "attacks",

@@ -42,3 +42,11 @@ class AttackNotApplicableWarning(WslWarning):
 
 class IncompleteZooWarning(WslWarning):
     """Some folders among those of a zoo hold no model and were left out."""
+
+
+class CausalGraphWarning(WslWarning):
+    """Data show a dependence that the causal graph rules out."""
+
+
+class CausalFeaturesWarning(WslWarning):
+    """No set of columns predicts alike in every environment, or none is certain to be causes."""

@@ -2,5 +2,12 @@
 
 from ._estimators import CausalMitigatedClassifier, CausalMitigatedRegressor
 from ._penalties import PENALTIES, irm_penalty
+from ._selector import CausalFeatureSelector
 
-__all__ = ["PENALTIES", "CausalMitigatedClassifier", "CausalMitigatedRegressor", "irm_penalty"]
+__all__ = [
+    "PENALTIES",
+    "CausalFeatureSelector",
+    "CausalMitigatedClassifier",
+    "CausalMitigatedRegressor",
+    "irm_penalty",
+]

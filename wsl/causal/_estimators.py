@@ -18,7 +18,8 @@ from .._validation import check_environments
 from ..architectures import Architecture
 from ..exceptions import InvalidInputError
 from ..zoo import ModelZoo, train_zoo
-from ._features import PreparedDatasets, check_sets, resolve_columns
+from ._choice import ColumnRule, prepare_sets
+from ._features import check_sets
 from ._penalties import PENALTIES
 
 
@@ -30,7 +31,8 @@ class _BaseCausalMitigated(BaseEstimator):
         "activation": [StrOptions({"relu", "tanh", "sigmoid", "identity", "gelu", "silu"})],
         "penalty": [StrOptions(set(PENALTIES)), None],
         "penalty_weight": [Interval(Real, 0, None, closed="left")],
-        "causal_features": ["array-like", None],
+        "causal_features": ["array-like", StrOptions({"graph", "invariant"}), None],
+        **ColumnRule.CONSTRAINTS,
         "optimizer": [StrOptions({"adam", "adamw", "sgd"})],
         "epochs": [Interval(Integral, 1, None, closed="left")],
         "batch_size": [Interval(Integral, 1, None, closed="left"), None],
@@ -49,6 +51,12 @@ class _BaseCausalMitigated(BaseEstimator):
         penalty="irm",
         penalty_weight=1.0,
         causal_features=None,
+        graph=None,
+        outcome=None,
+        keep="auto",
+        check_graph=False,
+        invariance_test="linear",
+        alpha=0.05,
         optimizer="adam",
         epochs=100,
         batch_size=256,
@@ -63,6 +71,12 @@ class _BaseCausalMitigated(BaseEstimator):
         self.penalty = penalty
         self.penalty_weight = penalty_weight
         self.causal_features = causal_features
+        self.graph = graph
+        self.outcome = outcome
+        self.keep = keep
+        self.check_graph = check_graph
+        self.invariance_test = invariance_test
+        self.alpha = alpha
         self.optimizer = optimizer
         self.epochs = epochs
         self.batch_size = batch_size
@@ -89,6 +103,11 @@ class _BaseCausalMitigated(BaseEstimator):
         ModelZoo
             Its architecture takes all columns of X, whichever of them the learner uses. Nothing of
             the estimator itself is fitted.
+
+        Notes
+        -----
+        Invariant columns are searched in each training set by itself; a model's weights of the
+        others are 0. A graph is not checked against the data here.
         """
         self._validate_params()
         check_sets(datasets, n_models)
@@ -100,10 +119,12 @@ class _BaseCausalMitigated(BaseEstimator):
                 f"X of datasets has shape {X.shape}; wanted (n_samples, n_features)"
             )
         names = getattr(first[0], "columns", None)
-        columns = resolve_columns(self.causal_features, X.shape[1], names)
-        prepared = PreparedDatasets(datasets, X.shape[1], columns, self._find_classes(y))
+        prepared = prepare_sets(
+            self._rule(), datasets, n_models, X.shape[1], names, self._find_classes(y), n_jobs
+        )
         shared = prepared.prepare(datasets) if isinstance(datasets, tuple) else prepared
-        return self._train(shared, n_models, X.shape[1], columns, prepared.classes, n_jobs)
+        zoo = self._train(shared, n_models, X.shape[1], prepared.columns, prepared.classes, n_jobs)
+        return prepared.drop_unused(zoo)
 
     def _train(
         self,
@@ -138,7 +159,7 @@ class _BaseCausalMitigated(BaseEstimator):
             random_state=self.random_state,
             progress=bool(self.verbose),
         )
-        if self.causal_features is None:
+        if columns == tuple(range(n_features)):
             return zoo
         selecting = Architecture.mlp(
             n_features, hidden, n_outputs, self.activation, features=columns
@@ -149,13 +170,23 @@ class _BaseCausalMitigated(BaseEstimator):
         if environments is not None:
             environments = check_environments(environments, len(X))
         names = getattr(self, "feature_names_in_", None)
-        self.features_ = np.array(resolve_columns(self.causal_features, X.shape[1], names))
-        columns, classes = tuple(self.features_.tolist()), self._find_classes(y)
-        dataset = PreparedDatasets(None, X.shape[1], columns, classes).prepare((X, y, environments))
-        zoo = self._train(dataset, 1, X.shape[1], columns, classes)
+        rule, classes, dataset = self._rule(), self._find_classes(y), (X, y, environments)
+        prepared = prepare_sets(rule, dataset, 1, X.shape[1], names, classes)
+        self.features_ = np.array(prepared.used[0], dtype=int)
+        if self.check_graph:
+            self.graph_tests_ = rule.test_graph(X, y if classes is None else y.astype(str), names)
+        zoo = prepared.drop_unused(
+            self._train(prepared.prepare(dataset), 1, X.shape[1], prepared.columns, classes)
+        )
         self.architecture_ = zoo.architecture
         self.weights_ = zoo.weights[0]
         self.loss_ = float(zoo.metadata["train_loss"].iloc[0])
+
+    def _rule(self) -> ColumnRule:
+        return ColumnRule(
+            self.causal_features, self.graph, self.outcome, self.keep, self.check_graph,
+            self.invariance_test, self.alpha,
+        )  # fmt: skip
 
     def _outputs(self, X) -> np.ndarray:
         check_is_fitted(self)
@@ -181,9 +212,11 @@ class CausalMitigatedClassifier(ClassifierMixin, _BaseCausalMitigated):
         "irm" is IRMv1. None is empirical risk minimisation (ERM), the learner to compare with.
     penalty_weight : float, default=1.0
         How much the penalty counts beside the loss.
-    causal_features : sequence of str or int, optional
-        Names or indices of the columns that the learner may use, such as the known causes of the
-        outcome; all columns by default.
+    causal_features : sequence of str or int, "graph", "invariant" or None, default=None
+        The columns that the learner may use: by name or index; those that ``graph`` names; those
+        given which y does not depend on the environment; None is all columns.
+    graph, outcome, keep, check_graph, invariance_test, alpha
+        How "graph" and "invariant" choose; see :class:`CausalFeatureSelector`.
     optimizer : {"adam", "adamw", "sgd"}, default="adam"
     epochs : int, default=100
     batch_size : int or None, default=256
@@ -202,7 +235,9 @@ class CausalMitigatedClassifier(ClassifierMixin, _BaseCausalMitigated):
     weights_ : ndarray ``(n_weights,)`` float32
         The trained model, as a row for a zoo.
     features_ : ndarray of int
-        Columns in use.
+        Columns in use. With none, the model answers a constant.
+    graph_tests_ : DataFrame
+        With ``check_graph``, the tests of the graph.
     loss_ : float
         Mean training loss in the last epoch.
     n_features_in_ : int
@@ -212,8 +247,15 @@ class CausalMitigatedClassifier(ClassifierMixin, _BaseCausalMitigated):
     Raises
     ------
     InvalidInputError
-        If ``environments`` has another length than X, y holds one class, or ``causal_features``
-        holds an unknown column.
+        If ``environments`` has another length than X, y holds one class, ``causal_features``
+        holds an unknown column, or ``graph`` does not name causes among the columns.
+
+    Warns
+    -----
+    CausalGraphWarning
+        If the data contradict the graph.
+    CausalFeaturesWarning
+        If the search for invariant columns rejects every set, or leaves none.
 
     Notes
     -----
@@ -287,8 +329,11 @@ class CausalMitigatedRegressor(RegressorMixin, _BaseCausalMitigated):
         "irm" is IRMv1. None is empirical risk minimisation (ERM), the learner to compare with.
     penalty_weight : float, default=1.0
         How much the penalty counts beside the loss.
-    causal_features : sequence of str or int, optional
-        Names or indices of the columns that the learner may use; all columns by default.
+    causal_features : sequence of str or int, "graph", "invariant" or None, default=None
+        The columns that the learner may use: by name or index; those that ``graph`` names; those
+        given which y does not depend on the environment; None is all columns.
+    graph, outcome, keep, check_graph, invariance_test, alpha
+        How "graph" and "invariant" choose; see :class:`CausalFeatureSelector`.
     optimizer : {"adam", "adamw", "sgd"}, default="adam"
     epochs : int, default=100
     batch_size : int or None, default=256
@@ -306,7 +351,9 @@ class CausalMitigatedRegressor(RegressorMixin, _BaseCausalMitigated):
     weights_ : ndarray ``(n_weights,)`` float32
         The trained model, as a row for a zoo.
     features_ : ndarray of int
-        Columns in use.
+        Columns in use. With none, the model answers a constant.
+    graph_tests_ : DataFrame
+        With ``check_graph``, the tests of the graph.
     loss_ : float
         Mean training loss in the last epoch.
     n_features_in_ : int
