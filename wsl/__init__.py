@@ -26,6 +26,7 @@ _PUBLIC = {
     "WeightSpaceAutoencoder": "autoencoder",
     "WeightStatistics": "features",
     "audit": "risk",
+    "leakage_scorer": "risk",
     "read_zoo": "zoo",
     "train_zoo": "zoo",
     "train_zoos": "zoo",

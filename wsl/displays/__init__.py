@@ -1,6 +1,7 @@
 """Pictures of results, in scikit-learn's Display convention."""
 
 from ._leakage import LeakageDisplay
+from ._privacy_utility import PrivacyUtilityDisplay
 from ._reconstruction import ReconstructionDisplay
 
-__all__ = ["LeakageDisplay", "ReconstructionDisplay"]
+__all__ = ["LeakageDisplay", "PrivacyUtilityDisplay", "ReconstructionDisplay"]
