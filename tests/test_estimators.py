@@ -77,10 +77,10 @@ ESTIMATORS = {
         48, {}, {"keep": "parents"}, ("alpha", [0.05, 0.1]),
     ),
     CausalMitigatedClassifier: (
-        54, {"epochs": 2}, {"causal_features": [0, 2]}, ("penalty_weight", [0.0, 5.0]),
+        62, {"epochs": 2}, {"causal_features": [0, 2]}, ("penalty_weight", [0.0, 5.0]),
     ),
     CausalMitigatedRegressor: (
-        51, {"epochs": 2}, {"causal_features": [0, 2]}, ("penalty_weight", [0.0, 5.0]),
+        57, {"epochs": 2}, {"causal_features": [0, 2]}, ("penalty_weight", [0.0, 5.0]),
     ),
 }  # fmt: skip
 TRANSFORMERS = [kind for kind in ESTIMATORS if hasattr(kind, "transform")]

@@ -23,6 +23,11 @@ NETWORK_MODULES = (
     "_layers",
     "_dropout",
     "_penalties",
+    "_closed_form",
+    "_irm",
+    "_risks",
+    "_moments",
+    "_objective",
 )
 
 

@@ -48,6 +48,22 @@ def check_environments(labels, n_samples: int, of: str = "") -> np.ndarray:
     return labels
 
 
+def check_sample_weight(weights, n_samples: int, of: str = "") -> np.ndarray:
+    """Return the weight of each sample, ``(n_samples,)``; ``of`` names their training set."""
+    name = f"sample_weight of {of}" if of else "sample_weight"
+    weights = np.asarray(weights)
+    if weights.shape != (n_samples,):
+        raise InvalidInputError(f"{name} has shape {weights.shape}; wanted ({n_samples},), as X")
+    if weights.dtype.kind not in "biuf":
+        raise InvalidInputError(f"{name} is of type {weights.dtype}; wanted numbers")
+    valid = np.isfinite(weights) & (weights >= 0)
+    if not valid.all():
+        raise InvalidInputError(f"{name} holds {weights[~valid][0]}; wanted finite numbers from 0")
+    if not weights.any():
+        raise InvalidInputError(f"{name} is zero for every sample; wanted one above 0")
+    return weights
+
+
 def per_model(
     values, n_models: int, name: str, *, wanted: str, valid: Callable, dtype=np.float32
 ) -> np.ndarray:

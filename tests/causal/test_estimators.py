@@ -1,3 +1,5 @@
+from functools import partial
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -15,6 +17,7 @@ from wsl import (
     ModelZoo,
     train_zoo,
 )
+from wsl.causal import PENALTIES, group_dro_penalty
 from wsl.exceptions import InvalidInputError
 
 QUICK = {"hidden_layer_sizes": (4,), "epochs": 4, "batch_size": 32, "random_state": 0}
@@ -85,16 +88,32 @@ def test_probabilities_are_those_of_the_logits(n_classes, penalty):
     np.testing.assert_array_equal(learner.predict(X), names[logits.argmax(1)])
 
 
-@pytest.mark.parametrize("causal_features", [None, [2, 0]])
-@pytest.mark.parametrize("penalty", [None, "irm"])
+OPTIONS = {
+    "columns": {"causal_features": [2, 0]},
+    "warm-up": {"penalty_warmup": 1, "penalty_anneal": 2, "penalty_weight": 3.0},
+    "stopping": {"early_stopping": True, "epochs": 30, "n_iter_no_change": 1},
+    "environment": {"early_stopping": True, "validation": "environment", "epochs": 30},
+    "all at once": {"batch_size": None},
+}
+
+
+@pytest.mark.parametrize("option", OPTIONS)
+@pytest.mark.parametrize("penalty", [None, *PENALTIES])
 @pytest.mark.parametrize("kind", BOTH)
-def test_fit_is_a_zoo_of_one(kind, penalty, causal_features):
+def test_fit_is_a_zoo_of_one(kind, penalty, option):
     dataset = draw(kind)
-    learner = kind(**QUICK, penalty=penalty, causal_features=causal_features)
+    learner = kind(**QUICK | OPTIONS[option], penalty=penalty)
     zoo = learner.fit_zoo(dataset, n_models=1)
     assert not hasattr(learner, "weights_")
     learner.fit(*dataset)
     np.testing.assert_array_equal(zoo.weights[0], learner.weights_)
+    assert learner.n_iter_ == zoo.metadata["epoch"][0]
+    assert learner.loss_ == zoo.metadata["train_loss"][0]
+    if learner.early_stopping:
+        assert learner.validation_loss_ == zoo.metadata["validation_loss"][0]
+    else:
+        assert learner.n_iter_ == 4
+        assert learner.validation_loss_ is None
     assert zoo.architecture == learner.architecture_
     assert zoo.architecture.n_inputs == 3
 
@@ -181,6 +200,43 @@ def test_irm_finds_the_cause():
     assert distances[-1] < 0.3
 
 
+def minimizer_of_causal_dantzig(X, y, environments, penalty_weight):
+    """Solve for the minimum of its objective for a linear model: both parts are least squares."""
+    groups = [
+        (np.c_[X, np.ones(len(X))][environments == e], y[environments == e])
+        for e in np.unique(environments)
+    ]
+    centred = [np.c_[A[:, :-1] - A[:, :-1].mean(0), A[:, -1]] for A, _ in groups]
+    products = np.array(
+        [2 * C.T @ np.c_[A, b] / len(A) for C, (A, b) in zip(centred, groups, strict=True)]
+    )
+    deviations = np.concatenate(products - products.mean(0)) * np.sqrt(penalty_weight)
+    errors = np.concatenate([np.c_[A, b] / np.sqrt(len(A)) for A, b in groups])
+    table = np.concatenate([errors, deviations])
+    return np.linalg.lstsq(table[:, :-1], table[:, -1])[0]
+
+
+@pytest.mark.parametrize("property_value", [0, 1])
+def test_causal_dantzig_finds_the_cause(property_value):
+    """Least squares gives the effect .15 or more; of that, next to nothing is left."""
+    family = EnvironmentMembershipFamily.linear_causal()
+    X, y, environments = family.sample(property_value, 4096, random_state=0)
+    learner = CausalMitigatedRegressor(
+        (),
+        penalty="causal_dantzig",
+        penalty_weight=10.0,
+        epochs=1500,
+        batch_size=None,
+        learning_rate=0.03,
+        weight_decay=0.0,
+        random_state=0,
+    ).fit(X, y, environments)
+    expected = minimizer_of_causal_dantzig(X, y, environments, 10.0)
+    np.testing.assert_allclose(learner.weights_, expected, atol=5e-3)
+    np.testing.assert_allclose(learner.weights_, [1, 0, 0], atol=0.06)
+    assert abs(minimizer_of_causal_dantzig(X, y, environments, 0.0)[1]) > 0.15
+
+
 def test_without_environments_all_samples_are_of_one():
     X, y, _ = draw(CausalMitigatedRegressor)
     weights = [
@@ -189,6 +245,81 @@ def test_without_environments_all_samples_are_of_one():
     ]
     np.testing.assert_array_equal(weights[0], weights[1])
     np.testing.assert_array_equal(weights[0], weights[2])
+
+
+# --- samples that count differently
+
+
+@pytest.mark.parametrize("penalty", [None, *(p for p in PENALTIES if p != "irm_unbiased")])
+@pytest.mark.parametrize("kind", BOTH)
+def test_weights_are_repetition(kind, penalty):
+    """To the last bit: equal samples are joined; without that, in ``fit_zoo``, but for rounding."""
+    dataset, repeats = draw(kind), np.random.default_rng(0).integers(4, size=90)
+    learner = kind(**QUICK | {"batch_size": None}, penalty=penalty)
+    weighted = learner.fit(*dataset, sample_weight=repeats).weights_
+    shuffled = np.random.default_rng(1).permutation(np.repeat(np.arange(90), repeats))
+    repeated = learner.fit(*(values[shuffled] for values in dataset)).weights_
+    np.testing.assert_array_equal(weighted, repeated)
+    zoo = learner.fit_zoo((*dataset, repeats), n_models=1)
+    np.testing.assert_allclose(zoo.weights[0], weighted, **ROUNDING)
+    assert (learner.fit(*dataset).weights_ != weighted).any()
+
+
+@pytest.mark.parametrize("kind", BOTH)
+def test_in_batches_weights_are_those_of_train_zoo(kind):
+    dataset, weights = draw(kind), np.random.default_rng(0).random(90)
+    learner = kind(**QUICK, penalty="vrex")
+    zoo = learner.fit_zoo((*dataset, weights), n_models=1)
+    np.testing.assert_array_equal(learner.fit(*dataset, weights).weights_, zoo.weights[0])
+    plain = learner.fit(*dataset).weights_
+    assert np.abs(plain - zoo.weights[0]).max() > 1e-3
+
+
+@pytest.mark.parametrize("n_classes", [2, 3])
+def test_class_weights_are_weights_of_samples(n_classes):
+    X, _, environments = draw(CausalMitigatedClassifier)
+    y = np.array(["x", "y", "z"])[np.digitize(X[:, 0], [0.8, 1.4][: n_classes - 1])]
+    own = np.random.default_rng(0).random(len(y))
+    labels = np.unique(y)
+    of_class = {label: own[y == label].sum() for label in labels}
+    balanced = own * [own.sum() / n_classes / of_class[label] for label in y]
+    named = own * np.where(y == "y", 5.0, 1.0)
+    for class_weight, weights in (("balanced", balanced), ({"y": 5.0}, named)):
+        direct = CausalMitigatedClassifier(**QUICK).fit(X, y, environments, weights)
+        learner = CausalMitigatedClassifier(**QUICK, class_weight=class_weight)
+        learner.fit(X, y, environments, own)
+        np.testing.assert_allclose(learner.weights_, direct.weights_, **ROUNDING)
+        zoo = learner.fit_zoo((X, y, environments, own), n_models=1)
+        np.testing.assert_array_equal(zoo.weights[0], learner.weights_)
+    rarest = min(labels, key=lambda label: (y == label).sum())
+    shares = [
+        (CausalMitigatedClassifier(**QUICK, class_weight=w).fit(X, y).predict(X) == rarest).mean()
+        for w in (None, "balanced")
+    ]
+    assert shares[1] > shares[0]
+
+
+@pytest.mark.usefixtures("routing")
+def test_weights_reach_fit_by_routing():
+    X, y, environments = draw(CausalMitigatedRegressor)
+    weights = np.random.default_rng(0).random(90)
+    learner = CausalMitigatedRegressor(**QUICK).set_fit_request(
+        environments=True, sample_weight=True
+    )
+    pipeline = make_pipeline(StandardScaler().set_fit_request(sample_weight=False), learner)
+    pipeline.fit(X, y, environments=environments, sample_weight=weights)
+    scaled = StandardScaler().fit_transform(X)
+    direct = CausalMitigatedRegressor(**QUICK).fit(scaled, y, environments, weights)
+    np.testing.assert_array_equal(pipeline[-1].weights_, direct.weights_)
+
+
+def test_a_penalty_of_ones_own():
+    dataset = draw(CausalMitigatedRegressor)
+    named = CausalMitigatedRegressor(**QUICK, penalty="group_dro").fit(*dataset)
+    same = CausalMitigatedRegressor(**QUICK, penalty=partial(group_dro_penalty, step_size=0.01))
+    other = CausalMitigatedRegressor(**QUICK, penalty=partial(group_dro_penalty, step_size=9.0))
+    np.testing.assert_array_equal(same.fit(*dataset).weights_, named.weights_)
+    assert (other.fit(*dataset).weights_ != named.weights_).any()
 
 
 # --- causal features
@@ -319,6 +450,19 @@ WRONG_FITS = {
     "length of y": ({}, (X, Y[:-1]), "inconsistent numbers of samples"),
     "width": ({"hidden_layer_sizes": (4, 0)}, (X, Y), "hidden_layer_sizes"),
     "half a width": ({"hidden_layer_sizes": (2.5,)}, (X, Y), "hidden_layer_sizes"),
+    "too few weights": ({}, (X, Y, None, Y[:-1]), r"sample_weight has shape \(89,\); wanted \(90,"),
+    "weight below 0": ({}, (X, Y, None, Y), "sample_weight holds -.*; wanted finite"),
+    "infinite weight": ({}, (X, Y, None, np.full(90, np.inf)), "sample_weight holds inf"),
+    "no weight": ({}, (X, Y, None, Y * 0), "sample_weight is zero for every sample"),
+    "text as weights": ({}, (X, Y, None, ENVIRONMENTS), "sample_weight is of type <U1; wanted num"),
+    "warm-up": ({"penalty_warmup": -1}, (X, Y), "'penalty_warmup' parameter"),
+    "annealing": ({"penalty_anneal": 0.5}, (X, Y), "'penalty_anneal' parameter"),
+    "patience": ({"n_iter_no_change": 0}, (X, Y), "'n_iter_no_change' parameter"),
+    "validation": ({"validation": "kfold"}, (X, Y), "'validation' parameter"),
+    "all for validation": ({"validation_fraction": 1.0}, (X, Y), "'validation_fraction' param"),
+    "one environment": (
+        {"early_stopping": True, "validation": "environment"}, (X, Y), "one environment; with vali",
+    ),
     "activation": ({"activation": "sine"}, (X, Y), "'activation' parameter .* Got 'sine'"),
     "device": ({"device": "abacus"}, (X, Y), "device='abacus' is not available here"),
 }  # fmt: skip
@@ -358,6 +502,20 @@ def test_one_class_is_refused():
         CausalMitigatedClassifier(**QUICK).fit(X, np.ones(len(X), int))
     with pytest.raises(ValueError, match="Unknown label type"):
         CausalMitigatedClassifier(**QUICK).fit(X, Y)
+
+
+@pytest.mark.parametrize(
+    ("class_weight", "named"),
+    [
+        ({2: 1.0}, r"class_weight names the class 2; wanted some of \[0, 1\]"),
+        ({0: -1.0}, "class_weight=.*-1.0.*; wanted numbers from 0"),
+        ({0: 0.0, 1: 0.0}, "sample_weight .*is zero for every sample"),
+        ("equal", "'class_weight' parameter .* Got 'equal'"),
+    ],
+)
+def test_errors_of_class_weights(class_weight, named):
+    with pytest.raises(ValueError, match=named):
+        CausalMitigatedClassifier(**QUICK, class_weight=class_weight).fit(X, LABELS)
 
 
 def test_a_zoo_checks_its_parameters_too():

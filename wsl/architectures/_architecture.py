@@ -397,14 +397,21 @@ class Architecture:
         return run_rows(self, weights, inputs, batch_size)
 
     def forward_parameters(
-        self, parameters: Mapping[str, Tensor], inputs: Tensor, training: Training | None = None
+        self,
+        parameters: Mapping[str, Tensor],
+        inputs: Tensor,
+        training: Training | None = None,
+        seen: list[Tensor] | None = None,
     ) -> Tensor:
         """Run each model, given by its parameters ``(n_models, *shape)``, on inputs of its own.
 
-        ``inputs`` is ``(n_models, n_inputs, ...)``, or ``(1, n_inputs, ...)`` if shared.
+        ``inputs`` is ``(n_models, n_inputs, ...)``, or ``(1, n_inputs, ...)`` if shared; to
+        ``seen`` is added what the last layer takes.
         """
         shaped = self.shape_inputs(inputs, n_leading=2)
-        return forward_models(self._module, self.plan, parameters, shaped, training).flatten(2)
+        return forward_models(
+            self._module, self.plan, parameters, shaped, training, seen=seen
+        ).flatten(2)
 
     def forward_each(self, weights: Tensor, inputs: Tensor) -> Tensor:
         """Run each row ``(n_models, n_weights)`` on inputs of its own; tensors only."""

@@ -24,6 +24,7 @@ def forward_models(
     inputs: Tensor,
     training: Training | None = None,
     memory: Memory | None = None,
+    seen: list[Tensor] | None = None,
 ) -> Tensor:
     """Run every model on its inputs.
 
@@ -39,6 +40,8 @@ def forward_models(
         By default models run in evaluation mode.
     memory : Memory, optional
         Where values go, if no gradient is wanted. By default into memory of their own.
+    seen : list of Tensor, optional
+        To it is added what the last layer takes, ``(n_models or 1, *shape, n_inputs)``.
 
     Returns
     -------
@@ -53,6 +56,8 @@ def forward_models(
     last_use = {source: place for place, step in enumerate(steps) for source in step.sources}
     for place, step in enumerate(steps):
         taken = [values[source] for source in step.sources]
+        if seen is not None and place == len(steps) - 1:
+            seen.append(taken[0])
         done = [source for source in step.sources if last_use[source] == place]
         if isinstance(step.layer, nn.ReLU) and done and _is_scratch(steps, step.sources[0]):
             values.append(torch.relu_(taken[0]))

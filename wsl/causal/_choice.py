@@ -132,22 +132,23 @@ def prepare_sets(
     n_features: int,
     names: Any,
     classes: np.ndarray | None,
+    class_weight: Any = None,
     n_jobs: int | None = None,
 ) -> PreparedDatasets:
     """Return training sets cut to the columns of a rule, or with each set's own invariant ones."""
     if not rule.depends_on_data:
         columns = rule.resolve(n_features, names)
-        return PreparedDatasets(datasets, n_features, columns, classes)
+        return PreparedDatasets(datasets, n_features, columns, classes, class_weight)
     columns = tuple(range(n_features))
-    whole = PreparedDatasets(datasets, n_features, columns, classes)
+    whole = PreparedDatasets(datasets, n_features, columns, classes, class_weight)
     n_sets = 1 if isinstance(datasets, tuple) else n_models
     searches = joblib.Parallel(n_jobs=n_jobs)(
         joblib.delayed(_search_one)(rule, whole, model) for model in range(n_sets)
     )
     warn_of_search(searches)
     used = [search.columns for search in searches]
-    return PreparedDatasets(datasets, n_features, columns, classes, used)
+    return PreparedDatasets(datasets, n_features, columns, classes, class_weight, used)
 
 
 def _search_one(rule: ColumnRule, datasets: PreparedDatasets, model: int) -> InvariantSearch:
-    return rule.search(*datasets(model))
+    return rule.search(*datasets(model)[:3])

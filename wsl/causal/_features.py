@@ -9,8 +9,10 @@ from typing import Any
 
 import numpy as np
 
+from .._validation import check_sample_weight
 from ..exceptions import InvalidInputError
 from ..zoo import ModelZoo
+from ._samples import weigh_classes
 
 
 def resolve_columns(wanted: Sequence[Any] | None, n_features: int, names: Any) -> tuple[int, ...]:
@@ -44,15 +46,15 @@ def check_sets(datasets: Any, n_models: int) -> None:
         return
     if not isinstance(datasets, Sequence):
         raise InvalidInputError(
-            f"datasets is a {type(datasets).__name__}; wanted a tuple (X, y[, environments]), a "
-            "sequence of such tuples, or a function from a model's index to one"
+            f"datasets is a {type(datasets).__name__}; wanted a tuple (X, y[, environments[, "
+            "sample_weight]]), a sequence of such, or a function from a model's index to one"
         )
     if len(datasets) != n_models:
         raise InvalidInputError(f"n_models={n_models}, but datasets holds {len(datasets)} sets")
 
 
 class PreparedDatasets:
-    """Training sets of many models, cut to some columns and with labels as whole numbers.
+    """Training sets of many models, cut to some columns, with labels as whole numbers and weighed.
 
     A function from a model's index to its set, so that workers prepare only what they train on.
 
@@ -63,6 +65,7 @@ class PreparedDatasets:
     columns : tuple of int
         What networks take.
     classes : ndarray or None
+    class_weight : dict, "balanced" or None
     used : list of tuple of int, optional
         For each model, or for all, which of the columns it uses; the others are 0 to it.
     """
@@ -73,12 +76,14 @@ class PreparedDatasets:
         n_features: int,
         columns: tuple[int, ...],
         classes: np.ndarray | None,
+        class_weight: Any = None,
         used: list[tuple[int, ...]] | None = None,
     ):
         self.datasets = datasets
         self.n_features = n_features
         self.columns = columns
         self.classes = classes
+        self.class_weight = class_weight
         self.used = [columns] if used is None else used
 
     def __call__(self, model: int) -> tuple[Any, ...]:
@@ -93,15 +98,24 @@ class PreparedDatasets:
     def prepare(
         self, raw: tuple[Any, ...], name: str = "datasets", model: int = 0
     ) -> tuple[Any, ...]:
-        """Return ``(X, y, environments)``; without environments, all samples are of one."""
+        """Return ``(X, y, environments, sample_weight)``.
+
+        Without environments, all samples are of one; without weights, which may stay None, each
+        counts as its class does.
+        """
         X, y = np.asarray(raw[0]), np.asarray(raw[1])
         if X.ndim != 2 or X.shape[1] != self.n_features:
             raise InvalidInputError(
                 f"X of {name} has shape {X.shape}; wanted (n_samples, {self.n_features})"
             )
         X = self._without_unused(X[:, list(self.columns)], model)
-        environments = raw[2] if len(raw) > 2 and raw[2] is not None else np.zeros(len(y), int)
-        return X, self.encode(y), environments
+        environments, weights = (*raw[2:], None, None)[:2]
+        if environments is None:
+            environments = np.zeros(len(y), int)
+        if weights is not None:
+            weights = check_sample_weight(weights, len(X), name)
+        y = self.encode(y)
+        return X, y, environments, weigh_classes(self.class_weight, y, self.classes, weights)
 
     def drop_unused(self, zoo: ModelZoo) -> ModelZoo:
         """Return the zoo with weights of 0 for what its models do not use.

@@ -5,18 +5,18 @@ Nothing here draws data; families of distributions do.
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cached_property
-from typing import Any
+from typing import Any, NamedTuple
 
 import joblib
 import numpy as np
 import torch
 from torch import Tensor
 
-from .._validation import check_environments, check_length
+from .._validation import check_environments, check_length, check_sample_weight
 from ..architectures import Architecture
 from ..exceptions import InvalidInputError
 
-Dataset = tuple[Any, ...]  # (X, y) or (X, y, environments)
+Dataset = tuple[Any, ...]  # (X, y), (X, y, environments) or (X, y, environments, sample_weight)
 
 # Data that joblib's Dask backend sends to a worker ahead of the tasks is lost with that worker, and
 # Dask cannot run its tasks again; what travels with each task it can. Below this, data travels.
@@ -29,8 +29,8 @@ class Datasets:
     Parameters
     ----------
     source : tuple, sequence of tuples or callable
-        One ``(X, y)`` or ``(X, y, environments)`` for all models, one for each in a sequence, or a
-        function from the index of a model to its tuple.
+        One ``(X, y[, environments[, sample_weight]])`` for all models, one for each in a sequence,
+        or a function from the index of a model to its tuple.
     architecture : Architecture
         What the samples are for: X must have the number of features that it takes.
     name : str
@@ -49,8 +49,8 @@ class Datasets:
         self.n_models = len(source) if isinstance(source, Sequence) and not self.shared else None
         if not self.shared and not callable(source) and not hasattr(source, "__getitem__"):
             raise InvalidInputError(
-                f"{name} is a {type(source).__name__}; wanted a tuple (X, y[, environments]), a "
-                "sequence of such tuples, or a function from a model's index to one"
+                f"{name} is a {type(source).__name__}; wanted a tuple (X, y[, environments[, "
+                "sample_weight]]), a sequence of such, or a function from a model's index to one"
             )
         if self.n_models == 0:
             raise InvalidInputError(f"{name} is empty; wanted one for each model")
@@ -110,9 +110,10 @@ def _hash(dataset: Dataset) -> str:
 
 
 def _checked(dataset: Any, name: str, n_features: int) -> Dataset:
-    if not isinstance(dataset, tuple) or len(dataset) not in (2, 3):
+    if not isinstance(dataset, tuple) or len(dataset) not in (2, 3, 4):
         raise InvalidInputError(
-            f"{name} is {type(dataset).__name__}; wanted a tuple (X, y) or (X, y, environments)"
+            f"{name} is {type(dataset).__name__}; wanted a tuple (X, y), (X, y, environments) or "
+            "(X, y, environments, sample_weight)"
         )
     X = np.asarray(dataset[0], dtype=np.float32)
     y = np.asarray(dataset[1])
@@ -127,23 +128,41 @@ def _checked(dataset: Any, name: str, n_features: int) -> Dataset:
     if y.dtype.kind == "f" and not np.isfinite(y).all():
         raise InvalidInputError(f"y of {name} holds NaN or infinity; wanted finite numbers")
     check_length(y, len(X), f"y of {name}", "X")
-    if len(dataset) == 2 or dataset[2] is None:
-        return X, y, None
-    return X, y, check_environments(dataset[2], len(X), name)
+    environments, weights = (*dataset[2:], None, None)[:2]
+    if environments is not None:
+        environments = check_environments(environments, len(X), name)
+    if weights is not None:
+        weights = check_sample_weight(weights, len(X), name)
+    return X, y, environments, weights
 
 
-def by_size(sets: Sequence[Dataset], n_models: int) -> Iterator[tuple[np.ndarray, list[Dataset]]]:
+class Split(NamedTuple):
+    """The samples of a set that a model is trained on, and those that tell when to stop."""
+
+    train: Dataset
+    validation: Dataset
+
+
+def by_size(sets: Sequence[Any], n_models: int) -> Iterator[tuple[np.ndarray, list[Any]]]:
     """Yield the places of models whose sets are of one size, and these sets.
 
-    ``sets`` holds one for each model, or one for all: then there is one group, with that set.
+    ``sets`` holds one for each model, or one for all: then there is one group, with that set. In
+    place of a set there may be a ``Split``; it is as large as its two parts.
     """
     if len(sets) == 1:
         yield np.arange(n_models), list(sets)
         return
-    sizes = np.array([len(X) for X, *_ in sets])
-    for size in np.unique(sizes):
-        places = np.flatnonzero(sizes == size)
-        yield places, [sets[int(i)] for i in places]
+    groups: dict[tuple[int, ...], list[int]] = {}
+    for place, own in enumerate(sets):
+        groups.setdefault(_size(own), []).append(place)
+    for _, places in sorted(groups.items()):
+        yield np.array(places), [sets[place] for place in places]
+
+
+def _size(own: Any) -> tuple[int, ...]:
+    if isinstance(own, Split):
+        return len(own.train[0]), len(own.validation[0])
+    return (len(own[0]),)
 
 
 def encode_environments(environments: np.ndarray) -> Tensor:

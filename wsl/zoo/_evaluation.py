@@ -37,7 +37,7 @@ def evaluate(
     targets_of, n_outputs = LOSSES[recipe.loss].targets, recipe.architecture.n_outputs
     for places, own in by_size(sets, weights.shape[1]):
         inputs = torch.tensor(np.stack([X for X, *_ in own]), device=device)
-        targets = torch.stack([targets_of(y, n_outputs) for _, y, _ in own]).to(device)
+        targets = torch.stack([targets_of(y, n_outputs) for _, y, *_ in own]).to(device)
         for checkpoint, rows in enumerate(weights):
             scored = _score(recipe, torch.tensor(rows[places], device=device), inputs, targets)
             loss[checkpoint, places], accuracy[checkpoint, places] = scored

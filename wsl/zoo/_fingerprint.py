@@ -6,6 +6,7 @@ Writing and resuming a zoo lives in ``_writer``.
 import hashlib
 import json
 from collections.abc import Callable
+from dataclasses import asdict
 from functools import partial
 from typing import Any
 
@@ -27,7 +28,10 @@ def fingerprint(job: Job, models: Models, datasets: Datasets, test: Datasets | N
     """
     recipe, architecture = job.recipe, job.recipe.architecture
     indices = models.table["model"].tolist()
-    names = ("loss", "epochs", "batch_size", "optimizer", "penalty_weight", "checkpoints")
+    names = (
+        *("loss", "epochs", "batch_size", "optimizer", "checkpoints"),
+        *("penalty_weight", "penalty_warmup", "penalty_anneal"),
+    )
     parts = {
         "release": __version__,
         "device": job.device.type,
@@ -39,6 +43,7 @@ def fingerprint(job: Job, models: Models, datasets: Datasets, test: Datasets | N
         ],
         "recipe": {name: getattr(recipe, name) for name in names},
         "penalty": None if recipe.penalty is None else _penalty_name(recipe.penalty),
+        "early_stopping": recipe.early_stopping and asdict(recipe.early_stopping),
         "models": {str(name): column.tolist() for name, column in models.table.items()},
         "stop_at_loss": models.stop_at_loss.tolist(),
         "starts": _starts_digest(models.starts),

@@ -30,7 +30,9 @@ class Layer(Protocol):
 
 
 class DenseLayer:
-    """A Linear. Its inputs have a last row of ones, which stands for the bias."""
+    """A Linear. Its inputs ``x`` have a last row of ones, which stands for the bias."""
+
+    x: Tensor
 
     def __init__(self, dense: Dense, matrix: Tensor, gradient: Tensor, out: Tensor):
         self._dense, self._gradient = dense, gradient
@@ -43,14 +45,14 @@ class DenseLayer:
 
     def forward(self, x: Tensor) -> None:
         """Compute the layer's values from those it takes."""
-        self._x = x
+        self.x = x
         torch.bmm(self._by_output, x, out=self._product)
         if self._product is not self._out:
             self._out.copy_(self._product)
 
     def backward(self, delta: Tensor, wanted: bool) -> Tensor | None:
         """Write the weights' gradient; return that in what the layer took, if it is wanted."""
-        left, right = (self._x, delta) if self._dense.inputs_first else (delta, self._x)
+        left, right = (self.x, delta) if self._dense.inputs_first else (delta, self.x)
         torch.bmm(left, right.mT, out=self._gradient)
         if not wanted:
             return None
@@ -237,13 +239,16 @@ class PointwiseLayer:
 
 
 class DropoutLayer:
-    """A Dropout, with a mask of each model's own."""
+    """A Dropout, with a mask of each model's own; without ``dropout`` it drops nothing."""
 
-    def __init__(self, layer: nn.Dropout, place: int, dropout: Dropout, out: Tensor):
+    def __init__(self, layer: nn.Dropout, place: int, dropout: Dropout | None, out: Tensor):
         self._p, self._place, self._dropout, self._out = layer.p, place, dropout, out
 
     def forward(self, x: Tensor) -> None:
         """Compute the layer's values from those it takes."""
+        if self._dropout is None:
+            self._out.copy_(x)
+            return
         self._mask = self._dropout.mask(self._out.shape, self._p, self._place)
         torch.mul(x, self._mask, out=self._out)
 

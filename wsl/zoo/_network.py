@@ -35,14 +35,18 @@ RESHAPING = (nn.Flatten, nn.Unflatten)
 class Network(Protocol):
     """The models of a chunk, bound to their weights and to one batch size."""
 
+    @property
+    def features(self) -> Tensor:
+        """What the last layer took in the last pass, ``(n_models, n_features, n_inputs)``."""
+
     def forward(self, x: Tensor) -> Tensor:
         """Return outputs ``(n_models, n_outputs, n_inputs)``.
 
         ``x`` is ``(n_models or 1, n_features + 1, n_inputs)``; its last feature is 1 everywhere.
         """
 
-    def backward(self, delta: Tensor) -> None:
-        """Write the gradient in the weights from that in the outputs."""
+    def backward(self, delta: Tensor, in_features: Tensor | None = None) -> None:
+        """Write the gradient in the weights from that in the outputs and that in the features."""
 
 
 class Blueprint:
@@ -70,8 +74,13 @@ class Blueprint:
         )
         return steps if known else None
 
-    def bind(self, weights: Tensor, gradient: Tensor, n_inputs: int, dropout: Dropout) -> Network:
-        """Return the network of the models whose weights lie in ``weights``."""
+    def bind(
+        self, weights: Tensor, gradient: Tensor, n_inputs: int, dropout: Dropout | None
+    ) -> Network:
+        """Return the network of the models whose weights lie in ``weights``.
+
+        Without ``dropout`` it runs in evaluation mode, forward only.
+        """
         if self.steps is None:
             return AutogradNetwork(self, weights, gradient, dropout)
         return LayeredNetwork(self, weights, gradient, n_inputs, dropout)
@@ -178,11 +187,20 @@ class LayeredNetwork:
             x = taken
         return x.flatten(1, -2)
 
-    def backward(self, delta: Tensor) -> None:
-        """Write the gradient in the weights from that in the outputs."""
+    @property
+    def features(self) -> Tensor:
+        """What the last layer took in the last pass, ``(n_models, n_features, n_inputs)``."""
+        last = self._layers[-1]
+        assert isinstance(last, DenseLayer)
+        return last.x[:, :-1]
+
+    def backward(self, delta: Tensor, in_features: Tensor | None = None) -> None:
+        """Write the gradient in the weights from that in the outputs and that in the features."""
         following: Tensor | None = delta
         for index in range(len(self._layers) - 1, self._first - 1, -1):
             assert following is not None
+            if in_features is not None and index == len(self._layers) - 2:
+                following += in_features
             shape = (self._n_models, *self._shapes[self._places[index] + 1], self._n_inputs)
             following = self._layers[index].backward(
                 following.reshape(shape), wanted=index > self._first
@@ -196,7 +214,7 @@ def _has_parameters(step: Step) -> bool:
 class AutogradNetwork:
     """Any other module: its forward pass recorded, its gradient torch's own."""
 
-    def __init__(self, blueprint, weights: Tensor, gradient: Tensor, dropout):
+    def __init__(self, blueprint, weights: Tensor, gradient: Tensor, dropout: Dropout | None):
         self._architecture, self._dropout = blueprint.architecture, dropout
         self._parameters = blueprint.layout.parameters(weights)
         slopes = blueprint.layout.parameters(gradient)
@@ -206,25 +224,37 @@ class AutogradNetwork:
         self._leaves = {n: self._parameters[n].detach().requires_grad_() for n in names}
         self._slopes = [slopes[name] for name in names]
         self._outputs: Tensor | None = None
+        self._seen: list[Tensor] = []
         self._statistics: dict[str, Tensor] = {}
 
     def forward(self, x: Tensor) -> Tensor:
         """Return outputs ``(n_models, n_outputs, n_inputs)``."""
-        training = Training(self._dropout)
-        with torch.enable_grad():
+        training = None if self._dropout is None else Training(self._dropout)
+        self._seen = []
+        with torch.set_grad_enabled(training is not None):
             self._outputs = self._architecture.forward_parameters(
-                self._parameters | self._leaves, x[:, :-1].mT, training
+                self._parameters | self._leaves, x[:, :-1].mT, training, self._seen
             )
-        self._statistics = training.statistics
+        self._statistics = {} if training is None else training.statistics
         return self._outputs.detach().mT
 
-    def backward(self, delta: Tensor) -> None:
-        """Write the gradient in the weights from that in the outputs, and running statistics."""
+    @property
+    def features(self) -> Tensor:
+        """What the last layer took in the last pass, ``(n_models, n_features, n_inputs)``."""
         assert self._outputs is not None
+        return self._seen[-1].detach().expand(len(self._outputs), -1, -1)
+
+    def backward(self, delta: Tensor, in_features: Tensor | None = None) -> None:
+        """Write the gradient in the weights, and running statistics."""
+        assert self._outputs is not None
+        values, slopes_of_values = [self._outputs], [delta.mT]
+        if in_features is not None and self._seen[-1].requires_grad:
+            values.append(self._seen[-1])
+            slopes_of_values.append(in_features)
         slopes = torch.autograd.grad(
-            self._outputs, list(self._leaves.values()), delta.mT, materialize_grads=True
+            values, list(self._leaves.values()), slopes_of_values, materialize_grads=True
         )
-        self._outputs = None
+        self._outputs, self._seen = None, []
         for place, slope in zip(self._slopes, slopes, strict=True):
             place.copy_(slope)
         for name, value in self._statistics.items():  # not before: backward reads what they lie in

@@ -10,9 +10,10 @@ import pandas as pd
 from torch import nn
 
 from ..architectures import Architecture
-from ..exceptions import InvalidInputError
+from ..exceptions import InvalidInputError, UnsupportedModuleError
 from ._chunk import Job
 from ._data import Datasets
+from ._engine import Recipe
 from ._losses import LOSSES
 
 # Measured: in smaller chunks the calls themselves take the time, in larger ones values leave the
@@ -29,6 +30,20 @@ def check_dropout(architecture: Architecture, dropout: pd.Series | None) -> None
         raise InvalidInputError(
             f"dropout holds {dropout.max():.4g}, but {architecture!r} has no dropout layer that "
             "many models can be run through"
+        )
+
+
+def check_features(recipe: Recipe) -> None:
+    """Raise UnsupportedModuleError if the penalty wants features, and no last layer takes any."""
+    if not recipe.objective.takes_features:
+        return
+    architecture = recipe.architecture
+    last = architecture.plan[-1].layer if architecture.plan else None
+    if not isinstance(last, nn.Linear):
+        raise UnsupportedModuleError(
+            f"penalty takes the features before the last layer, and that of {architecture!r} is "
+            f"{'not known' if last is None else type(last).__name__}; wanted a Linear, in a module "
+            "that torch.fx can trace, of standard layers"
         )
 
 
@@ -56,9 +71,14 @@ def fitting_chunk_size(job: Job, n_samples: int, n_models: int, n_workers: int) 
     """Return how many models at a time fit the cache, and give each worker as many chunks."""
     architecture = job.recipe.architecture
     batch = min(job.recipe.batch_size or n_samples, n_samples)
+    if job.recipe.early_stopping is not None:  # samples set aside are evaluated at once
+        batch = max(batch, round(job.recipe.early_stopping.validation_fraction * n_samples))
     # values and gradients of the largest layer; what comes in, and what the loss makes of outputs
     a_sample = 3 * architecture.activation_size + architecture.n_inputs + 6 * architecture.n_outputs
     a_sample += 0 if job.recipe.penalty is None else 8
+    # moments of each environment, of which there are a few
+    a_sample += 4 * architecture.activation_size if job.recipe.objective.takes_features else 0
+    a_sample += 4 * architecture.n_inputs if job.recipe.objective.takes_inputs else 0
     numbers = 5 * architecture.n_weights + batch * a_sample
     fitting = max(SMALLEST_CHUNK, CHUNK_BYTES[job.device.type] // (4 * numbers))
     n_rounds = math.ceil(n_models / (fitting * n_workers))

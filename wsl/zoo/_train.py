@@ -27,7 +27,14 @@ from ._init import SCHEMES
 from ._losses import LOSSES, resolve_loss
 from ._models import resolve_models
 from ._optimizers import OPTIMIZERS
-from ._resolve import check_dropout, check_test_set, fitting_chunk_size, resolve_checkpoints
+from ._resolve import (
+    check_dropout,
+    check_features,
+    check_test_set,
+    fitting_chunk_size,
+    resolve_checkpoints,
+)
+from ._stopping import VALIDATION, EarlyStopping
 from ._zoo import ModelZoo
 
 
@@ -44,6 +51,12 @@ from ._zoo import ModelZoo
         "optimizer": [StrOptions(set(OPTIMIZERS))],
         "penalty": [callable, None],
         "penalty_weight": [Interval(Real, 0, None, closed="left")],
+        "penalty_warmup": [Interval(Integral, 0, None, closed="left")],
+        "penalty_anneal": [Interval(Integral, 0, None, closed="left")],
+        "early_stopping": ["boolean"],
+        "validation": [StrOptions(set(VALIDATION))],
+        "validation_fraction": [Interval(Real, 0, 1, closed="neither")],
+        "n_iter_no_change": [Interval(Integral, 1, None, closed="left")],
         "stop_at_loss": [Interval(Real, 0, None, closed="left"), "array-like", None],
         "checkpoints": ["array-like", None],
         "init": [StrOptions(set(SCHEMES)), "array-like"],
@@ -70,6 +83,12 @@ def train_zoo(
     optimizer: str = "adam",
     penalty: Callable[..., torch.Tensor] | None = None,
     penalty_weight: float = 1.0,
+    penalty_warmup: int = 0,
+    penalty_anneal: int = 0,
+    early_stopping: bool = False,
+    validation: str = "split",
+    validation_fraction: float = 0.1,
+    n_iter_no_change: int = 10,
     stop_at_loss=None,
     checkpoints: Sequence[int] | None = None,
     init: Any = "default",
@@ -94,9 +113,12 @@ def train_zoo(
     ----------
     architecture : Architecture
     datasets : tuple, sequence of tuples, or callable
-        One ``(X, y)`` or ``(X, y, environments)`` for all models; or a sequence with one for each
-        model, or a function from a model's index to its tuple. X is ``(n_samples, n_features)``.
-        A function is called where the model is trained, so it must pickle if ``n_jobs`` is used.
+        One ``(X, y[, environments[, sample_weight]])`` for all models; or a sequence with one for
+        each model, or a function from a model's index to its tuple. X is ``(n_samples,
+        n_features)``; ``environments`` may be None. Each mean over samples of a batch, in all of
+        it or in an environment, is weighted by ``sample_weight``: on all samples at once that
+        counts as repeating them. A function is called where the model is trained, so it must
+        pickle if ``n_jobs`` is used.
     n_models : int, optional
         Needed unless datasets, ``seeds``, ``init`` or an array of hyper-parameters tells it.
     loss : {"auto", "mse", "cross_entropy", "binary"}, default="auto"
@@ -109,16 +131,37 @@ def train_zoo(
     optimizer : {"adam", "adamw", "sgd"}, default="adam"
         As in ``torch.optim``, with its default settings.
     penalty : callable, optional
-        ``penalty(outputs, targets, members, loss) -> (n_models,)``: ``wsl.causal.irm_penalty``.
-        Datasets must then hold environments, and the objective is the loss averaged over
-        environments plus ``penalty_weight`` times the penalty.
+        ``penalty(outputs, targets, members, loss) -> (n_models,)``, which torch can differentiate
+        in the outputs: ``wsl.causal.irm_penalty`` says what they are, ``wsl.causal.PENALTIES``
+        which others there are. Datasets must then hold environments, and the objective is the loss
+        averaged over environments plus ``penalty_weight`` times the penalty. A penalty with a
+        parameter ``inputs`` is given the samples, ``(n_models or 1, n_samples, n_features)``; one
+        with ``features``, what the last layer takes, ``(n_models, n_samples, n_features)``, in
+        which it is differentiated, too; one with ``state``, a dict of tensors ``(n_models, ...)``
+        to keep from step to step.
     penalty_weight : float, default=1.0
+    penalty_warmup : int, default=0
+        Epochs before the penalty counts.
+    penalty_anneal : int, default=0
+        Epochs after those over which its weight grows in equal steps, to be
+        ``penalty_weight`` in the next. The loss keeps its own weight, which is one.
+    early_stopping : bool, default=False
+        Whether to set samples aside and keep the weights with which a model's objective is least
+        on them. It stops when ``n_iter_no_change`` epochs have brought nothing lower, not
+        counting those until the penalty has its full weight.
+    validation : {"split", "environment"}, default="split"
+        What to set aside, by each model's own seed: some samples of every environment, or whole
+        environments. On the latter the objective is the loss without the penalty.
+    validation_fraction : float, default=0.1
+        The share of samples or of environments to set aside, rounded, but at least one.
+    n_iter_no_change : int, default=10
     stop_at_loss : float or array ``(n_models,)``, optional
         A model stops after the first epoch whose mean training loss, over the batches as they were
         trained, is below this.
     checkpoints : sequence of int, optional
         Epochs at which to keep every model; 0 is before training. Rows are ordered by model, then
         epoch. By default the last epoch only. A model that stopped early repeats its last weights.
+        With ``early_stopping``, a model's weights are the best until then.
     init : str or array ``(n_models, n_weights)``, default="default"
         Starting rows, or how to draw them: "default" (as torch does), "kaiming_uniform",
         "kaiming_normal", "lecun_uniform", "lecun_normal"; or one such name for each model.
@@ -159,14 +202,16 @@ def train_zoo(
         (where it stopped, if earlier), ``train_loss``, ``learning_rate``, ``weight_decay``,
         ``init``, and ``dropout`` and ``activation`` where given. With ``test_set`` also
         ``train_accuracy``, on the model's own training set, ``test_loss`` and ``test_accuracy``;
-        there is no accuracy with the loss "mse". With ``out``, its weights are a memory map.
+        there is no accuracy with the loss "mse". With ``early_stopping`` also ``best_epoch``, that
+        of the weights, and their ``validation_loss``. With ``out``, its weights are a memory map.
 
     Raises
     ------
     InvalidInputError
         If an argument has a wrong value or length; it is named.
     UnsupportedModuleError
-        If a layer of the architecture cannot be trained; it is named.
+        If a layer of the architecture cannot be trained; it is named. If the penalty takes features
+        and the last layer is no Linear.
     TrainingFailedError
         If chunks raised, or a worker was killed; its ``models`` are the indices of the models that
         were not trained. All other chunks are trained, and written if there is ``out``, before.
@@ -225,8 +270,14 @@ def train_zoo(
         optimizer=optimizer,
         penalty=penalty,
         penalty_weight=float(penalty_weight),
+        penalty_warmup=int(penalty_warmup),
+        penalty_anneal=int(penalty_anneal),
         checkpoints=resolve_checkpoints(checkpoints, int(epochs)),
+        early_stopping=EarlyStopping(validation, float(validation_fraction), int(n_iter_no_change))
+        if early_stopping
+        else None,
     )
+    check_features(recipe)
     if test is not None:
         check_test_set(
             test, int(models.table["model"].iloc[0]), recipe.loss, architecture.n_outputs
