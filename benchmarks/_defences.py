@@ -146,8 +146,4 @@ class PrivateClassifier(_Perceptron):
                     optimizer.zero_grad()
                     loss(private(inputs)[:, 0], labels).backward()
                     optimizer.step()
-        return (
-            private.remove_hooks_and_unwrap()
-            if hasattr(private, "remove_hooks_and_unwrap")
-            else private._module
-        )
+        return module  # what opacus wraps holds the trained weights
