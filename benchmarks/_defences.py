@@ -100,7 +100,8 @@ class SmoothedClassifier(_Perceptron):
         architecture = Architecture.mlp(datasets(0)[0].shape[1], self.hidden_layer_sizes, 1)
         return train_zoo(
             architecture, lambda model: as_one_environment(*datasets(model)[:2]),
-            n_models=n_models, loss="binary", epochs=self.epochs, batch_size=self.batch_size, learning_rate=self.learning_rate,
+            n_models=n_models, loss="binary", epochs=self.epochs, batch_size=self.batch_size,
+            learning_rate=self.learning_rate,
             weight_decay=self.weight_decay, penalty=smooth_labels, penalty_weight=SMOOTHING,
             random_state=self.random_state, n_jobs=n_jobs, device="cpu",
         )  # fmt: skip
