@@ -75,6 +75,11 @@ def smooth_labels(outputs: Tensor, targets: Tensor, members: Tensor, loss: Any) 
     return (members * added).sum(-1).mean(0)
 
 
+def as_one_environment(X: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, ...]:
+    """Return a training set for a penalty that knows of no environments."""
+    return X, y, np.zeros(len(y), dtype=int)
+
+
 class _Perceptron(ClassifierMixin, BaseEstimator):
     def __init__(
         self, hidden_layer_sizes=(32,), *, epochs=30, batch_size=128, learning_rate=1e-2,
@@ -94,8 +99,9 @@ class SmoothedClassifier(_Perceptron):
     def fit_zoo(self, datasets: Datasets, n_models: int, *, n_jobs: int | None = None) -> ModelZoo:
         architecture = Architecture.mlp(datasets(0)[0].shape[1], self.hidden_layer_sizes, 1)
         return train_zoo(
-            architecture, lambda model: datasets(model)[:2], n_models=n_models, loss="binary",
-            epochs=self.epochs, batch_size=self.batch_size, learning_rate=self.learning_rate,
+            architecture, lambda model: as_one_environment(*datasets(model)[:2]),
+            n_models=n_models, loss="binary", epochs=self.epochs, batch_size=self.batch_size,
+            learning_rate=self.learning_rate,
             weight_decay=self.weight_decay, penalty=smooth_labels, penalty_weight=SMOOTHING,
             random_state=self.random_state, n_jobs=n_jobs, device="cpu",
         )  # fmt: skip
@@ -117,7 +123,7 @@ class PrivateClassifier(_Perceptron):
         )  # fmt: skip
         seeds = np.random.default_rng(self.random_state).integers(2**31, size=n_models)
         modules = [
-            self._train(architecture.module(row), *datasets(i)[:2], int(seed))
+            self._train(architecture.module(row).train(), *datasets(i)[:2], int(seed))
             for i, (row, seed) in enumerate(zip(start.weights, seeds, strict=True))
         ]
         return ModelZoo(architecture.flatten(modules), architecture)

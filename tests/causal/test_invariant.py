@@ -93,9 +93,9 @@ def test_the_parents_own_set_is_rejected_at_the_stated_level(test, classes, n_sa
 
 
 def test_the_cause_is_found_where_two_columns_vie():
-    """The set of the cause alone is accepted with probability .95, so it can be no more often."""
+    """Even where its set is rejected, with probability .05, the others are rejected more."""
     found = [find_invariant(*CHAIN.sample(1, 2048, seed)).columns for seed in range(100)]
-    assert sum(columns == (0,) for columns in found) >= 90
+    assert sum(columns == (0,) for columns in found) >= 97
     guaranteed = find_invariant(*CHAIN.sample(1, 2048, 0), keep="parents")
     assert guaranteed.columns == ()  # y by itself is distributed alike in all environments
     assert guaranteed.any_accepted
@@ -202,7 +202,7 @@ def test_the_predictor_is_the_accepted_set_of_least_criterion():
         X, y, environments, _ = draw_model(seed)
         design = Design.of(X, y, environments)
         test = make_test("linear", design)
-        every = [s for size in range(5) for s in combinations(range(4), size)]
+        every = [s for size in range(1, 5) for s in combinations(range(4), size)]
         accepted = [s for s in every if test(s) > ALPHA]
         expected = min(accepted, key=design.criterion) if accepted else max(every, key=test)
         assert find_invariant(X, y, environments).columns == expected

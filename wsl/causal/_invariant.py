@@ -58,9 +58,9 @@ def find_invariant(
     environments : ndarray ``(n_samples,)`` or None
         With none, or one, there is nothing to test, and all columns are kept.
     keep : {"predictor", "parents"}, default="predictor"
-        "parents" is the intersection of all accepted sets. "predictor" is, of the accepted sets,
-        the one that predicts best by the Bayesian information criterion; of none, the set that is
-        rejected least.
+        "parents" is the intersection of all accepted sets. "predictor" is, of the accepted sets
+        that are not empty, the one that predicts best by the Bayesian information criterion; if
+        none is accepted, the one that is rejected least.
     test : {"linear", "additive", "kernel"}, default="linear"
         "linear": one least-squares or logistic regression serves all environments; "additive": the
         same on cubic splines of the columns; "kernel": dowhy's kernel test, on 1000 rows at most.
@@ -134,9 +134,9 @@ def _search_predictor(
     p_value: Callable[[Columns], float],
     alpha: float,
 ) -> InvariantSearch:
-    """Test sets, the best predictors first, until one is accepted."""
+    """Test sets, the best predictors first, until one is accepted; a constant predicts nothing."""
     tested: list[tuple[Columns, float, bool]] = []
-    for subset in sorted(subsets, key=criterion):
+    for subset in sorted(filter(None, subsets), key=criterion):
         p = p_value(subset)
         tested.append((subset, p, p > alpha))
         if p > alpha:

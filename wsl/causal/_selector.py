@@ -34,7 +34,7 @@ class CausalFeatureSelector(SelectorMixin, BaseEstimator):
         Of a graph, "parents" (auto) are the direct causes, and "markov_blanket" has the children
         and their other parents too, which predict best where nothing changes. By invariance,
         "predictor" (auto) is the set that predicts best of those that are accepted, or is rejected
-        least where none is; "parents" is what all accepted sets share, and may be empty.
+        least where none is, and never empty; "parents" is what all accepted sets share, and may be.
     check_graph : bool, default=False
         Whether to test on the data, with dowhy's kernel test, that each node is independent of its
         non-descendants given its parents, and to warn of what is violated. It takes about .1 s a
