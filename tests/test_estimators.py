@@ -29,6 +29,7 @@ from sklearn.utils.estimator_checks import estimator_checks_generator, parametri
 import wsl
 from wsl import (
     Architecture,
+    CausalFeatureSelector,
     CausalMitigatedClassifier,
     CausalMitigatedRegressor,
     DeepSetsClassifier,
@@ -83,6 +84,9 @@ ESTIMATORS = {
     ),
     DistributionInferenceRegressor: (
         52, {}, {"architecture": ARCHITECTURE, "queries": QUERIES}, ("strategy", ["queries", "kl"]),
+    ),
+    CausalFeatureSelector: (
+        48, {}, {"keep": "parents"}, ("alpha", [0.05, 0.1]),
     ),
     CausalMitigatedClassifier: (
         62, {"epochs": 2}, {"causal_features": [0, 2]}, ("penalty_weight", [0.0, 5.0]),
@@ -320,8 +324,8 @@ def test_tables_out(kind, fitted_to):
         index=[f"model {i}" for i in range(N_MODELS)],
         columns=[f"w{i}" for i in range(N_WEIGHTS)],
     )
-    plain = make(kind, fitted_to).fit(frame)
-    transformer = make(kind, fitted_to).set_output(transform="pandas").fit(frame)
+    plain = make(kind, fitted_to).fit(frame, y)
+    transformer = make(kind, fitted_to).set_output(transform="pandas").fit(frame, y)
     table = transformer.transform(frame)
     assert isinstance(table, pd.DataFrame)
     assert table.index.equals(frame.index)

@@ -10,6 +10,7 @@ __version__ = "0.1.0"
 _PUBLIC = {
     "Architecture": "architectures",
     "AuditReport": "risk",
+    "CausalFeatureSelector": "causal",
     "CausalMitigatedClassifier": "causal",
     "CausalMitigatedRegressor": "causal",
     "ConditionalShiftFamily": "distributions",
@@ -31,6 +32,7 @@ _PUBLIC = {
     "WeightStatistics": "features",
     "audit": "risk",
     "compare_audits": "risk",
+    "leakage_scorer": "risk",
     "read_zoo": "zoo",
     "train_shadows": "risk",
     "train_zoo": "zoo",

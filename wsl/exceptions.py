@@ -46,3 +46,11 @@ class IncompleteZooWarning(WslWarning):
 
 class DamagedCacheWarning(WslWarning):
     """A file of a cache could not be read; what it held is computed again."""
+
+
+class CausalGraphWarning(WslWarning):
+    """Data show a dependence that the causal graph rules out."""
+
+
+class CausalFeaturesWarning(WslWarning):
+    """No set of columns predicts alike in every environment, or none is certain to be causes."""

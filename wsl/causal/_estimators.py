@@ -19,7 +19,8 @@ from ..architectures import Architecture
 from ..exceptions import InvalidInputError
 from ..zoo import ModelZoo, train_zoo
 from ..zoo._stopping import VALIDATION
-from ._features import PreparedDatasets, check_sets, resolve_columns
+from ._choice import ColumnRule, prepare_sets
+from ._features import check_sets
 from ._penalties import PENALTIES
 from ._samples import join_equal
 
@@ -36,7 +37,8 @@ class _BaseCausalMitigated(BaseEstimator):
         "penalty_weight": [Interval(Real, 0, None, closed="left")],
         "penalty_warmup": [Interval(Integral, 0, None, closed="left")],
         "penalty_anneal": [Interval(Integral, 0, None, closed="left")],
-        "causal_features": ["array-like", None],
+        "causal_features": ["array-like", StrOptions({"graph", "invariant"}), None],
+        **ColumnRule.CONSTRAINTS,
         "optimizer": [StrOptions({"adam", "adamw", "sgd"})],
         "epochs": [Interval(Integral, 1, None, closed="left")],
         "batch_size": [Interval(Integral, 1, None, closed="left"), None],
@@ -61,6 +63,12 @@ class _BaseCausalMitigated(BaseEstimator):
         penalty_warmup=0,
         penalty_anneal=0,
         causal_features=None,
+        graph=None,
+        outcome=None,
+        keep="auto",
+        check_graph=False,
+        invariance_test="linear",
+        alpha=0.05,
         optimizer="adam",
         epochs=100,
         batch_size=256,
@@ -81,6 +89,12 @@ class _BaseCausalMitigated(BaseEstimator):
         self.penalty_warmup = penalty_warmup
         self.penalty_anneal = penalty_anneal
         self.causal_features = causal_features
+        self.graph = graph
+        self.outcome = outcome
+        self.keep = keep
+        self.check_graph = check_graph
+        self.invariance_test = invariance_test
+        self.alpha = alpha
         self.optimizer = optimizer
         self.epochs = epochs
         self.batch_size = batch_size
@@ -111,6 +125,11 @@ class _BaseCausalMitigated(BaseEstimator):
         ModelZoo
             Its architecture takes all columns of X, whichever of them the learner uses. Nothing of
             the estimator itself is fitted.
+
+        Notes
+        -----
+        Invariant columns are searched in each training set by itself; a model's weights of the
+        others are 0. A graph is not checked against the data here.
         """
         self._validate_params()
         check_sets(datasets, n_models)
@@ -122,10 +141,19 @@ class _BaseCausalMitigated(BaseEstimator):
                 f"X of datasets has shape {X.shape}; wanted (n_samples, n_features)"
             )
         names = getattr(first[0], "columns", None)
-        columns = resolve_columns(self.causal_features, X.shape[1], names)
-        prepared = self._prepared(datasets, X.shape[1], columns, self._find_classes(y))
+        prepared = prepare_sets(
+            self._rule(),
+            datasets,
+            n_models,
+            X.shape[1],
+            names,
+            self._find_classes(y),
+            self._class_weight(),
+            n_jobs,
+        )
         shared = prepared.prepare(datasets) if isinstance(datasets, tuple) else prepared
-        return self._train(shared, n_models, X.shape[1], columns, prepared.classes, n_jobs)
+        zoo = self._train(shared, n_models, X.shape[1], prepared.columns, prepared.classes, n_jobs)
+        return prepared.drop_unused(zoo)
 
     def _train(
         self,
@@ -167,16 +195,15 @@ class _BaseCausalMitigated(BaseEstimator):
             random_state=self.random_state,
             progress=bool(self.verbose),
         )
-        if self.causal_features is None:
+        if columns == tuple(range(n_features)):
             return zoo
         selecting = Architecture.mlp(
             n_features, hidden, n_outputs, self.activation, features=columns
         )
         return ModelZoo(zoo.weights, selecting, zoo.metadata)
 
-    def _prepared(self, datasets: Any, n_features: int, columns, classes) -> PreparedDatasets:
-        class_weight = getattr(self, "class_weight", None)
-        return PreparedDatasets(datasets, n_features, columns, classes, class_weight)
+    def _class_weight(self) -> Any:
+        return getattr(self, "class_weight", None)
 
     def _fit(self, X: np.ndarray, y: np.ndarray, environments: Any, sample_weight: Any) -> None:
         if environments is not None:
@@ -184,13 +211,17 @@ class _BaseCausalMitigated(BaseEstimator):
         if sample_weight is not None:
             sample_weight = check_sample_weight(sample_weight, len(X))
         names = getattr(self, "feature_names_in_", None)
-        self.features_ = np.array(resolve_columns(self.causal_features, X.shape[1], names))
-        columns, classes = tuple(self.features_.tolist()), self._find_classes(y)
-        prepared = self._prepared(None, X.shape[1], columns, classes)
-        dataset = prepared.prepare((X, y, environments, sample_weight))
+        rule, classes = self._rule(), self._find_classes(y)
+        raw = (X, y, environments, sample_weight)
+        prepared = prepare_sets(rule, raw, 1, X.shape[1], names, classes, self._class_weight())
+        self.features_ = np.array(prepared.used[0], dtype=int)
+        if self.check_graph:
+            self.graph_tests_ = rule.test_graph(X, y if classes is None else y.astype(str), names)
+        dataset = prepared.prepare(raw)
         if self._equal_samples_are_one(len(X)):
             dataset = join_equal(dataset)
-        zoo = self._train(dataset, 1, X.shape[1], columns, classes)
+        zoo = self._train(dataset, 1, X.shape[1], prepared.columns, classes)
+        zoo = prepared.drop_unused(zoo)
         self.architecture_ = zoo.architecture
         self.weights_ = zoo.weights[0]
         record = zoo.metadata.iloc[0]
@@ -204,6 +235,12 @@ class _BaseCausalMitigated(BaseEstimator):
         """
         at_once = self.batch_size is None or n_samples <= self.batch_size
         return at_once and not self.early_stopping and self.penalty in (None, *_OF_ALL_SAMPLES)
+
+    def _rule(self) -> ColumnRule:
+        return ColumnRule(
+            self.causal_features, self.graph, self.outcome, self.keep, self.check_graph,
+            self.invariance_test, self.alpha,
+        )  # fmt: skip
 
     def _outputs(self, X) -> np.ndarray:
         check_is_fitted(self)
@@ -235,9 +272,11 @@ class CausalMitigatedClassifier(ClassifierMixin, _BaseCausalMitigated):
         Epochs before the penalty counts.
     penalty_anneal : int, default=0
         Epochs after those over which its weight grows in equal steps to ``penalty_weight``.
-    causal_features : sequence of str or int, optional
-        Names or indices of the columns that the learner may use, such as the known causes of the
-        outcome; all columns by default.
+    causal_features : sequence of str or int, "graph", "invariant" or None, default=None
+        The columns that the learner may use: by name or index; those that ``graph`` names; those
+        given which y does not depend on the environment; None is all columns.
+    graph, outcome, keep, check_graph, invariance_test, alpha
+        How "graph" and "invariant" choose; see :class:`CausalFeatureSelector`.
     optimizer : {"adam", "adamw", "sgd"}, default="adam"
     epochs : int, default=100
     batch_size : int or None, default=256
@@ -268,7 +307,9 @@ class CausalMitigatedClassifier(ClassifierMixin, _BaseCausalMitigated):
     weights_ : ndarray ``(n_weights,)`` float32
         The trained model, as a row for a zoo.
     features_ : ndarray of int
-        Columns in use.
+        Columns in use. With none, the model answers a constant.
+    graph_tests_ : DataFrame
+        With ``check_graph``, the tests of the graph.
     loss_ : float
         Mean training loss in the last epoch.
     n_iter_ : int
@@ -284,7 +325,15 @@ class CausalMitigatedClassifier(ClassifierMixin, _BaseCausalMitigated):
     InvalidInputError
         If ``environments`` or ``sample_weight`` has another length than X, weights are below 0 or
         all 0, y holds one class, ``causal_features`` or ``class_weight`` names what is not there,
-        or nothing can be set aside for ``early_stopping``.
+        ``graph`` does not name causes among the columns, or nothing can be set aside for
+        ``early_stopping``.
+
+    Warns
+    -----
+    CausalGraphWarning
+        If the data contradict the graph.
+    CausalFeaturesWarning
+        If the search for invariant columns rejects every set, or leaves none.
 
     Notes
     -----
@@ -348,6 +397,12 @@ class CausalMitigatedClassifier(ClassifierMixin, _BaseCausalMitigated):
         penalty_warmup=0,
         penalty_anneal=0,
         causal_features=None,
+        graph=None,
+        outcome=None,
+        keep="auto",
+        check_graph=False,
+        invariance_test="linear",
+        alpha=0.05,
         optimizer="adam",
         epochs=100,
         batch_size=256,
@@ -370,6 +425,12 @@ class CausalMitigatedClassifier(ClassifierMixin, _BaseCausalMitigated):
             penalty_warmup=penalty_warmup,
             penalty_anneal=penalty_anneal,
             causal_features=causal_features,
+            graph=graph,
+            outcome=outcome,
+            keep=keep,
+            check_graph=check_graph,
+            invariance_test=invariance_test,
+            alpha=alpha,
             optimizer=optimizer,
             epochs=epochs,
             batch_size=batch_size,
@@ -451,8 +512,11 @@ class CausalMitigatedRegressor(RegressorMixin, _BaseCausalMitigated):
         Epochs before the penalty counts.
     penalty_anneal : int, default=0
         Epochs after those over which its weight grows in equal steps to ``penalty_weight``.
-    causal_features : sequence of str or int, optional
-        Names or indices of the columns that the learner may use; all columns by default.
+    causal_features : sequence of str or int, "graph", "invariant" or None, default=None
+        The columns that the learner may use: by name or index; those that ``graph`` names; those
+        given which y does not depend on the environment; None is all columns.
+    graph, outcome, keep, check_graph, invariance_test, alpha
+        How "graph" and "invariant" choose; see :class:`CausalFeatureSelector`.
     optimizer : {"adam", "adamw", "sgd"}, default="adam"
     epochs : int, default=100
     batch_size : int or None, default=256
@@ -480,7 +544,9 @@ class CausalMitigatedRegressor(RegressorMixin, _BaseCausalMitigated):
     weights_ : ndarray ``(n_weights,)`` float32
         The trained model, as a row for a zoo.
     features_ : ndarray of int
-        Columns in use.
+        Columns in use. With none, the model answers a constant.
+    graph_tests_ : DataFrame
+        With ``check_graph``, the tests of the graph.
     loss_ : float
         Mean training loss in the last epoch.
     n_iter_ : int

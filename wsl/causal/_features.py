@@ -1,6 +1,6 @@
-"""Which columns of a table a causal learner may use, and the training sets cut down to them.
+"""Columns given by name or index, and training sets cut down to the columns that are in use.
 
-Searching for such columns is for the estimators' later options; here they are given by the user.
+Rules that find columns by a graph or by a search live in ``_choice``.
 """
 
 from collections.abc import Sequence
@@ -11,6 +11,7 @@ import numpy as np
 
 from .._validation import check_sample_weight
 from ..exceptions import InvalidInputError
+from ..zoo import ModelZoo
 from ._samples import weigh_classes
 
 
@@ -56,6 +57,17 @@ class PreparedDatasets:
     """Training sets of many models, cut to some columns, with labels as whole numbers and weighed.
 
     A function from a model's index to its set, so that workers prepare only what they train on.
+
+    Parameters
+    ----------
+    datasets : tuple, sequence of tuples, or callable
+    n_features : int
+    columns : tuple of int
+        What networks take.
+    classes : ndarray or None
+    class_weight : dict, "balanced" or None
+    used : list of tuple of int, optional
+        For each model, or for all, which of the columns it uses; the others are 0 to it.
     """
 
     def __init__(
@@ -65,18 +77,27 @@ class PreparedDatasets:
         columns: tuple[int, ...],
         classes: np.ndarray | None,
         class_weight: Any = None,
+        used: list[tuple[int, ...]] | None = None,
     ):
         self.datasets = datasets
         self.n_features = n_features
         self.columns = columns
         self.classes = classes
         self.class_weight = class_weight
+        self.used = [columns] if used is None else used
 
     def __call__(self, model: int) -> tuple[Any, ...]:
-        raw = self.datasets(model) if callable(self.datasets) else self.datasets[model]
-        return self.prepare(raw, f"datasets[{model}]")
+        return self.prepare(self.read(model), f"datasets[{model}]", model)
 
-    def prepare(self, raw: tuple[Any, ...], name: str = "datasets") -> tuple[Any, ...]:
+    def read(self, model: int) -> tuple[Any, ...]:
+        """Return a model's training set as it was given."""
+        if isinstance(self.datasets, tuple):
+            return self.datasets
+        return self.datasets(model) if callable(self.datasets) else self.datasets[model]
+
+    def prepare(
+        self, raw: tuple[Any, ...], name: str = "datasets", model: int = 0
+    ) -> tuple[Any, ...]:
         """Return ``(X, y, environments, sample_weight)``.
 
         Without environments, all samples are of one; without weights, which may stay None, each
@@ -87,7 +108,7 @@ class PreparedDatasets:
             raise InvalidInputError(
                 f"X of {name} has shape {X.shape}; wanted (n_samples, {self.n_features})"
             )
-        X = X[:, list(self.columns)]
+        X = self._without_unused(X[:, list(self.columns)], model)
         environments, weights = (*raw[2:], None, None)[:2]
         if environments is None:
             environments = np.zeros(len(y), int)
@@ -95,6 +116,28 @@ class PreparedDatasets:
             weights = check_sample_weight(weights, len(X), name)
         y = self.encode(y)
         return X, y, environments, weigh_classes(self.class_weight, y, self.classes, weights)
+
+    def drop_unused(self, zoo: ModelZoo) -> ModelZoo:
+        """Return the zoo with weights of 0 for what its models do not use.
+
+        They trained on zeros there, so no function changes; and no weight is left as it was drawn.
+        """
+        if all(used == self.columns for used in self.used):
+            return zoo
+        first = zoo.architecture.slices[zoo.architecture.parameter_names[0]]
+        weights = zoo.weights.copy()
+        for row, model in zip(weights, zoo.metadata["model"], strict=True):
+            weight = row[first].reshape(-1, len(self.columns))
+            row[first] = self._without_unused(weight, model).ravel()
+        return ModelZoo(weights, zoo.architecture, zoo.metadata)
+
+    def _without_unused(self, table: np.ndarray, model: int) -> np.ndarray:
+        used = self.used[model if len(self.used) > 1 else 0]
+        if used == self.columns:
+            return table
+        kept = np.zeros_like(table)
+        kept[:, list(used)] = table[:, list(used)]
+        return kept
 
     def encode(self, y: np.ndarray) -> np.ndarray:
         """Return labels as indices into ``classes``, numbers as float32."""

@@ -1,7 +1,8 @@
 """Pictures of results, in scikit-learn's Display convention."""
 
 from ._leakage import LeakageDisplay
+from ._privacy_utility import PrivacyUtilityDisplay
 from ._reconstruction import ReconstructionDisplay
 from ._roc import AttackRocDisplay
 
-__all__ = ["AttackRocDisplay", "LeakageDisplay", "ReconstructionDisplay"]
+__all__ = ["AttackRocDisplay", "LeakageDisplay", "PrivacyUtilityDisplay", "ReconstructionDisplay"]
