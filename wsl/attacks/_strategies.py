@@ -12,7 +12,13 @@ from ..architectures import Architecture
 from ..exceptions import InvalidInputError
 from ._black_box import build_kl, build_loss, build_queries, build_threshold
 from ._setting import AttackSetting
-from ._white_box import build_autoencoder, build_deepsets, build_sorted, build_statistics
+from ._white_box import (
+    build_autoencoder,
+    build_deepsets,
+    build_probes,
+    build_sorted,
+    build_statistics,
+)
 
 
 @dataclass(frozen=True)
@@ -42,6 +48,7 @@ class Strategy:
 
 STRATEGIES: dict[str, Strategy] = {
     "deepsets": Strategy(build_deepsets, white_box=True, has_meta_estimator=False),
+    "probes": Strategy(build_probes, white_box=True, has_meta_estimator=False),
     "sorted": Strategy(build_sorted, white_box=True),
     "statistics": Strategy(build_statistics, white_box=True),
     "autoencoder": Strategy(build_autoencoder, white_box=True),

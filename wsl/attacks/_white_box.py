@@ -14,24 +14,48 @@ from sklearn.utils.validation import check_is_fitted
 from ..exceptions import InvalidInputError
 from ..features import SortedWeights, WeightStatistics
 from ._deepsets import DeepSetsClassifier, DeepSetsRegressor
+from ._probes import ProbeClassifier, ProbeRegressor
 from ._setting import AttackSetting, meta_estimator
 from ._tempered import Tempered
 
-FEW_MODELS = 512
+FEW_MODELS, MANY_MODELS = 512, 1024
 
 
 def build_deepsets(setting: AttackSetting) -> Any:
-    """Return a DeepSets estimator of rows of weights; a classifier's probabilities are tempered."""
+    """Return a DeepSets estimator of rows of weights."""
     estimator = DeepSetsClassifier if setting.is_classifier else DeepSetsRegressor
-    sets = estimator(
-        setting.architecture,
-        # with few models it is the number of steps that is short
-        batch_size=16 if setting.n_models <= FEW_MODELS else 32,
-        device=setting.device,
-        random_state=setting.seed,
-        verbose=setting.verbose,
-    )
-    return Tempered(sets, setting.seed) if setting.is_classifier else sets
+    return tempered(estimator(setting.architecture, **training(setting)), setting)
+
+
+def build_probes(setting: AttackSetting) -> Any:
+    """Return a network on answers to probes that it learns, which start at queries if given."""
+    estimator = ProbeClassifier if setting.is_classifier else ProbeRegressor
+    probes = None if setting.architecture is None else setting.queries
+    return tempered(estimator(setting.architecture, probes=probes, **training(setting)), setting)
+
+
+def training(setting: AttackSetting) -> dict[str, Any]:
+    """Return how a meta-network is trained on so many models.
+
+    With few models it is the number of steps that is short; with many, half as many steps of twice
+    the rate do as well.
+    """
+    batch_size = 16 if setting.n_models <= FEW_MODELS else 32
+    learning_rate = 1e-2
+    if setting.n_models >= MANY_MODELS:
+        batch_size, learning_rate = 64, 2e-2
+    return {
+        "batch_size": batch_size,
+        "learning_rate": learning_rate,
+        "device": setting.device,
+        "random_state": setting.seed,
+        "verbose": setting.verbose,
+    }
+
+
+def tempered(network: Any, setting: AttackSetting) -> Any:
+    """Return a meta-network with the probabilities of a classifier tempered."""
+    return Tempered(network, setting.seed) if setting.is_classifier else network
 
 
 def build_sorted(setting: AttackSetting) -> Pipeline:
