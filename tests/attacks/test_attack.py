@@ -302,7 +302,7 @@ def test_shadow_models_of_two_labelling_rules():
 
 
 WRONG = {
-    "strategy": ({"strategy": "guess"}, "strategy='guess'.*'auto', 'deepsets', 'sorted'.*'kl'"),
+    "strategy": ({"strategy": "guess"}, "strategy='guess'.*'auto', 'deepsets', 'probes'.*'kl'"),
     "queries missing": ({"strategy": "queries", "architecture": LINEAR}, "queries=None"),
     "queries features": (
         {"architecture": LINEAR, "queries": np.ones((3, 4))},

@@ -23,7 +23,9 @@ def leakage_of(report: AuditReport) -> Estimate:
     """
     if not len(report.table):
         raise InvalidInputError(f"attacks were all left out: {report.skipped}")
-    row = report.table.iloc[int(report.table["advantage"].argmax())]
+    guessing = report.table["metric"].str.match("accuracy|mean_absolute_error")
+    table = report.table[guessing]  # and not how well guesses are ranked
+    row = table.iloc[int(table["advantage"].argmax())]
     chance = report.chance[row["metric"]]
     perfect = float(row["metric"] == "accuracy")  # an error is perfect at 0
     low, high = sorted(advantage(float(row[c]), chance, perfect) for c in ("ci_low", "ci_high"))
