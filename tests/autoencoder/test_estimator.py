@@ -182,15 +182,16 @@ def test_fit_leaves_its_parameters_and_its_input_alone():
 def test_history_names_each_loss_for_training_and_validation(fitted):
     assert [row["epoch"] for row in fitted.history_] == [1, 2, 3]
     for row in fitted.history_:
-        assert len(row) == 9
-        assert np.isfinite(list(row.values())).all()
+        assert len(row) == 11
+        given = [value for name, value in row.items() if "cycle" not in name]
+        assert np.isfinite(given).all()
     structural = make(beta=1.0, queries=None, gamma=0.0, validation_fraction=0.0).fit(make_rows())
     row = structural.history_[0]
     assert np.isfinite([row["train_total"], row["train_structural"]]).all()
     assert np.isnan(
         [v for k, v in row.items() if "behav" in k or "contr" in k or "valid" in k]
     ).all()
-    assert set(fitted.loss_scales_) == {"structural", "behavioral", "contrastive"}
+    assert set(fitted.loss_scales_) == {"structural", "behavioral", "contrastive", "cycle"}
 
 
 def test_training_lowers_the_total():

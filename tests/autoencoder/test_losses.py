@@ -11,6 +11,7 @@ from wsl.autoencoder import _losses as losses
 from wsl.autoencoder._linear_code import fit_linear_code, output_gradients, second_moments
 from wsl.autoencoder._network import TokenAutoencoder
 from wsl.autoencoder._objective import Objective, Weighting
+from wsl.autoencoder._queries import Queries
 from wsl.autoencoder._tokens import architecture_layout
 
 
@@ -130,7 +131,7 @@ def make_objective(gamma, beta, permuted=True):
     mean, scale = torch.randn(2, architecture.n_weights, generator=generator)
     return Objective(
         layout, mean, scale.abs() + 0.1, Weighting(gamma, beta, 0.1, "l2", 8),
-        architecture, torch.randn(20, 3, generator=generator), permuted, generator,
+        architecture, Queries([torch.randn(20, 3, generator=generator)]), permuted, generator,
     )  # fmt: skip
 
 
@@ -153,7 +154,7 @@ def test_total_is_the_papers_formula_over_the_scales(objective):
 def test_scales_are_the_losses_of_the_mean_row(objective):
     rows = torch.randn(6, objective.layout.n_columns)
     scales = objective.fit_scales([rows], batch_size=4)
-    queries = objective.queries
+    queries = objective.queries.inputs
     original = objective.architecture.forward(objective.weights(rows), queries)
     mean = objective.architecture.forward(objective.mean[None], queries).expand_as(original)
     assert scales["behavioral"] == pytest.approx(losses.l2_loss(mean, original).item(), rel=1e-5)
@@ -174,7 +175,7 @@ def test_views_are_the_same_functions(objective):
     assert other is not None
     assert not torch.allclose(view, other)
     outputs = [
-        objective.architecture.forward(objective.weights(v), objective.queries)
+        objective.architecture.forward(objective.weights(v), objective.queries.inputs)
         for v in (view, other)
     ]
     torch.testing.assert_close(*outputs, rtol=1e-4, atol=1e-4)
