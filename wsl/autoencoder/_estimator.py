@@ -48,7 +48,8 @@ class WeightSpaceAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
     queries : array-like ``(n_all_queries, n_features)``, or dict of such arrays, optional
         Inputs on which behavior is compared. Needed with an architecture unless ``beta=1``. Data
         like the models' own training data serve best. Of several sets by name, such as data, noise
-        and other data, each step sees equal shares.
+        and other data, each step sees equal shares. Mixtures of two inputs as a second set let
+        many ``refine_steps`` match models on new data too, and not on these inputs alone.
     gamma : float, default=0.05
         Weight of the contrastive loss, in [0, 1].
     beta : float, default=0.1

@@ -12,6 +12,7 @@ import numpy as np
 import torch
 from skorch import NeuralNet
 from skorch.callbacks import Callback, PassthroughScoring
+from skorch.history import History
 from torch import nn
 from torch.utils.data import Dataset, Subset
 
@@ -133,7 +134,7 @@ def train(
     )
     net.initialize()
     if previous is not None:
-        net.history_ = previous.history
+        net.history_ = History(previous.history)
         state = previous.optimizer_.state_dict()["state"]
         groups = net.optimizer_.state_dict()["param_groups"]
         net.optimizer_.load_state_dict({"state": state, "param_groups": groups})
