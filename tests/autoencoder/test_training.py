@@ -201,7 +201,8 @@ def test_a_compiled_network_learns_the_same():
     plain, compiled = (make(torch_compile=on).fit(ROWS) for on in (False, True))
     np.testing.assert_allclose(compiled.transform(ROWS), plain.transform(ROWS), atol=1e-3)
     loaded = pickle.loads(pickle.dumps(compiled))
-    np.testing.assert_array_equal(loaded.transform(ROWS), compiled.transform(ROWS))
+    # what is loaded is not compiled again
+    np.testing.assert_allclose(loaded.transform(ROWS), compiled.transform(ROWS), atol=1e-5)
 
 
 def test_history_is_plain_numbers():
