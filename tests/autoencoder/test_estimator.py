@@ -182,15 +182,16 @@ def test_fit_leaves_its_parameters_and_its_input_alone():
 def test_history_names_each_loss_for_training_and_validation(fitted):
     assert [row["epoch"] for row in fitted.history_] == [1, 2, 3]
     for row in fitted.history_:
-        assert len(row) == 9
-        assert np.isfinite(list(row.values())).all()
+        assert len(row) == 11
+        given = [value for name, value in row.items() if "cycle" not in name]
+        assert np.isfinite(given).all()
     structural = make(beta=1.0, queries=None, gamma=0.0, validation_fraction=0.0).fit(make_rows())
     row = structural.history_[0]
     assert np.isfinite([row["train_total"], row["train_structural"]]).all()
     assert np.isnan(
         [v for k, v in row.items() if "behav" in k or "contr" in k or "valid" in k]
     ).all()
-    assert set(fitted.loss_scales_) == {"structural", "behavioral", "contrastive"}
+    assert set(fitted.loss_scales_) == {"structural", "behavioral", "contrastive", "cycle"}
 
 
 def test_training_lowers_the_total():
@@ -205,7 +206,74 @@ def test_callbacks_are_passed_on():
     assert autoencoder.net_.history[:, "seven"] == [7.0] * 3
 
 
-@pytest.mark.parametrize("loss", ["l2", "cross_entropy", "distillation"])
+def test_regression_networks_with_several_outputs():
+    rows = make_rows(60)
+    rows *= np.random.default_rng(1).lognormal(size=(60, 1)).astype(np.float32)
+    autoencoder = make(behavioral_loss="squared_error", latent_dim=12, epochs=5).fit(rows)
+    outputs = [ARCHITECTURE.forward(r, QUERIES) for r in (rows, autoencoder.reconstruct(rows))]
+    flat = [o.reshape(60, -1) for o in outputs]
+    assert autoencoder.score(rows) == pytest.approx(metrics.explained_variance(*flat))
+    assert autoencoder.score(rows) > 0.8
+    of_mean = ARCHITECTURE.forward(autoencoder.codec_.frame.mean[None].numpy(), QUERIES)
+    squares = np.square(outputs[0] - of_mean).sum(axis=2).mean()  # not of softmax outputs
+    assert squares == pytest.approx(autoencoder.loss_scales_["behavioral"], rel=0.2)
+
+
+def test_several_query_sets_are_all_learned_on():
+    rows = make_rows()
+    far = QUERIES + 10.0
+    one, both = make().fit(rows), make(queries={"data": QUERIES, "far": far}).fit(rows)
+    union = make(queries=np.concatenate([QUERIES, far])).fit(rows)
+    assert both.loss_scales_["behavioral"] == pytest.approx(union.loss_scales_["behavioral"])
+    assert both.loss_scales_["behavioral"] != pytest.approx(one.loss_scales_["behavioral"])
+    outputs = [
+        ARCHITECTURE.forward(r, np.concatenate([QUERIES, far]))
+        for r in (rows, both.reconstruct(rows))
+    ]
+    assert both.score(rows) == pytest.approx(metrics.behavioral_r2(*outputs))
+
+
+def test_latents_of_each_layer_by_choice():
+    autoencoder = make(latent_dim=[2, 50]).fit(make_rows())
+    assert autoencoder.n_latents_ == 6 * 2 + 3 * 7  # an output has no more than 7 weights
+    split = make(latent_dim=[2, 1], token_size=3).fit(make_rows())
+    assert split.n_latents_ == 6 * 2 * 2 + 3 * 3 * 1
+
+
+def test_alignment_by_choice():
+    rows = make_rows()
+    free = make(align=False).fit(rows)
+    assert free.codec_.frame.reference is None
+    assert np.isfinite(free.history_[0]["train_contrastive"])
+    fixed = make(permutations=False, align=True).fit(rows)
+    assert fixed.codec_.frame.reference is not None
+    assert np.isnan(fixed.history_[0]["train_contrastive"])
+    copies = ARCHITECTURE.permute(rows, random_state=0)
+    np.testing.assert_allclose(fixed.transform(copies), fixed.transform(rows), atol=1e-4)
+    assert np.abs(free.transform(copies) - free.transform(rows)).max() > 0.1
+
+
+def share_found(gamma):
+    """Return how often a permuted copy is nearest to its original, in the contrastive space."""
+    held_out = make_rows(40, seed=9)
+    arm = make(
+        align=False, beta=1.0, queries=None, gamma=gamma, batch_size=40, epochs=50,
+        learning_rate=1e-2, validation_fraction=0.0,
+    ).fit(make_rows(80))  # fmt: skip
+    head, views = arm.codec_.network.project, []
+    for rows in (held_out, ARCHITECTURE.permute(held_out, random_state=0)):
+        view = head(torch.from_numpy(arm.transform(rows))).detach().numpy()
+        views.append(view / np.linalg.norm(view, axis=1, keepdims=True))
+    return ((views[0] @ views[1].T).argmax(axis=1) == np.arange(40)).mean()
+
+
+def test_contrastive_training_brings_permuted_copies_together():
+    trained = share_found(gamma=0.9)
+    assert trained > 0.6
+    assert trained > share_found(gamma=0.0) + 0.2
+
+
+@pytest.mark.parametrize("loss", ["l2", "squared_error", "cross_entropy", "distillation"])
 def test_networks_with_one_output(loss):
     architecture = Architecture.mlp(4, [5], 1)
     rows = np.random.default_rng(0).normal(size=(20, architecture.n_weights))
@@ -293,6 +361,14 @@ def test_unknown_symmetries_are_refused_unless_permutations_are_off():
         (lambda: make().fit(make_rows() * np.nan), "X contains NaN"),
         (lambda: make().fit(make_rows(1)), "minimum of 2 is required"),
         (lambda: make(d_model=15).fit(make_rows()), "d_model=15 is no multiple of n_heads=2"),
+        (lambda: make(queries={}).fit(make_rows()), "queries is an empty dict"),
+        (
+            lambda: make(queries={"data": QUERIES, "noise": QUERIES[:, :3]}).fit(make_rows()),
+            r"queries\['noise'\] has 3 features, but the architecture takes 4",
+        ),
+        (lambda: make(latent_dim=[1, 2, 3]).fit(make_rows()), "latent_dim has 3 entries"),
+        (lambda: make(latent_dim=[0, 0]).fit(make_rows()), r"latent_dim=\[0, 0\]"),
+        (lambda: make(latent_dim=[1.5, 2]).fit(make_rows()), r"latent_dim=\[1.5, 2\]"),
         (lambda: make(beta=1.5).fit(make_rows()), "'beta' parameter"),
         (lambda: make(behavioral_loss="l3").fit(make_rows()), "'behavioral_loss' parameter"),
         (

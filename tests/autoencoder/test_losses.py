@@ -11,6 +11,7 @@ from wsl.autoencoder import _losses as losses
 from wsl.autoencoder._linear_code import fit_linear_code, output_gradients, second_moments
 from wsl.autoencoder._network import TokenAutoencoder
 from wsl.autoencoder._objective import Objective, Weighting
+from wsl.autoencoder._queries import Queries
 from wsl.autoencoder._tokens import architecture_layout
 
 
@@ -46,6 +47,13 @@ def test_behavioral_losses_match_a_loop(name):
     ]
     fast = losses.BEHAVIORAL_LOSSES[name](rebuilt, original)
     assert fast.item() == pytest.approx(np.mean(slow))
+
+
+def test_regression_compares_outputs_as_they_stand():
+    rebuilt, original = torch.randn(2, 4, 5, 3, dtype=torch.float64)
+    pairs = zip(rebuilt.flatten(0, 1).tolist(), original.flatten(0, 1).tolist(), strict=True)
+    slow = [sum((a - b) ** 2 for a, b in zip(*pair, strict=True)) for pair in pairs]
+    assert losses.squared_error_loss(rebuilt, original).item() == pytest.approx(np.mean(slow))
 
 
 @pytest.mark.parametrize("name", ["cross_entropy", "distillation"])
@@ -87,7 +95,7 @@ def test_contrastive_loss_matches_a_loop():
     assert fast.item() == pytest.approx(slow)
 
 
-@pytest.mark.parametrize("name", SLOW)
+@pytest.mark.parametrize("name", losses.BEHAVIORAL_LOSSES)
 @pytest.mark.parametrize("n_outputs", [1, 3])
 def test_gradient_through_the_network_matches_finite_differences(name, n_outputs):
     architecture = Architecture.mlp(2, [3], n_outputs, activation="tanh")
@@ -102,20 +110,22 @@ def test_gradient_through_the_network_matches_finite_differences(name, n_outputs
     assert torch.autograd.gradcheck(cost, rows.requires_grad_(True))
 
 
-def test_output_gradients_estimate_the_second_moment_of_the_jacobian():
+@pytest.mark.parametrize("loss", ["l2", "squared_error"])
+def test_output_gradients_estimate_the_second_moment_of_the_jacobian(loss):
+    seen = losses.seen_outputs(loss)
     architecture = Architecture.mlp(2, [3], 2, activation="tanh")
     row = torch.randn(1, architecture.n_weights)
     queries = torch.randn(3, 2)
 
     def outputs(weights):
-        return architecture.forward(weights[None], queries).softmax(-1).flatten()
+        return seen(architecture.forward(weights[None], queries)).flatten()
 
     jacobian = torch.autograd.functional.jacobian(outputs, row[0])
     generator = torch.Generator().manual_seed(0)
-    drawn = output_gradients(architecture, row, queries, generator, n_draws=4000)
+    drawn = output_gradients(architecture, row, queries, generator, n_draws=1500, seen=seen)
     expected = jacobian.T @ jacobian
     error = (drawn.T @ drawn / len(drawn) - expected).norm() / expected.norm()
-    assert error < 0.1
+    assert error < 0.15
 
 
 @pytest.fixture
@@ -123,14 +133,14 @@ def objective():
     return make_objective(gamma=0.2, beta=0.3)
 
 
-def make_objective(gamma, beta, permuted=True):
+def make_objective(gamma, beta, permuted=True, cycle=0.0):
     architecture = Architecture.mlp(3, [4], 2)
     layout = architecture_layout(architecture)
     generator = torch.Generator().manual_seed(0)
     mean, scale = torch.randn(2, architecture.n_weights, generator=generator)
     return Objective(
-        layout, mean, scale.abs() + 0.1, Weighting(gamma, beta, 0.1, "l2", 8),
-        architecture, torch.randn(20, 3, generator=generator), permuted, generator,
+        layout, mean, scale.abs() + 0.1, Weighting(gamma, beta, 0.1, "l2", 8, cycle),
+        architecture, Queries([torch.randn(20, 3, generator=generator)]), permuted, generator,
     )  # fmt: skip
 
 
@@ -150,10 +160,29 @@ def test_total_is_the_papers_formula_over_the_scales(objective):
     assert given["total"].item() == pytest.approx(expected.item(), rel=1e-5)
 
 
+def test_the_cycle_compares_latents_with_those_of_the_rebuild():
+    objective = make_objective(gamma=0.0, beta=0.3, cycle=0.5)
+    rows = torch.randn(6, objective.layout.n_columns)
+    network = make_network(objective, rows)
+    scales = objective.fit_scales([rows], batch_size=4)
+    with torch.no_grad():
+        network.encode_linear.weight += 0.1 * torch.randn_like(network.encode_linear.weight)
+        given = objective(network, rows, training=False)
+        latents = network.encode(objective.layout.to_tokens(rows))
+        again = network.encode(network.decode(latents))
+    slow = np.mean([(a - b) ** 2 for a, b in zip(again.flatten(), latents.flatten(), strict=True)])
+    assert slow > 1e-4
+    assert given["cycle"].item() == pytest.approx(slow, rel=1e-4)
+    rest = 0.3 * given["structural"] / scales["structural"]
+    rest = rest + 0.7 * given["behavioral"] / scales["behavioral"]
+    assert given["total"].item() == pytest.approx((rest + 0.5 * given["cycle"]).item(), rel=1e-5)
+    assert "cycle" not in make_objective(gamma=0.0, beta=0.3)(network, rows)
+
+
 def test_scales_are_the_losses_of_the_mean_row(objective):
     rows = torch.randn(6, objective.layout.n_columns)
     scales = objective.fit_scales([rows], batch_size=4)
-    queries = objective.queries
+    queries = objective.queries.inputs
     original = objective.architecture.forward(objective.weights(rows), queries)
     mean = objective.architecture.forward(objective.mean[None], queries).expand_as(original)
     assert scales["behavioral"] == pytest.approx(losses.l2_loss(mean, original).item(), rel=1e-5)
@@ -174,7 +203,7 @@ def test_views_are_the_same_functions(objective):
     assert other is not None
     assert not torch.allclose(view, other)
     outputs = [
-        objective.architecture.forward(objective.weights(v), objective.queries)
+        objective.architecture.forward(objective.weights(v), objective.queries.inputs)
         for v in (view, other)
     ]
     torch.testing.assert_close(*outputs, rtol=1e-4, atol=1e-4)

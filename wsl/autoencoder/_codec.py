@@ -3,7 +3,7 @@
 Plain torch on rows; parameters are checked and training is started in ``_estimator``.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,6 +17,7 @@ from ._frame import Frame, Orders
 from ._linear_code import N_DRAWS, fit_linear_code, second_moments
 from ._network import TokenAutoencoder
 from ._objective import Objective, Weighting
+from ._queries import Queries
 from ._refinement import refine_latents
 from ._rows import FramedRows, working_bytes
 from ._tokens import TokenLayout, architecture_layout, plain_layout
@@ -29,11 +30,23 @@ START_MODELS = 2048
 class NetworkSize:
     """Sizes of the tokens and of the network around them."""
 
-    latent_dim: int
+    latent_dim: int | Sequence[int]
     d_model: int
     n_layers: int
     n_heads: int
     token_size: int | None
+
+
+@dataclass(frozen=True)
+class Symmetries:
+    """What is done about the order of hidden units.
+
+    ``aligned``: rows are brought into the order of a reference; ``permuted``: copies in other
+    orders are shown in training.
+    """
+
+    aligned: bool
+    permuted: bool
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,8 +66,8 @@ class Codec:
         size: NetworkSize,
         weighting: Weighting,
         architecture: Architecture | None,
-        queries: Tensor | None,
-        permutations: bool,
+        queries: Queries | None,
+        symmetries: Symmetries,
         generator: torch.Generator,
     ) -> tuple["Codec", FramedRows]:
         """Return the codec before training, the optimal linear code, and the rows in its frame.
@@ -66,10 +79,11 @@ class Codec:
             layout = plain_layout(rows.shape[1], size.token_size)
         else:
             layout = architecture_layout(architecture, size.token_size)
-        aligned = architecture if permutations else None
-        framed = FramedRows.fit(rows, training, layout, aligned)
+        framed = FramedRows.fit(
+            rows, training, layout, architecture if symmetries.aligned else None
+        )
         frame = framed.frame
-        permuted = aligned is not None and len(aligned.permutation_groups) > 0
+        permuted = symmetries.permuted and _have_symmetries(architecture)
         objective = Objective(
             layout, frame.mean, frame.scale, weighting, architecture, queries, permuted, generator
         )
@@ -79,7 +93,7 @@ class Codec:
             chunks = framed.batches(few, N_DRAWS * framed.row_bytes)
             sensitivity = second_moments(map(objective.gradients, chunks), layout)
         moments = second_moments(framed.batches(training), layout)
-        n_latents = layout.n_tokens * size.latent_dim
+        n_latents = layout.n_latents(size.latent_dim)
         code = fit_linear_code(moments, layout, n_latents, sensitivity, weighting.beta)
         network = TokenAutoencoder(layout, code, size.d_model, size.n_layers, size.n_heads)
         return cls(layout, frame, network, objective), framed
@@ -151,6 +165,10 @@ class Codec:
                 return torch.cat([step(chunk.to(device)).cpu() for chunk in chunks])
         finally:
             self.rest()
+
+
+def _have_symmetries(architecture: Architecture | None) -> bool:
+    return architecture is not None and len(architecture.permutation_groups) > 0
 
 
 def sample_rows(training: np.ndarray, generator: torch.Generator) -> np.ndarray:

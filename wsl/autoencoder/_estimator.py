@@ -3,6 +3,7 @@
 Inputs are checked and parts put together here; what is computed lives in the modules beside it.
 """
 
+import os
 from collections.abc import Sequence
 from functools import partial
 from numbers import Integral
@@ -16,18 +17,18 @@ from torch import Tensor
 from .. import metrics
 from .._batches import map_rows, row_slices
 from .._device import resolve_device
-from .._random import resolve_random_state, scoped_torch_seed, torch_generator
+from .._random import resolve_random_state
 from .._sklearn_compat import fit_context
 from .._validation import check_rows, owned_tensor
 from ..architectures import Architecture
 from ..exceptions import InvalidInputError
-from ._codec import Codec, NetworkSize
+from ._codec import Codec
 from ._frame import Orders
-from ._objective import Weighting
-from ._parameters import PARAMETER_CONSTRAINTS, check_architecture
-from ._rows import FramedRows
+from ._learning import Lesson, learn
+from ._parameters import PARAMETER_CONSTRAINTS, check_queries
+from ._queries import Queries
 from ._sampling import SAMPLING_METHODS, sample_latents
-from ._training import build_net, read_history
+from ._training import WeightSpaceNet, read_history
 
 SCORE_QUERIES = 1000
 
@@ -44,38 +45,63 @@ class WeightSpaceAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
         What a row means. Without one any 2-D array is taken: rows are cut into tokens of
         ``token_size`` numbers, and the structural loss alone is trained, whatever ``gamma``,
         ``beta`` and ``permutations`` are.
-    queries : array-like ``(n_all_queries, n_features)``, optional
+    queries : array-like ``(n_all_queries, n_features)``, or dict of such arrays, optional
         Inputs on which behavior is compared. Needed with an architecture unless ``beta=1``. Data
-        like the models' own training data serve best.
+        like the models' own training data serve best. Of several sets by name, such as data, noise
+        and other data, each step sees equal shares. Mixtures of two inputs as a second set let
+        many ``refine_steps`` match models on new data too, and not on these inputs alone.
     gamma : float, default=0.05
         Weight of the contrastive loss, in [0, 1].
     beta : float, default=0.1
         Weight of the structural against the behavioral loss, in [0, 1]. 1 is the structural arm.
-    behavioral_loss : {"l2", "cross_entropy", "distillation"}, default="l2"
-        Squared distance of softmax outputs, cross-entropy with the original's outputs as targets,
-        or distillation at temperature 2. A network with one output is compared by that output as it
-        stands under ``"l2"`` (regression), and as a binary logit under the other two.
+    behavioral_loss : {"l2", "squared_error", "cross_entropy", "distillation"}, default="l2"
+        Squared distance of softmax outputs, or of outputs as they stand (for regression),
+        cross-entropy with the original's outputs as targets, or distillation at temperature 2. A
+        network with one output is compared by that output as it stands under ``"l2"`` too, and as a
+        binary logit under the last two.
     n_queries : int, default=256
         Queries drawn afresh for each step.
-    latent_dim : int, default=16
+    latent_dim : int or sequence of int, default=16
         Latent numbers per token, on average: a model has at most ``n_tokens * latent_dim``, and
-        each layer gets the share that its weights deserve.
+        each layer gets the share that its weights deserve. A sequence says how many a token of each
+        layer gets, at most as many as it has weights.
     d_model, n_layers, n_heads : int, default=128, 4, 4
         Width, layers and heads of the encoder and of the decoder each.
     token_size : int, optional
         Longest token; longer units are split. By default the longest unit of the architecture; 64
         without an architecture.
     permutations : bool, default=True
-        Whether hidden units have no order: models are aligned to a reference, copies with units in
-        random order are shown in training, and the contrastive loss is on.
+        Whether hidden units have no order: copies with units in random order are shown in training,
+        and the contrastive loss is on.
+    align : bool, optional
+        Whether hidden units are matched to those of a reference model before a model is encoded. By
+        default where ``permutations`` is on.
+    cycle_weight : float, default=0.0
+        Weight, beside the others, of the distance between a model's latents and those of its
+        rebuild.
     temperature : float, default=0.1
         Of the contrastive loss.
     epochs, batch_size, learning_rate, weight_decay : default=100, 32, 3e-4, 3e-9
-        Of AdamW; the learning rate warms up to ``learning_rate`` and falls along a cosine to 0.
+        Of AdamW.
+    schedule : {"cosine", "constant"}, default="cosine"
+        The learning rate warms up to ``learning_rate`` and falls along a cosine to 0, or stays
+        where it is and is left to ``callbacks``.
     validation_fraction : float, default=0.1
         Share of the rows held out of training, for ``history_`` and for callbacks.
     callbacks : list, optional
-        skorch callbacks, passed on as they are; ``valid_total`` is what to monitor.
+        skorch callbacks, passed on as they are; ``valid_total`` is what to monitor, with
+        ``EarlyStopping(monitor="valid_total")`` for instance.
+    warm_start : bool, default=False
+        Whether a second ``fit`` goes on training the network of the first, in the same frame and
+        with the same sizes, for ``epochs`` more.
+    checkpoint : path, optional
+        A file that is written after each epoch and from which an interrupted ``fit`` of the same
+        models and parameters goes on, to the same end. What callbacks remember is not in it. Needs
+        an int as ``random_state``.
+    mixed_precision : bool, default=False
+        Train the transformers in bfloat16: twice as fast and more on recent GPUs.
+    torch_compile : bool, default=False
+        Compile the transformers: a minute at the start, less for each step after it.
     pooling : {None, "mean"}, default=None
         ``"mean"`` makes ``transform`` average over the units of a layer: fewer features, for
         predicting properties of models. There is no way back from those.
@@ -91,8 +117,9 @@ class WeightSpaceAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
     Attributes
     ----------
     history_ : list of dict
-        For each epoch ``epoch`` and ``{train,valid}_{total,structural,behavioral,contrastive}``:
-        the total as minimised, terms before their scales, nan where a term is off.
+        For each epoch ``epoch`` and
+        ``{train,valid}_{total,structural,behavioral,contrastive,cycle}``: the total as minimised,
+        terms before their scales, nan where a term is off.
     loss_scales_ : dict
         What each term is divided by in the total. From 2,048 of the training rows where there are
         more, as the sensitivity of the outputs is.
@@ -166,6 +193,8 @@ class WeightSpaceAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
     """
 
     _parameter_constraints: ClassVar[dict] = PARAMETER_CONSTRAINTS
+    codec_: Codec
+    net_: WeightSpaceNet
 
     def __init__(
         self,
@@ -176,19 +205,26 @@ class WeightSpaceAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
         beta: float = 0.1,
         behavioral_loss: str = "l2",
         n_queries: int = 256,
-        latent_dim: int = 16,
+        latent_dim: int | Sequence[int] = 16,
         d_model: int = 128,
         n_layers: int = 4,
         n_heads: int = 4,
         token_size: int | None = None,
         permutations: bool = True,
+        align: bool | None = None,
+        cycle_weight: float = 0.0,
         temperature: float = 0.1,
         epochs: int = 100,
         batch_size: int = 32,
         learning_rate: float = 3e-4,
         weight_decay: float = 3e-9,
+        schedule: str = "cosine",
         validation_fraction: float = 0.1,
         callbacks: Sequence[Any] | None = None,
+        warm_start: bool = False,
+        checkpoint: str | os.PathLike | None = None,
+        mixed_precision: bool = False,
+        torch_compile: bool = False,
         pooling: str | None = None,
         refine_steps: int = 0,
         device="auto",
@@ -207,13 +243,20 @@ class WeightSpaceAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
         self.n_heads = n_heads
         self.token_size = token_size
         self.permutations = permutations
+        self.align = align
+        self.cycle_weight = cycle_weight
         self.temperature = temperature
         self.epochs = epochs
         self.batch_size = batch_size
         self.learning_rate = learning_rate
         self.weight_decay = weight_decay
         self.validation_fraction = validation_fraction
+        self.schedule = schedule
         self.callbacks = callbacks
+        self.warm_start = warm_start
+        self.checkpoint = checkpoint
+        self.mixed_precision = mixed_precision
+        self.torch_compile = torch_compile
         self.pooling = pooling
         self.refine_steps = refine_steps
         self.device = device
@@ -241,41 +284,37 @@ class WeightSpaceAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
         UnsupportedModuleError
             If ``permutations=True`` and the symmetries of the architecture are not known.
         """
-        X = validate_data(self, X, dtype=np.float32, ensure_min_samples=2)
-        queries = check_architecture(
-            self.architecture, self.queries, self.beta, self.permutations, X
-        )
-        if self.d_model % self.n_heads:
-            raise InvalidInputError(
-                f"d_model={self.d_model} is no multiple of n_heads={self.n_heads}"
-            )
-        device = resolve_device(self.device)
-        rng = resolve_random_state(self.random_state)
-        held_out = np.sort(rng.permutation(len(X))[: int(self.validation_fraction * len(X))])
-        training = np.setdiff1d(np.arange(len(X)), held_out)
-        codec, rows = self._start(X, training, queries, rng)
-        self.loss_scales_ = codec.fit_scales(rows, training, self.batch_size)
-        self.net_ = build_net(
-            codec.network,
-            codec.objective,
-            n_training=len(training),
-            held_out=held_out,
-            epochs=0 if codec.is_exact(rows) else self.epochs,
-            batch_size=self.batch_size,
-            learning_rate=self.learning_rate,
-            weight_decay=self.weight_decay,
-            callbacks=self.callbacks,
-            device=device,
-            verbose=int(self.verbose),
-        ).fit(rows, None)
-        codec.rest()
-        self.codec_ = codec
-        self.history_ = read_history(self.net_)
-        self.latents_ = codec.encode_all(rows, device).numpy()
-        self.n_latents_ = codec.network.n_latents
-        self.compression_ = X.shape[1] / self.n_latents_
-        self._n_features_out = codec.network.n_pooled if self.pooling == "mean" else self.n_latents_
-        return self
+        continued = self.warm_start and hasattr(self, "codec_")
+        X = validate_data(self, X, dtype=np.float32, ensure_min_samples=2, reset=not continued)
+        lesson = Lesson(self.epochs, self.schedule, self.validation_fraction)
+        return self._learn(X, lesson, continued)
+
+    @fit_context(prefer_skip_nested_validation=True)
+    def partial_fit(self, X, y=None):
+        """Train on models for one epoch, at a constant rate; none is held out.
+
+        The first call chooses the frame and the linear code from its models, so give it many. Later
+        calls, or those after ``fit``, go on training.
+
+        Parameters
+        ----------
+        X : array-like ``(n_models, n_weights)``
+            At least 2 models in the first call.
+        y : ignored
+
+        Returns
+        -------
+        self
+
+        Raises
+        ------
+        InvalidInputError
+            As ``fit`` does.
+        """
+        continued = hasattr(self, "codec_")
+        least = 1 if continued else 2
+        X = validate_data(self, X, dtype=np.float32, ensure_min_samples=least, reset=not continued)
+        return self._learn(X, Lesson(1, "constant", 0.0, rescales=False), continued)
 
     def transform(self, X):
         """Embed models.
@@ -398,8 +437,9 @@ class WeightSpaceAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
         if self.architecture is None or self.queries is None:
             seen = np.asarray
         else:
-            queries = np.asarray(self.queries)[:SCORE_QUERIES]
-            seen = partial(self.architecture.forward, inputs=queries)
+            sets = check_queries(self.queries, self.architecture)
+            queries = Queries([owned_tensor(one) for one in sets]).first(SCORE_QUERIES)
+            seen = partial(self._answers, queries=queries.numpy())
             row_bytes += 8 * len(queries) * self.architecture.n_outputs
         batches = (rows[part] for part in row_slices(len(rows), row_bytes))
         return metrics.streamed_r2((seen(b), seen(self._reconstruct(b))) for b in batches)
@@ -409,26 +449,24 @@ class WeightSpaceAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
         tags.transformer_tags.preserves_dtype = []
         return tags
 
-    def _start(
-        self,
-        X: np.ndarray,
-        training: np.ndarray,
-        queries: np.ndarray | None,
-        rng: np.random.Generator,
-    ) -> tuple[Codec, FramedRows]:
-        size = NetworkSize(
-            self.latent_dim, self.d_model, self.n_layers, self.n_heads, self.token_size
-        )
-        weighting = Weighting(
-            self.gamma, self.beta, self.temperature, self.behavioral_loss, self.n_queries
-        )
-        generator = torch_generator(rng)
-        inputs = None if queries is None else owned_tensor(queries)
-        with scoped_torch_seed(rng):
-            return Codec.start(
-                X, training, size, weighting, self.architecture, inputs, self.permutations,
-                generator,
-            )  # fmt: skip
+    def _learn(self, X: np.ndarray, lesson: Lesson, continued: bool) -> "WeightSpaceAutoencoder":
+        """Train this codec, or a new one, on checked rows."""
+        before = (self.codec_, self.net_) if continued else None
+        self.codec_, self.net_, self.latents_ = learn(self, X, lesson, before)
+        network = self.codec_.network
+        self.loss_scales_ = self.codec_.objective.scales
+        self.history_ = read_history(self.net_)
+        self.n_latents_ = network.n_latents
+        self.compression_ = X.shape[1] / self.n_latents_
+        self._n_features_out = network.n_pooled if self.pooling == "mean" else self.n_latents_
+        return self
+
+    def _answers(self, rows: np.ndarray, queries: np.ndarray) -> np.ndarray:
+        """Return outputs as the metric is to compare them, those of a regression as they stand."""
+        assert self.architecture is not None
+        outputs = self.architecture.forward(rows, queries)
+        as_they_stand = self.behavioral_loss == "squared_error"
+        return outputs.reshape(len(rows), -1) if as_they_stand else outputs
 
     @property
     def _row_bytes(self) -> int:

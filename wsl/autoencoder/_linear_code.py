@@ -3,13 +3,14 @@
 Plain torch on tokens; nothing here is trained by gradient steps.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
 from ..architectures import Architecture
+from ._losses import behavior
 from ._tokens import TokenLayout
 
 RIDGE = 1e-3
@@ -41,11 +42,13 @@ def output_gradients(
     queries: Tensor,
     generator: torch.Generator,
     n_draws: int = N_DRAWS,
+    seen: Callable[[Tensor], Tensor] = behavior,
 ) -> Tensor:
     """Return gradients of random projections of the outputs, ``(n_draws * n_models, n_weights)``.
 
     With ``s`` standard normal and outputs ``f``, the gradient ``g`` of ``s . f(w)`` has
-    ``E[g g'] = J'J``: the second-order cost of an error in the weights, in squared output.
+    ``E[g g'] = J'J``: the second-order cost of an error in the weights, in squared output. Outputs
+    are as ``seen`` returns them.
     """
     gradients = []
     row_bytes = 4 * architecture.activation_size * len(queries)
@@ -53,21 +56,16 @@ def output_gradients(
     for _ in range(n_draws):
         for chunk in rows.split(size):
             weights = chunk.clone().requires_grad_(True)
-            outputs = behavior(architecture.forward(weights, queries))
+            outputs = seen(architecture.forward(weights, queries))
             signs = torch.randn(outputs.shape, generator=generator).to(outputs)
             gradients.append(torch.autograd.grad((outputs * signs).sum(), weights)[0])
     return torch.cat(gradients)
 
 
-def behavior(outputs: Tensor) -> Tensor:
-    """Return softmax outputs; a network with one output is taken as it stands."""
-    return outputs if outputs.shape[-1] == 1 else outputs.softmax(-1)
-
-
 def fit_linear_code(
     moments: Sequence[Tensor],
     layout: TokenLayout,
-    n_latents: int,
+    n_latents: int | Sequence[int],
     sensitivity: Sequence[Tensor] | None = None,
     beta: float = 1.0,
 ) -> LinearCode:
@@ -77,9 +75,9 @@ def fit_linear_code(
     ----------
     moments : sequence of Tensor ``(length, length)`` float64
         For each kind the second moment of its tokens, centred, from ``second_moments``.
-    n_latents : int
-        Latent numbers of one model, at most; they go to the directions that matter most, so kinds
-        of token get different shares.
+    n_latents : int or sequence of int
+        Latent numbers of one model, at most: they go to the directions that matter most, so kinds
+        of token get different shares. Or those of a token of each kind, where it is that long.
     sensitivity : sequence of Tensor ``(length, length)`` float64, optional
         For each kind the second moment of the gradients of the outputs by its tokens, from
         ``output_gradients``.
@@ -103,7 +101,10 @@ def fit_linear_code(
             for identity, g in zip(metrics, sensitivity, strict=True)
         )
     codes = [_directions(c, m) for c, m in zip(moments, metrics, strict=True)]
-    sizes = _share_out([importance for importance, _, _ in codes], counts, n_latents)
+    if isinstance(n_latents, int):
+        sizes = _share_out([importance for importance, _, _ in codes], counts, n_latents)
+    else:
+        sizes = tuple(map(min, n_latents, lengths))
     encode = torch.zeros(len(codes), layout.token_size, max(sizes))
     decode = torch.zeros(len(codes), max(sizes), layout.token_size)
     for kind, ((_, into, out), n, size) in enumerate(zip(codes, lengths, sizes, strict=True)):

@@ -1,12 +1,12 @@
-"""The three losses of the autoencoder, as functions of tensors.
+"""The losses of the autoencoder, as functions of tensors.
 
 How they are weighed and when they are drawn lives in ``_objective``.
 """
 
+from collections.abc import Callable
+
 import torch
 from torch import Tensor, nn
-
-from ._linear_code import behavior
 
 DISTILLATION_TEMPERATURE = 2.0
 
@@ -46,6 +46,26 @@ def contrastive_loss(view: Tensor, other: Tensor, temperature: float) -> Tensor:
     return nn.functional.cross_entropy(similarity, partner)
 
 
+def cycle_loss(again: Tensor, latents: Tensor) -> Tensor:
+    r"""Mean squared distance between latents and those of the rebuilt model, :math:`E(D(z))`.
+
+    Parameters
+    ----------
+    again, latents : Tensor ``(n_models, n_latents)``
+    """
+    return (again - latents).square().mean()
+
+
+def behavior(outputs: Tensor) -> Tensor:
+    """Return softmax outputs; a network with one output is taken as it stands."""
+    return outputs if outputs.shape[-1] == 1 else outputs.softmax(-1)
+
+
+def as_they_stand(outputs: Tensor) -> Tensor:
+    """Return outputs unchanged: the predictions of a regression."""
+    return outputs
+
+
 def l2_loss(rebuilt: Tensor, original: Tensor) -> Tensor:
     r"""Squared distance of softmax outputs, :math:`\|\sigma(\hat f) - \sigma(f)\|^2`.
 
@@ -56,6 +76,11 @@ def l2_loss(rebuilt: Tensor, original: Tensor) -> Tensor:
     rebuilt, original : Tensor ``(n_models, n_queries, n_outputs)``, logits
     """
     return (behavior(rebuilt) - behavior(original)).square().sum(-1).mean()
+
+
+def squared_error_loss(rebuilt: Tensor, original: Tensor) -> Tensor:
+    r"""Squared distance of outputs as they stand, :math:`\|\hat f - f\|^2`: regression."""
+    return (rebuilt - original).square().sum(-1).mean()
 
 
 def cross_entropy_loss(rebuilt: Tensor, original: Tensor) -> Tensor:
@@ -82,8 +107,14 @@ def two_class_logits(outputs: Tensor) -> Tensor:
     return torch.cat([torch.zeros_like(outputs), outputs], dim=-1)
 
 
+def seen_outputs(behavioral_loss: str) -> Callable[[Tensor], Tensor]:
+    """Return what a behavioral loss compares, as a function of the outputs."""
+    return as_they_stand if behavioral_loss == "squared_error" else behavior
+
+
 BEHAVIORAL_LOSSES = {
     "l2": l2_loss,
+    "squared_error": squared_error_loss,
     "cross_entropy": cross_entropy_loss,
     "distillation": distillation_loss,
 }

@@ -40,8 +40,12 @@ class KindLinear(nn.Module):
 class TokenTransformer(nn.Module):
     """Attention among the tokens of a model, told by position which token is which.
 
-    What it returns is added to a linear map of the same tokens, and it starts at zero.
+    What it returns is added to a linear map of the same tokens, and it starts at zero. With
+    ``mixed_precision`` it is trained in bfloat16, which needs no scaling of the loss; the linear
+    map, which carries most of what is known, stays in float32, and so does all but training.
     """
+
+    mixed_precision = False
 
     def __init__(
         self, layout: TokenLayout, n_in: int, n_out: int, d_model: int, n_layers: int, n_heads: int
@@ -73,12 +77,14 @@ class TokenTransformer(nn.Module):
 
     def forward(self, tokens: Tensor) -> Tensor:
         """Map tokens ``(n_models, n_tokens, n_in)`` to ``(n_models, n_tokens, n_out)``."""
-        hidden = self.embed(tokens)
-        for table, index in zip(self.position_tables, self.positions, strict=True):
-            hidden = hidden + table(index)
-        for block in self.blocks:
-            hidden = block(hidden)
-        return self.project(self.norm(hidden))
+        reduced = self.mixed_precision and self.training
+        with torch.autocast(tokens.device.type, torch.bfloat16, enabled=reduced):
+            hidden = self.embed(tokens)
+            for table, index in zip(self.position_tables, self.positions, strict=True):
+                hidden = hidden + table(index)
+            for block in self.blocks:
+                hidden = block(hidden)
+            return self.project(self.norm(hidden)).float()
 
 
 class TokenAutoencoder(nn.Module):
@@ -119,6 +125,13 @@ class TokenAutoencoder(nn.Module):
         self.head = nn.Sequential(
             nn.Linear(self.n_pooled, d_model), nn.GELU(), nn.Linear(d_model, d_model)
         )
+
+    def prepare(self, mixed_precision: bool, compiled: bool) -> None:
+        """Choose how the two transformers are run in training."""
+        for part in (self.encoder, self.decoder):
+            part.mixed_precision = mixed_precision
+            if compiled:
+                part.compile()
 
     @property
     def n_latents(self) -> int:

@@ -1,4 +1,4 @@
-"""What training minimises: views of a batch, the three losses, their scales and weights.
+"""What training minimises: views of a batch, the losses, their scales and weights.
 
 The formulas of the losses live in ``_losses``, the loop around this in ``_training``.
 """
@@ -12,11 +12,18 @@ from torch import Tensor, nn
 
 from ..architectures import Architecture
 from ._linear_code import output_gradients
-from ._losses import BEHAVIORAL_LOSSES, contrastive_loss, structural_loss
+from ._losses import (
+    BEHAVIORAL_LOSSES,
+    contrastive_loss,
+    cycle_loss,
+    seen_outputs,
+    structural_loss,
+)
 from ._network import TokenAutoencoder
+from ._queries import Queries
 from ._tokens import TokenLayout
 
-LOSS_NAMES = ("total", "structural", "behavioral", "contrastive")
+LOSS_NAMES = ("total", "structural", "behavioral", "contrastive", "cycle")
 NOISE = 0.5
 SCALE_QUERIES = 256
 EXACT = 1e-9
@@ -31,12 +38,13 @@ class Weighting:
     temperature: float
     behavioral_loss: str
     n_queries: int
+    cycle: float = 0.0
 
 
 class Objective(nn.Module):
     r"""The weighted loss of a batch of rows.
 
-    .. math:: L = \gamma L_C + (1 - \gamma) (\beta L_S + (1 - \beta) L_B)
+    .. math:: L = \gamma L_C + (1 - \gamma) (\beta L_S + (1 - \beta) L_B) + \lambda L_{cycle}
 
     each term divided by its scale.
 
@@ -48,7 +56,7 @@ class Objective(nn.Module):
     weighting : Weighting
     architecture : Architecture or None
         Needed for the behavioral and the contrastive term.
-    queries : Tensor ``(n_all_queries, n_features)`` or None
+    queries : Queries or None
     permuted : bool
         Whether models are shown with their hidden units in other orders too.
     generator : torch.Generator
@@ -62,7 +70,7 @@ class Objective(nn.Module):
         scale: Tensor,
         weighting: Weighting,
         architecture: Architecture | None,
-        queries: Tensor | None,
+        queries: Queries | None,
         permuted: bool,
         generator: torch.Generator,
     ):
@@ -75,8 +83,7 @@ class Objective(nn.Module):
         self.register_buffer("mean", mean)
         self.register_buffer("scale", scale)
         self.register_buffer("mask", torch.from_numpy(layout.mask))
-        self.queries: Tensor
-        self.register_buffer("queries", queries)
+        self.queries = queries
         self.scales: dict[str, float] = dict.fromkeys(LOSS_NAMES[1:], 1.0)
 
     @property
@@ -90,6 +97,8 @@ class Objective(nn.Module):
 
     def fit_scales(self, batches: Iterable[Tensor], batch_size: int) -> dict[str, float]:
         """Set each term's scale to its value for the mean of the zoo, an embedding of one point.
+
+        That of the cycle stays 1, the variance of latents at the start.
 
         ``batches`` are rows ``(n_batch, n_weights)``; ``batch_size`` models stand in a step.
         """
@@ -107,16 +116,22 @@ class Objective(nn.Module):
     def gradients(self, rows: Tensor) -> Tensor:
         """Return gradients of the outputs by the rows, ``(n_gradients, n_weights)``."""
         assert self.architecture is not None
-        queries = self.queries[:SCALE_QUERIES]
-        weights = self.weights(rows)
-        return self.scale * output_gradients(self.architecture, weights, queries, self.generator)
+        assert self.queries is not None
+        drawn = output_gradients(
+            self.architecture,
+            self.weights(rows),
+            self.queries.first(SCALE_QUERIES),
+            self.generator,
+            seen=seen_outputs(self.weighting.behavioral_loss),
+        )
+        return self.scale * drawn
 
     def is_met(self, network: TokenAutoencoder, batches: Iterable[Tensor]) -> bool:
         """Whether the network rebuilds rows exactly, and that is all that is asked.
 
         ``batches`` are rows ``(n_batch, n_weights)``; the first that is not rebuilt ends it.
         """
-        if self.contrasts or self.queries is not None:
+        if self.contrasts or self.queries is not None or self.weighting.cycle > 0:
             return False
         with torch.no_grad():
             for rows in batches:
@@ -146,6 +161,8 @@ class Objective(nn.Module):
         if other is not None:
             view, other_view = network.project(latents).split(len(rows))
             losses["contrastive"] = contrastive_loss(view, other_view, self.weighting.temperature)
+        if self.weighting.cycle > 0:
+            losses["cycle"] = cycle_loss(network.encode(rebuilt), latents[: len(rows)])
         return {"total": self.weigh(losses), **losses}
 
     def rebuilding_losses(
@@ -164,7 +181,11 @@ class Objective(nn.Module):
         losses = {"structural": structural_loss(rebuilt, tokens, self.mask)}
         if self.queries is not None:
             rebuilt_rows = self.layout.to_rows(rebuilt)
-            queries = self._pick_queries(step)
+            n_queries = self.weighting.n_queries
+            if step is None:
+                queries = self.queries.draw(n_queries, self.generator)
+            else:
+                queries = self.queries.pick(n_queries, step)
             losses["behavioral"] = self._behavioral(rebuilt_rows, self.weights(rows), queries)
         return losses
 
@@ -175,15 +196,17 @@ class Objective(nn.Module):
         rebuild = scaled["structural"]
         if "behavioral" in scaled:
             rebuild = beta * rebuild + (1 - beta) * scaled["behavioral"]
-        if "contrastive" not in scaled:
-            return rebuild
-        return gamma * scaled["contrastive"] + (1 - gamma) * rebuild
+        if "contrastive" in scaled:
+            rebuild = gamma * scaled["contrastive"] + (1 - gamma) * rebuild
+        if "cycle" in scaled:
+            rebuild = rebuild + self.weighting.cycle * scaled["cycle"]
+        return rebuild
 
     def _losses_of_mean(self, rows: Tensor) -> dict[str, float]:
         """Return the losses of rebuilding every row as the mean of the zoo."""
         losses = {"structural": rows.square().mean().item()}
         if self.queries is not None:
-            queries = self.queries[:SCALE_QUERIES]
+            queries = self.queries.first(SCALE_QUERIES)
             with torch.no_grad():
                 loss = self._behavioral(torch.zeros_like(rows), self.weights(rows), queries)
             losses["behavioral"] = loss.item()
@@ -195,14 +218,6 @@ class Objective(nn.Module):
             original = self.architecture.forward(weights, queries)
         loss = BEHAVIORAL_LOSSES[self.weighting.behavioral_loss]
         return loss(self.architecture.forward(self.weights(rebuilt), queries), original)
-
-    def _pick_queries(self, step: int | None) -> Tensor:
-        n_queries = min(self.weighting.n_queries, len(self.queries))
-        if step is not None:
-            stride = len(self.queries) // n_queries
-            return self.queries[step % stride :: stride][:n_queries]
-        drawn = torch.randperm(len(self.queries), generator=self.generator)[:n_queries]
-        return self.queries[drawn.to(self.queries.device)]
 
     def _views(self, rows: Tensor, training: bool) -> tuple[Tensor, Tensor | None]:
         """Return rows to rebuild and, for the contrastive term, other copies of the same models."""

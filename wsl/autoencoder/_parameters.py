@@ -3,6 +3,8 @@
 Nothing is computed from them here.
 """
 
+import os
+from collections.abc import Mapping
 from numbers import Integral, Real
 
 import numpy as np
@@ -21,24 +23,31 @@ _COUNT_OR_ZERO = [Interval(Integral, 0, None, closed="left")]
 
 PARAMETER_CONSTRAINTS: dict[str, list] = {
     "architecture": [Architecture, None],
-    "queries": ["array-like", None],
+    "queries": ["array-like", dict, None],
     "gamma": _SHARE,
     "beta": _SHARE,
     "behavioral_loss": [StrOptions(set(BEHAVIORAL_LOSSES))],
     "n_queries": _COUNT,
-    "latent_dim": _COUNT,
+    "latent_dim": [*_COUNT, "array-like"],
     "d_model": _COUNT,
     "n_layers": _COUNT,
     "n_heads": _COUNT,
     "token_size": [*_COUNT, None],
     "permutations": ["boolean"],
+    "align": ["boolean", None],
+    "cycle_weight": [Interval(Real, 0, None, closed="left")],
     "temperature": [Interval(Real, 0, None, closed="neither")],
     "epochs": _COUNT_OR_ZERO,
     "batch_size": _COUNT,
     "learning_rate": [Interval(Real, 0, None, closed="neither")],
     "weight_decay": [Interval(Real, 0, None, closed="left")],
+    "schedule": [StrOptions({"cosine", "constant"})],
     "validation_fraction": [Interval(Real, 0, 1, closed="left")],
     "callbacks": [list, tuple, None],
+    "warm_start": ["boolean"],
+    "checkpoint": [str, os.PathLike, None],
+    "mixed_precision": ["boolean"],
+    "torch_compile": ["boolean"],
     "pooling": [StrOptions({"mean"}), None],
     "refine_steps": _COUNT_OR_ZERO,
     "device": [str, torch.device],
@@ -48,23 +57,23 @@ PARAMETER_CONSTRAINTS: dict[str, list] = {
 
 
 def check_architecture(
-    architecture: Architecture | None, queries, beta: float, permutations: bool, X: np.ndarray
-) -> np.ndarray | None:
-    """Return the queries to train on, ``(n_all_queries, ...)`` float32, or None for no such loss.
+    architecture: Architecture | None, queries, beta: float, symmetric: bool, X: np.ndarray
+) -> list[np.ndarray] | None:
+    """Return the sets of queries to train on, each float32, or None for no such loss.
 
     Raises
     ------
     InvalidInputError
         If columns or queries do not fit the architecture, or one of the two is missing.
     UnsupportedModuleError
-        If ``permutations`` are asked for and not known.
+        If the symmetries are needed and not known.
     """
     if architecture is None:
         if queries is not None:
             raise InvalidInputError("queries needs an architecture to run; got architecture=None")
         return None
     check_n_columns(X, architecture.n_weights, "X")
-    if permutations:
+    if symmetric:
         _ = architecture.permutation_groups  # raises where they are not known
     if queries is None:
         if beta < 1:
@@ -73,10 +82,40 @@ def check_architecture(
                 f"{architecture.n_inputs} features, or beta=1"
             )
         return None
-    queries = check_array(queries, dtype=np.float32, allow_nd=True, input_name="queries")
-    n_features = int(np.prod(queries.shape[1:]))
-    if n_features != architecture.n_inputs:
+    sets = check_queries(queries, architecture)
+    return sets if beta < 1 else None
+
+
+def check_queries(queries, architecture: Architecture) -> list[np.ndarray]:
+    """Return one array, or each of a dict of arrays, as ``(n_queries, n_features)`` float32.
+
+    Raises InvalidInputError if features do not fit the architecture, or a dict is empty.
+    """
+    named = queries if isinstance(queries, Mapping) else {"": queries}
+    if not named:
+        raise InvalidInputError("queries is an empty dict; wanted an array by name of each set")
+    sets = []
+    for key, inputs in named.items():
+        name = f"queries[{key!r}]" if key else "queries"
+        inputs = check_array(inputs, dtype=np.float32, allow_nd=True, input_name=name)
+        flat = inputs.reshape(len(inputs), -1)
+        if flat.shape[1] != architecture.n_inputs:
+            raise InvalidInputError(
+                f"{name} has {flat.shape[1]} features, but the architecture takes "
+                f"{architecture.n_inputs}"
+            )
+        sets.append(flat)
+    return sets
+
+
+def check_latent_dim(latent_dim) -> int | list[int]:
+    """Return one size, or one for each layer, none negative and not all zero."""
+    if isinstance(latent_dim, Integral):
+        return int(latent_dim)
+    sizes = np.asarray(latent_dim)
+    if sizes.ndim != 1 or sizes.dtype.kind not in "iu" or (sizes < 0).any() or not sizes.any():
         raise InvalidInputError(
-            f"queries has {n_features} features, but the architecture takes {architecture.n_inputs}"
+            f"latent_dim={latent_dim!r}; wanted an int of at least 1, or for each layer an int of "
+            "at least 0, not all 0"
         )
-    return queries if beta < 1 else None
+    return sizes.tolist()

@@ -69,6 +69,13 @@ class FramedRows(Dataset):
         frame = Frame(mean.float(), _spread(mean, variance, layout), architecture, reference)
         return cls(rows, frame, orders, row_bytes)
 
+    @classmethod
+    def enter(cls, rows: np.ndarray, layout: TokenLayout, frame: Frame) -> "FramedRows":
+        """Bring rows into a frame that is there already."""
+        row_bytes = working_bytes(layout, frame.architecture)
+        orders = _all_orders(rows, frame.architecture, frame.reference, row_bytes)
+        return cls(rows, frame, orders, row_bytes)
+
     def __len__(self) -> int:
         return len(self.rows)
 

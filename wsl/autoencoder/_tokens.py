@@ -3,7 +3,7 @@
 The layout is a fixed gather in both directions; nothing is learned or scaled here.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from ..architectures import Architecture
+from ..exceptions import InvalidInputError
 
 PLAIN_TOKEN_SIZE = 64
 
@@ -67,6 +68,21 @@ class TokenLayout:
         """Numbers that a token of each kind holds, padding not counted."""
         firsts = np.unique(self.kinds, return_index=True)[1]
         return self.mask[firsts].sum(axis=1).tolist()
+
+    def n_latents(self, latent_dim: int | Sequence[int]) -> int | list[int]:
+        """Return how many latents a model has, or a token of each kind if told layer by layer.
+
+        Raises InvalidInputError if there is another number of layers.
+        """
+        if isinstance(latent_dim, int):
+            return self.n_tokens * latent_dim
+        n_layers = int(self.positions[:, 0].max()) + 1
+        if len(latent_dim) != n_layers:
+            raise InvalidInputError(
+                f"latent_dim has {len(latent_dim)} entries, but the rows have {n_layers} layers"
+            )
+        firsts = np.unique(self.kinds, return_index=True)[1]
+        return [int(latent_dim[layer]) for layer in self.positions[firsts, 0]]
 
     @cached_property
     def layer_of_column(self) -> np.ndarray:

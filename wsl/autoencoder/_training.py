@@ -4,19 +4,22 @@ The objective lives in ``_objective``; scikit-learn's side in ``_estimator``.
 """
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import partial
 from typing import Any
 
 import numpy as np
 import torch
 from skorch import NeuralNet
-from skorch.callbacks import LRScheduler, PassthroughScoring
+from skorch.callbacks import Callback, PassthroughScoring
+from skorch.history import History
 from torch import nn
 from torch.utils.data import Dataset, Subset
 
+from ._checkpoint import EpochCheckpoint
+from ._network import TokenAutoencoder
 from ._objective import LOSS_NAMES, Objective
-from ._rows import as_collated
+from ._rows import FramedRows, as_collated
 
 GRADIENT_NORM = 1.0
 WARM_UP = 0.1
@@ -61,45 +64,125 @@ class RowSplit:
         return Subset(dataset, kept.tolist()), Subset(dataset, list(self.held_out))
 
 
-def build_net(
-    network: nn.Module,
+@dataclass(frozen=True)
+class TrainingSettings:
+    """What a user chooses about training; ``schedule`` is "cosine" or "constant"."""
+
+    epochs: int
+    batch_size: int
+    learning_rate: float
+    weight_decay: float
+    schedule: str
+    callbacks: Sequence[Any]
+    mixed_precision: bool
+    compiled: bool
+    verbose: int
+
+
+class RateSchedule(Callback):
+    """Sets the learning rate before each step.
+
+    Parameters
+    ----------
+    n_steps : int
+        Of this training, from first to last.
+    n_before : int
+        Of the trainings that it goes on from.
+    """
+
+    def __init__(self, n_steps: int, n_before: int):
+        self.n_steps, self.n_before = n_steps, n_before
+
+    def on_train_begin(self, net: NeuralNet, *args: Any, **kwargs: Any) -> None:
+        """Find out how far a resumed training has come."""
+        self.step_ = n_steps_done(net) - self.n_before
+
+    def on_batch_begin(
+        self, net: NeuralNet, batch: Any = None, training: bool | None = None, **kwargs: Any
+    ) -> None:
+        """Set the rate where the batch is trained on."""
+        if training:
+            for group in net.optimizer_.param_groups:
+                group["lr"] = net.lr * warm_up_and_cosine(self.step_, self.n_steps)
+            self.step_ += 1
+
+
+def train(
+    network: TokenAutoencoder,
     objective: Objective,
-    *,
-    n_training: int,
+    rows: FramedRows,
     held_out: np.ndarray,
-    epochs: int,
-    batch_size: int,
-    learning_rate: float,
-    weight_decay: float,
-    callbacks: Any,
+    settings: TrainingSettings,
     device: torch.device,
-    verbose: int,
+    previous: WeightSpaceNet | None = None,
+    checkpoint: EpochCheckpoint | None = None,
 ) -> WeightSpaceNet:
-    """Return a net, ready to fit: AdamW, its rate warmed up and then lowered to zero."""
-    n_steps = max(1, epochs * -(-n_training // batch_size))
-    schedule = LRScheduler(
-        torch.optim.lr_scheduler.LambdaLR,
-        step_every="batch",
-        lr_lambda=partial(warm_up_and_cosine, n_steps=n_steps),
+    """Train the network and return its net.
+
+    Parameters
+    ----------
+    held_out : int array
+        Rows that are not trained on.
+    previous : WeightSpaceNet, optional
+        A training of the same network to go on from: its history and its optimizer's moments stay.
+    checkpoint : EpochCheckpoint, optional
+        Written after each epoch; where it is there already, training goes on from it.
+    """
+    n_before = 0 if previous is None else n_steps_done(previous)
+    net = _build_net(
+        network, objective, len(rows), held_out, settings, n_before, checkpoint, device
     )
-    own = [("schedule", schedule), *_recorders(bool(len(held_out)))]
+    net.initialize()
+    if previous is not None:
+        net.history_ = History(previous.history)
+        state = previous.optimizer_.state_dict()["state"]
+        groups = net.optimizer_.state_dict()["param_groups"]
+        net.optimizer_.load_state_dict({"state": state, "param_groups": groups})
+    n_epochs_before = len(net.history)
+    if checkpoint is not None:
+        checkpoint.restore(net)
+    network.prepare(settings.mixed_precision, settings.compiled)
+    return net.partial_fit(rows, None, epochs=settings.epochs + n_epochs_before - len(net.history))
+
+
+def n_steps_done(net: NeuralNet) -> int:
+    """Return how many steps a net has taken, by its history."""
+    return sum(row.get("train_batch_count", 0) for row in net.history)
+
+
+def _build_net(
+    network: TokenAutoencoder,
+    objective: Objective,
+    n_rows: int,
+    held_out: np.ndarray,
+    settings: TrainingSettings,
+    n_before: int,
+    checkpoint: EpochCheckpoint | None,
+    device: torch.device,
+) -> WeightSpaceNet:
+    """Return a net, ready to fit, on AdamW."""
+    callbacks = list(_recorders(bool(len(held_out))))
+    if settings.schedule == "cosine":
+        n_steps = max(1, settings.epochs * -(-(n_rows - len(held_out)) // settings.batch_size))
+        callbacks.append(("schedule", RateSchedule(n_steps, n_before)))
+    if checkpoint is not None:
+        callbacks.append(("checkpoint", checkpoint))
     return WeightSpaceNet(
         network,
         criterion=objective,
         optimizer=torch.optim.AdamW,
-        optimizer__weight_decay=weight_decay,
-        lr=learning_rate,
-        max_epochs=epochs,
-        batch_size=batch_size,
+        optimizer__weight_decay=settings.weight_decay,
+        lr=settings.learning_rate,
+        batch_size=settings.batch_size,
         iterator_train__shuffle=True,
         iterator_train__collate_fn=as_collated,
         iterator_train__generator=objective.generator,
         iterator_valid__collate_fn=as_collated,
         iterator_valid__generator=objective.generator,  # each draws a seed, if only for its workers
         train_split=RowSplit(tuple(held_out.tolist())) if len(held_out) else None,
-        callbacks=[*own, *(callbacks or [])],
+        callbacks=[*callbacks, *settings.callbacks],
         device=str(device),
-        verbose=verbose,
+        verbose=settings.verbose,
     )
 
 
@@ -112,7 +195,7 @@ def warm_up_and_cosine(step: int, n_steps: int) -> float:
     return 0.5 * (1.0 + math.cos(math.pi * share))
 
 
-def _recorders(validates: bool) -> list[tuple[str, PassthroughScoring]]:
+def _recorders(validates: bool) -> list[tuple[str, Callback]]:
     prefixes = ("train", "valid") if validates else ("train",)
     names = [f"{prefix}_{name}" for prefix in prefixes for name in LOSS_NAMES]
     return [(name, PassthroughScoring(name, on_train=name.startswith("train"))) for name in names]
