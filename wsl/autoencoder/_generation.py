@@ -93,20 +93,14 @@ def data_losses(
 
 
 def _descend(
-    codec: Codec,
-    architecture: Architecture,
-    latents: Tensor,
-    inputs: Tensor,
-    wanted: Tensor,
-    steps: list[Tensor],
+    codec: Codec, latents: Tensor, inputs: Tensor, wanted: Tensor, steps: list[Tensor]
 ) -> Tensor:
     """Follow each model's own loss against ``wanted`` ``(n_models, n_queries, n_outputs)``."""
-    loss = BEHAVIORAL_LOSSES[codec.objective.weighting.behavioral_loss]
+    architecture = _architecture(codec)
+    loss = BEHAVIORAL_LOSSES["l2" if _regresses(codec) else "cross_entropy"]
     latents = latents.requires_grad_(True)
     optimizer = torch.optim.Adam([latents], lr=STEP_SIZE, betas=(0.9, 0.95))
-    schedule = torch.optim.lr_scheduler.LinearLR(
-        optimizer, 1.0, 0.0, total_iters=max(1, len(steps))
-    )
+    schedule = torch.optim.lr_scheduler.LinearLR(optimizer, 1.0, 0.0, max(1, len(steps)))
     for chosen in steps:
         chosen = chosen.to(inputs.device)
         with torch.enable_grad():
