@@ -56,22 +56,22 @@ def sample_gmm(anchors: np.ndarray, n_models: int, rng: np.random.Generator) -> 
     There are fewer anchors than latent numbers: a mixture over the latents themselves would not be
     determined. The number of components, 1 to 5, is that of least Bayesian information criterion.
     """
-    if len(anchors) < 2:
+    if not np.ptp(anchors, axis=0).any():  # one anchor, or copies of one
         return np.repeat(anchors, n_models, axis=0).astype(np.float64)
     pca = PCA(svd_solver="full").fit(anchors.astype(np.float64))
     kept = pca.explained_variance_ > 1e-10 * pca.explained_variance_[0]
-    scores = pca.transform(anchors)[:, kept]
-    spread = scores.std(axis=0)
+    scale = np.sqrt(pca.explained_variance_[0]) or 1.0
+    scores = pca.transform(anchors)[:, kept] / scale
     seed = draw_seed(rng)
     mixtures = [
-        GaussianMixture(k, covariance_type="diag", random_state=seed).fit(scores / spread)
+        GaussianMixture(k, covariance_type="diag", random_state=seed).fit(scores)
         for k in range(1, min(MAX_COMPONENTS, len(anchors)) + 1)
     ]
-    best = min(mixtures, key=lambda mixture: mixture.bic(scores / spread))
+    best = min(mixtures, key=lambda mixture: mixture.bic(scores))
     places = rng.choice(best.n_components, size=n_models, p=best.weights_)
     noise = rng.standard_normal((n_models, scores.shape[1]))
     drawn = best.means_[places] + np.sqrt(best.covariances_[places]) * noise
-    return pca.mean_ + (drawn * spread) @ pca.components_[kept]
+    return pca.mean_ + scale * drawn @ pca.components_[kept]
 
 
 def draw_shares(
