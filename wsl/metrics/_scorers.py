@@ -130,5 +130,11 @@ def get_scorer(name: str, *, queries=None) -> ReconstructionScorer:
 
 
 def get_scorer_names() -> list[str]:
-    """Return the names that ``get_scorer`` knows."""
+    """Return the names that ``get_scorer`` knows.
+
+    Returns
+    -------
+    list of str
+        In alphabetical order.
+    """
     return sorted(_METRICS)
