@@ -5,15 +5,14 @@ Plain torch, given latents and shares; those are drawn in ``_sampling``.
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from .._batches import row_slices
 from .._validation import owned_tensor
 from ..architectures import Architecture
 from ..zoo._losses import LOSSES, resolve_loss
 from ._codec import Codec
-from ._linear_code import behavior
-from ._losses import BEHAVIORAL_LOSSES
+from ._losses import cross_entropy_loss
 
 STEP_SIZE = 0.1  # latents have about unit variance
 BATCH_QUERIES = 256
@@ -69,10 +68,11 @@ def averaged_labels(codec: Codec, rows: np.ndarray, queries: np.ndarray) -> np.n
     """Return what models answer on average: classes, or numbers where outputs are regressed."""
     shares = np.full((1, len(rows)), 1.0 / len(rows))
     average = _averaged(codec, rows, shares, queries)[0]
+    if _regresses(codec):
+        return average.numpy()
     if average.shape[-1] > 1:
         return average.argmax(-1).numpy()
-    single = average[:, 0]
-    return (single if _regresses(codec) else (single > 0).long()).numpy()
+    return (average[:, 0] > 0).long().numpy()
 
 
 def data_losses(
@@ -97,7 +97,7 @@ def _descend(
 ) -> Tensor:
     """Follow each model's own loss against ``wanted`` ``(n_models, n_queries, n_outputs)``."""
     architecture = _architecture(codec)
-    loss = BEHAVIORAL_LOSSES["l2" if _regresses(codec) else "cross_entropy"]
+    loss = nn.functional.mse_loss if _regresses(codec) else cross_entropy_loss
     latents = latents.requires_grad_(True)
     optimizer = torch.optim.Adam([latents], lr=STEP_SIZE, betas=(0.9, 0.95))
     schedule = torch.optim.lr_scheduler.LinearLR(optimizer, 1.0, 0.0, max(1, len(steps)))
@@ -116,17 +116,18 @@ def _descend(
 def _averaged(codec: Codec, rows: np.ndarray, shares: np.ndarray, queries: np.ndarray) -> Tensor:
     """Return logits of averaged predictions ``(n_models, n_queries, n_outputs)``.
 
-    ``shares`` are ``(n_models, n_anchors)``. Probabilities are averaged; a single output as such.
+    ``shares`` are ``(n_models, n_anchors)``. Probabilities are averaged, or outputs as they stand.
     """
     architecture = _architecture(codec)
+    as_they_stand = architecture.n_outputs == 1 or _regresses(codec)
     used = np.flatnonzero(shares.any(axis=0))
     total = torch.zeros(len(shares), len(queries), architecture.n_outputs)
     for part in row_slices(len(used), 4 * len(queries) * architecture.activation_size):
         own = used[part]
-        outputs = behavior(torch.from_numpy(architecture.forward(rows[own], queries)))
+        outputs = torch.from_numpy(architecture.forward(rows[own], queries))
+        outputs = outputs if as_they_stand else outputs.softmax(-1)
         total += torch.einsum("ma,aqc->mqc", owned_tensor(shares[:, own]), outputs)
-    single = architecture.n_outputs == 1
-    return total if single else total.clamp_min(LEAST_PROBABILITY).log()
+    return total if as_they_stand else total.clamp_min(LEAST_PROBABILITY).log()
 
 
 def _architecture(codec: Codec) -> Architecture:
@@ -136,8 +137,8 @@ def _architecture(codec: Codec) -> Architecture:
 
 def _regresses(codec: Codec) -> bool:
     """Whether outputs are numbers that stand for themselves, and no logits."""
-    weighting = codec.objective.weighting
-    return _architecture(codec).n_outputs == 1 and weighting.behavioral_loss == "l2"
+    loss, single = codec.objective.weighting.behavioral_loss, _architecture(codec).n_outputs == 1
+    return loss == "squared_error" or (single and loss == "l2")
 
 
 def _chunk_bytes(codec: Codec, n_queries: int) -> int:

@@ -3,6 +3,7 @@
 Nothing is drawn from them here.
 """
 
+from collections.abc import Mapping
 from numbers import Integral
 
 import numpy as np
@@ -44,6 +45,8 @@ def check_data(
     if labels is not None and queries is None:
         raise InvalidInputError("labels were given without their queries; wanted both")
     queries = fitted_queries if queries is None else queries
+    if isinstance(queries, Mapping):
+        queries = np.concatenate(list(queries.values()))
     if architecture is None or queries is None:
         raise InvalidInputError(
             f"{user} runs models, but there is no architecture or no queries; wanted both"

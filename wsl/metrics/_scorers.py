@@ -4,7 +4,7 @@ scikit-learn looks names up in a registry of its own, which has no public way in
 resolved here, and the scorer is what ``scoring=`` takes.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -66,8 +66,8 @@ class ReconstructionScorer:
         if not of_outputs:
             return metric(rows, rebuilt)
         queries = self.queries
-        if queries is None and getattr(estimator, "queries", None) is not None:
-            queries = np.asarray(estimator.queries)[:MAX_QUERIES]
+        if queries is None:
+            queries = _first_queries(getattr(estimator, "queries", None))
         if queries is None or estimator.architecture is None:
             raise InvalidInputError(
                 f"the scorer {self.name!r} runs models on queries, but the autoencoder has "
@@ -75,6 +75,14 @@ class ReconstructionScorer:
             )
         forward = estimator.architecture.forward
         return metric(forward(rows, queries), forward(rebuilt, queries))
+
+
+def _first_queries(queries) -> np.ndarray | None:
+    """Return the first of the queries; of several sets by name, as many of each."""
+    sets = list(queries.values()) if isinstance(queries, Mapping) else [queries]
+    if not sets or sets[0] is None:
+        return None
+    return np.concatenate([np.asarray(one)[: max(1, MAX_QUERIES // len(sets))] for one in sets])
 
 
 def get_scorer(name: str, *, queries=None) -> ReconstructionScorer:
