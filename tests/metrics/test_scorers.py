@@ -1,6 +1,7 @@
 """Scorers inside scikit-learn's searches, and what they say of a known rebuild."""
 
 import pickle
+from typing import ClassVar
 
 import numpy as np
 import pytest
@@ -52,6 +53,16 @@ def test_queries_of_the_scorer_come_first():
     outputs, rebuilt = (ARCHITECTURE.forward(rows, own) for rows in (ROWS, 0.5 * ROWS))
     scorer = metrics.get_scorer("agreement", queries=own)
     assert scorer(Halves(), ROWS) == pytest.approx(metrics.agreement(outputs, rebuilt))
+
+
+def test_of_several_sets_of_queries_each_has_its_share():
+    class OfSets(Halves):
+        """With queries by name."""
+
+        queries: ClassVar = {"data": QUERIES[:10], "noise": QUERIES[10:]}
+
+    scorer = metrics.get_scorer("agreement")
+    assert scorer(OfSets(), ROWS) == scorer(Halves(), ROWS)
 
 
 def test_a_search_over_beta_and_latent_dim():
