@@ -27,6 +27,7 @@ from wsl import (
 )
 
 METHODS = ("token_kde", "kde", "interpolation", "gmm", "ensemble")
+N_TRIED = 4  # candidates for each model that is kept, where the best are kept by training labels
 FINE_TUNING = (0, 1, 5)
 ALPHAS = np.logspace(-3, 5, 17)
 
@@ -85,18 +86,25 @@ def elsewhere(study: Study, autoencoder: WeightSpaceAutoencoder, other: Study) -
 
 
 def generation(
-    study: Study, autoencoder: WeightSpaceAutoencoder, method: str, seed: int
+    study: Study, autoencoder: WeightSpaceAutoencoder, method: str, seed: int, best: bool = False
 ) -> dict[str, float]:
-    """Generate from the anchors and fine-tune; distances are in units of the zoo's own."""
+    """Generate from the anchors and fine-tune; distances are in units of the zoo's own.
+
+    With ``best``, models are the best of four times as many on the training set.
+    """
+    data, n_models = study.data, study.scale.n_generated
+    chosen = {"n_candidates": N_TRIED * n_models, "queries": data.X_train, "labels": data.y_train}
     rows = autoencoder.sample(
-        study.scale.n_generated,
+        n_models,
         anchors=study.anchors().weights,
         method=method,
         n_steps=study.scale.generation_steps,
         random_state=seed,
+        **(chosen if best else {}),
     )
     rows = study.zoo.architecture.canonicalize(rows, reference=study.reference)
-    return {**_accuracies(study, seed, init=rows), **_differences(study, rows)}
+    rate = float(study.training.metadata["learning_rate"].min())
+    return {**_accuracies(study, seed, rate, init=rows), **_differences(study, rows)}
 
 
 def generation_baselines(study: Study, seed: int) -> Iterator[tuple[str, dict[str, float]]]:
@@ -105,12 +113,12 @@ def generation_baselines(study: Study, seed: int) -> Iterator[tuple[str, dict[st
         scores = zoo.accuracy(study.data.X_test, study.data.y_test)
         found = {"mean, 0 epochs": scores.mean(), "best, 0 epochs": scores.max()}
         yield name, {**found, **_differences(study, zoo.weights, own=True)}
-    yield "from scratch", _accuracies(study, seed, n_models=study.scale.n_generated)
-
-
-def _accuracies(study: Study, seed: int, **start: Any) -> dict[str, float]:
-    data, found = study.data, {}
     rate = float(study.training.metadata["learning_rate"].median())
+    yield "from scratch", _accuracies(study, seed, rate, n_models=study.scale.n_generated)
+
+
+def _accuracies(study: Study, seed: int, rate: float, **start: Any) -> dict[str, float]:
+    data, found = study.data, {}
     for epochs in FINE_TUNING:
         zoo = train_zoo(
             study.zoo.architecture, (data.X_train, data.y_train), epochs=epochs, batch_size=64,

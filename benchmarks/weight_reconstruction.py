@@ -78,6 +78,9 @@ def run_arms(study: Study, records: Records) -> tuple[dict, dict]:
             for method in methods:
                 found = tables.generation(study, autoencoder, method, seed)
                 records.add("generation", f"{arm}, {method}", seed, found)
+            if arm == "all three":
+                found = tables.generation(study, autoencoder, "ensemble", seed, best=True)
+                records.add("generation", f"{arm}, ensemble, best of {tables.N_TRIED}", seed, found)
             for name, pooling in ((arm, None), (f"{arm}, pooled", "mean")):
                 found = tables.embedding_scores(study, autoencoder, pooling)
                 records.add("prediction", name, seed, found)
