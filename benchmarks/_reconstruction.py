@@ -53,7 +53,7 @@ class Scale:
     network: dict[str, int]
     n_generated: int = 50
     refine_steps: int = 30
-    generation_steps: int = 100
+    generation_steps: int = 300
 
 
 _FULL = Scale(1000, 25, (1, 5, 10, 25), 1500, 3, 256, {"d_model": 64, "n_layers": 2})

@@ -346,7 +346,7 @@ class WeightSpaceAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
         n_candidates=None,
         queries=None,
         labels=None,
-        n_steps=100,
+        n_steps=200,
         random_state=None,
     ):
         """Generate models.
@@ -378,8 +378,9 @@ class WeightSpaceAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
         labels : array-like ``(n_queries,)``, optional
             Of ``queries``, to choose by: class labels, or floats in regression. By default what the
             anchors answer on average.
-        n_steps : int, default=100
-            Of ``"ensemble"``. Each costs about as much as a step of training.
+        n_steps : int, default=200
+            Of ``"ensemble"``, each on 256 queries: together they cost about as much as training the
+            models from scratch, without labels. More steps make models better and more diverse.
         random_state : int, RandomState, Generator or None
 
         Returns
