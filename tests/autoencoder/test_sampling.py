@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from wsl.autoencoder._sampling import sample_kde, sample_latents
+from wsl.autoencoder._sampling import draw_shares, sample_gmm, sample_kde, sample_latents
 
 TOKENS = [np.array([0, 1]), np.array([2, 3])]
 
@@ -48,3 +48,42 @@ def test_one_anchor_is_drawn_as_it_is():
     anchors = np.array([[1.0, 2.0, 3.0, 4.0]])
     drawn = sample_kde(anchors, TOKENS, 3, np.random.default_rng(0))
     np.testing.assert_array_equal(drawn, np.repeat(anchors, 3, axis=0))
+
+
+def test_interpolation_lies_between_two_anchors():
+    drawn = sample_latents("interpolation", np.eye(5), TOKENS, 200, np.random.default_rng(0), None)
+    assert (drawn >= 0).all()
+    np.testing.assert_allclose(drawn.sum(axis=1), 1.0)
+    assert ((drawn > 0).sum(axis=1) == 2).all()
+    assert 0.05 < np.median(drawn.max(axis=1)) - 0.5 < 0.45  # neither at the ends nor in the middle
+
+
+def test_shares_are_uniform_over_parents_and_their_divisions():
+    shares = draw_shares(6, 3, 20_000, np.random.default_rng(0))
+    assert ((shares > 0).sum(axis=1) == 3).all()
+    np.testing.assert_allclose(shares.mean(axis=0), 1 / 6, atol=0.005)
+    # of a uniform division in three, each part has variance (1/3)(2/3)/4
+    np.testing.assert_allclose(shares[shares > 0].var(), 1 / 18, rtol=0.02)
+    assert (draw_shares(2, 3, 5, np.random.default_rng(0)) > 0).sum() == 10
+
+
+def test_a_mixture_finds_the_groups_of_the_anchors():
+    rng = np.random.default_rng(0)
+    centers = np.array([[0.0] * 8, [20.0] * 8])
+    anchors = centers[rng.integers(2, size=60)] + rng.normal(size=(60, 8))
+    drawn = sample_gmm(anchors, 4000, rng)
+    group = (drawn.mean(axis=1) > 10).astype(int)
+    assert np.abs(drawn - centers[group]).max() < 8  # none between the two
+    shares = [(anchors.mean(axis=1) > 10).mean(), group.mean()]
+    assert abs(shares[0] - shares[1]) < 0.03
+    np.testing.assert_allclose((drawn - centers[group]).std(), 1.0, atol=0.15)
+
+
+def test_a_mixture_of_few_anchors_stays_in_their_span():
+    anchors = np.random.default_rng(0).normal(size=(4, 30))
+    drawn = sample_gmm(anchors, 10, np.random.default_rng(1))
+    basis = np.linalg.qr((anchors[1:] - anchors[0]).T)[0]
+    off = drawn - anchors[0]
+    np.testing.assert_allclose(off @ basis @ basis.T, off, atol=1e-8)
+    np.testing.assert_array_equal(sample_gmm(anchors[:1], 2, np.random.default_rng(0)),
+                                  anchors[[0, 0]])  # fmt: skip

@@ -1,5 +1,6 @@
 """The digits zoo: what comes back, and when it is trained, read or trained again."""
 
+import dataclasses
 import shutil
 from pathlib import Path
 
@@ -9,8 +10,9 @@ import pytest
 from sklearn.datasets import load_digits
 
 from wsl import Architecture, ModelZoo, train_zoo
-from wsl.datasets import _digits_zoo, load_digits_zoo
-from wsl.datasets._digits_zoo import cache_folder
+from wsl.datasets import _digits_zoo, _recipes, load_digits_zoo
+from wsl.datasets._recipes import cache_folder
+from wsl.exceptions import InvalidInputError
 
 RECIPE = {"n_models": 32, "epochs": 2}
 COLUMNS = [
@@ -41,7 +43,7 @@ def trainings(monkeypatch):
         calls.append(options)
         return train_zoo(*args, **options)
 
-    monkeypatch.setattr(_digits_zoo, "train_zoo", counting)
+    monkeypatch.setattr(_recipes, "train_zoo", counting)
     return calls
 
 
@@ -61,9 +63,9 @@ def test_what_the_zoo_is(built):
     assert (zoo.metadata["epoch"] == 2).all()
     assert len(np.unique(zoo.metadata["seed"])) == 32
     for name, kinds in (
-        ("learning_rate", _digits_zoo.LEARNING_RATES),
-        ("weight_decay", _digits_zoo.WEIGHT_DECAYS),
-        ("init", _digits_zoo.INITS),
+        ("learning_rate", _digits_zoo.RECIPE.learning_rates),
+        ("weight_decay", _recipes.WEIGHT_DECAYS),
+        ("init", _recipes.INITS),
     ):
         drawn = zoo.metadata[name]
         wanted = pd.Series(kinds).astype(drawn.dtype)
@@ -134,7 +136,7 @@ def test_a_training_that_is_broken_off_leaves_nothing_to_read(tmp_path, monkeypa
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(_digits_zoo, "train_zoo", broken_off)
+        patch.setattr(_recipes, "train_zoo", broken_off)
         with pytest.raises(KeyboardInterrupt):
             load_digits_zoo(n_models=4, epochs=1, data_home=tmp_path)
     assert not list(tmp_path.rglob("zoo.json"))
@@ -150,7 +152,8 @@ def test_every_recipe_has_a_folder_of_its_own(tmp_path, monkeypatch, trainings):
     assert [len(zoo) for zoo in zoos] == [4, 5, 4, 4]
     assert [zoo.metadata["epoch"][0] for zoo in zoos] == [1, 1, 2, 1]
     assert set(zoos[0].metadata["seed"]).isdisjoint(zoos[3].metadata["seed"])
-    monkeypatch.setattr(_digits_zoo, "RECIPE_VERSION", 10**6)
+    later = dataclasses.replace(_digits_zoo.RECIPE, version=10**6)
+    monkeypatch.setattr(_digits_zoo, "RECIPE", later)
     load_digits_zoo(**plain, data_home=tmp_path)
     assert len(list(tmp_path.iterdir())) == len(trainings) == 5
     load_digits_zoo(**plain, data_home=tmp_path, progress=True)  # no part of a recipe
@@ -190,3 +193,31 @@ def test_where_it_is_kept(tmp_path, monkeypatch):
 def test_the_tests_leave_the_users_cache_alone():
     """The settings of this session reach doctests too, which name no folder."""
     assert Path(cache_folder()).name.startswith("wsl-tests-")
+
+
+def test_checkpoints_are_rows_of_their_own(tmp_path, trainings):
+    recipe = {"n_models": 20, "epochs": 2, "data_home": tmp_path}
+    last = load_digits_zoo(**recipe).zoo
+    digits = load_digits_zoo(**recipe, checkpoints=[2, 0, 1])
+    zoo = digits.zoo
+    assert len(trainings) == 2
+    assert zoo.metadata["epoch"].tolist() == 20 * [0, 1, 2]
+    np.testing.assert_allclose(zoo.weights[2::3], last.weights, atol=1e-6)
+    means = zoo.metadata.groupby("epoch")["test_accuracy"].mean()
+    assert means[0] < 0.2 < means[2]
+    load_digits_zoo(**recipe, checkpoints=(0, 1, 2))  # the same epochs in another order
+    assert len(trainings) == 2
+    parts = [digits[name] for name in ("train", "valid", "test")]
+    assert [len(part) for part in parts] == [3 * 14, 3 * 3, 3 * 3]
+
+
+def test_inverted_digits_are_another_zoo(tmp_path, trainings):
+    recipe = {"n_models": 4, "epochs": 1, "data_home": tmp_path}
+    plain, inverted = (load_digits_zoo(**recipe, inverted=flag) for flag in (False, True))
+    assert len(trainings) == 2
+    np.testing.assert_array_equal(inverted.X_test, 1 - plain.X_test)
+    np.testing.assert_array_equal(inverted.y_test, plain.y_test)
+    np.testing.assert_array_equal(inverted.zoo.metadata["seed"], plain.zoo.metadata["seed"])
+    assert not np.allclose(inverted.zoo.weights, plain.zoo.weights)
+    with pytest.raises(InvalidInputError, match="inverted is 1; wanted True or False"):
+        load_digits_zoo(**recipe, inverted=1)

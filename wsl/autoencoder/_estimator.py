@@ -6,7 +6,6 @@ Inputs are checked and parts put together here; what is computed lives in the mo
 import os
 from collections.abc import Sequence
 from functools import partial
-from numbers import Integral
 from typing import Any, ClassVar
 
 import numpy as np
@@ -24,10 +23,12 @@ from ..architectures import Architecture
 from ..exceptions import InvalidInputError
 from ._codec import Codec
 from ._frame import Orders
+from ._generation import averaged_labels, data_losses, imitate_parents
 from ._learning import Lesson, learn
 from ._parameters import PARAMETER_CONSTRAINTS, check_queries
 from ._queries import Queries
-from ._sampling import SAMPLING_METHODS, sample_latents
+from ._sampling import N_PARENTS, draw_shares, sample_latents
+from ._sampling_arguments import check_counts, check_data
 from ._training import WeightSpaceNet, read_history
 
 SCORE_QUERIES = 1000
@@ -374,46 +375,92 @@ class WeightSpaceAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
         """
         return map_rows(self._reconstruct, self._check_rows(X), self._row_bytes)
 
-    def sample(self, n_models, *, anchors=None, method="kde", bandwidth=None, random_state=None):
+    def sample(
+        self,
+        n_models,
+        *,
+        anchors=None,
+        method="kde",
+        bandwidth=None,
+        n_candidates=None,
+        queries=None,
+        labels=None,
+        n_steps=200,
+        random_state=None,
+    ):
         """Generate models.
 
         Parameters
         ----------
         n_models : int
         anchors : array-like ``(n_anchors, n_weights)``, optional
-            Models whose latents the new ones are drawn around, the best of a zoo for instance. By
-            default the training rows.
-        method : {"kde", "token_kde"}, default="kde"
-            A Gaussian kernel density over the latents of whole models, or one for each token by
-            itself, as in [2]_ and [3]_. The latter mixes the units of different anchors; that works
-            only where the decoder gives much the same model for all latents.
+            Models whose latents the new ones are drawn from, the best of a zoo for instance. By
+            default the training rows, as they are rebuilt.
+        method : {"kde", "token_kde", "interpolation", "gmm", "ensemble"}, default="kde"
+            ``"kde"``: a Gaussian kernel density over the latents of whole models. ``"token_kde"``:
+            one for each token by itself, as in [2]_ and [3]_; it mixes the units of different
+            anchors, which works only where the decoder gives much the same model for all latents.
+            ``"interpolation"``: a point between two anchors. ``"gmm"``: a Gaussian mixture over
+            the principal components of the anchors' latents. ``"ensemble"``: a point between three
+            anchors, moved by ``n_steps`` of descent on the latents until the model answers the
+            queries as these anchors do on average; it needs an architecture and queries. This is
+            the method that gives models as good as the anchors and far from each of them.
         bandwidth : float, optional
-            Spread of the kernel over the spread of the anchors. By default 0.1 for ``"kde"``, as
-            Scott's rule is near 1 for hundreds of numbers, where decoded models no longer work; and
-            Scott's rule for ``"token_kde"``.
+            Of the two kernel densities: spread of the kernel over the spread of the anchors. By
+            default 0.1 for ``"kde"``, as Scott's rule is near 1 for hundreds of numbers, where
+            decoded models no longer work; and Scott's rule for ``"token_kde"``.
+        n_candidates : int, optional
+            How many models to draw; the ``n_models`` of lowest loss on ``queries`` are returned,
+            the best first. By default all that are drawn are returned, as they come.
+        queries : array-like ``(n_queries, n_features)``, optional
+            Inputs for ``"ensemble"`` and for choosing; by default those of the autoencoder.
+        labels : array-like ``(n_queries,)``, optional
+            Of ``queries``, to choose by: class labels, or floats in regression. By default what the
+            anchors answer on average.
+        n_steps : int, default=200
+            Of ``"ensemble"``, each on 256 queries: together they cost about as much as training the
+            models from scratch, without labels. More steps make models better and more diverse.
         random_state : int, RandomState, Generator or None
 
         Returns
         -------
         ndarray ``(n_models, n_weights)`` float32, hidden units in the order of the reference row
+            ``train_zoo(init=rows)`` trains them on.
+
+        Raises
+        ------
+        InvalidInputError
+            If an argument has a wrong value, or models are to be run and there is no architecture
+            or no queries.
         """
         check_is_fitted(self)
-        if not isinstance(n_models, Integral) or n_models < 1:
-            raise InvalidInputError(f"n_models={n_models!r}; wanted an int of at least 1")
-        if method not in SAMPLING_METHODS:
-            raise InvalidInputError(f"method={method!r}; wanted one of {SAMPLING_METHODS}")
-        if bandwidth is not None and not bandwidth >= 0:
-            raise InvalidInputError(
-                f"bandwidth={bandwidth!r}; wanted a number of at least 0, or None"
-            )
+        n_drawn = check_counts(n_models, method, bandwidth, n_candidates, n_steps)
+        queries, labels = check_data(
+            self.architecture, self.queries, queries, labels, method, n_candidates
+        )
         latents = self.latents_
         if anchors is not None:
-            given = check_rows(anchors, self.n_features_in_, "anchors")
-            latents = map_rows(self._embed, given, self._row_bytes)
+            anchors = check_rows(anchors, self.n_features_in_, "anchors")
+            latents = map_rows(self._embed, anchors, self._row_bytes)
+        elif queries is not None:
+            anchors = self._rebuild(latents)
         rng = resolve_random_state(random_state)
-        tokens = self.codec_.network.latent_blocks
-        drawn = sample_latents(method, latents, tokens, int(n_models), rng, bandwidth)
-        return self._rebuild(drawn.astype(np.float32))
+        if method == "ensemble":
+            shares = draw_shares(len(latents), N_PARENTS, n_drawn, rng)
+            drawn = imitate_parents(
+                self.codec_, shares @ latents, anchors, shares, queries,
+                int(n_steps), rng, resolve_device(self.device),
+            )  # fmt: skip
+        else:
+            blocks = self.codec_.network.latent_blocks
+            drawn = sample_latents(method, latents, blocks, n_drawn, rng, bandwidth)
+        rows = self._rebuild(drawn.astype(np.float32))
+        if n_candidates is None:
+            return rows
+        if labels is None:
+            labels = averaged_labels(self.codec_, anchors, queries)
+        losses = data_losses(self.codec_, rows, queries, labels)
+        return rows[np.argsort(losses, kind="stable")[:n_models]]
 
     def score(self, X, y=None):
         """Return how much of the differences between models is rebuilt; 1 is best.

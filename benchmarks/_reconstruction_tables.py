@@ -1,0 +1,209 @@
+"""Tables of ``benchmarks.weight_reconstruction``: rebuilding, generation and prediction.
+
+Zoos and arms are made in ``_reconstruction``.
+"""
+
+from collections.abc import Callable, Iterator
+from functools import partial
+from typing import Any
+
+import numpy as np
+from sklearn.base import TransformerMixin
+from sklearn.decomposition import PCA
+from sklearn.linear_model import RidgeCV
+from sklearn.metrics import r2_score
+from sklearn.model_selection import GridSearchCV, GroupKFold
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+from benchmarks._reconstruction import Study
+from wsl import (
+    DeepSetsRegressor,
+    ModelZoo,
+    WeightSpaceAutoencoder,
+    WeightStatistics,
+    metrics,
+    train_zoo,
+)
+
+METHODS = ("token_kde", "kde", "interpolation", "gmm", "ensemble")
+N_TRIED = 4  # candidates for each model that is kept, where the best are kept by training labels
+FINE_TUNING = (0, 1, 5)
+ALPHAS = np.logspace(-3, 5, 17)
+
+
+# --- 1, rebuilding
+
+
+def rebuilding(study: Study, rebuilt: np.ndarray, n_latents: float) -> dict[str, float]:
+    """Say how rebuilt test models stand for their originals."""
+    originals, X, y = study.test, study.data.X_test, study.data.y_test
+    outputs = originals.forward(X)
+    answers = originals.architecture.forward(rebuilt, X)
+    accuracy, own = metrics.accuracy(outputs, y), metrics.accuracy(answers, y)
+    return {
+        "l2 distance": float(np.linalg.norm(originals.weights - rebuilt, axis=1).mean()),
+        "explained variance": metrics.explained_variance(originals.weights, rebuilt),
+        "agreement": metrics.agreement(outputs, answers),
+        "shuffled": metrics.shuffled_agreement(outputs, answers),
+        "behavioral R2": metrics.behavioral_r2(outputs, answers),
+        "spread": metrics.spread_ratio(originals.weights, rebuilt),
+        "accuracy": float(own.mean()),
+        "off by, a model": float(np.abs(own - accuracy).mean()),
+        "best": float(own.max()),
+        "compression": originals.architecture.n_weights / n_latents if n_latents else np.inf,
+    }
+
+
+def rebuilding_baselines(study: Study, n_latents: int) -> Iterator[tuple[str, dict[str, float]]]:
+    """Yield originals, the mean of the zoo, PCA, and the floors of agreement."""
+    originals, training = study.test, study.zoo.weights[study.data.train]
+    yield "originals", rebuilding(study, originals.weights, originals.architecture.n_weights)
+    mean = np.broadcast_to(training.mean(axis=0), originals.weights.shape)
+    yield "mean of the zoo", rebuilding(study, mean, 0)
+    pca = _pca(training, n_latents)
+    rebuilt = pca.inverse_transform(pca.transform(originals.weights)).astype(np.float32)
+    yield f"PCA, {pca.n_components_} numbers", rebuilding(study, rebuilt, pca.n_components_)
+    outputs, others = (zoo.forward(study.data.X_test) for zoo in (originals, study.training))
+    yield (
+        "floor: best single model",
+        {"agreement": metrics.best_single_model_agreement(outputs, others)},
+    )
+    average = metrics.averaged_prediction_agreement(outputs, others)
+    yield "floor: averaged prediction", {"agreement": average, "behavioral R2": 0.0}
+
+
+def elsewhere(study: Study, autoencoder: WeightSpaceAutoencoder, other: Study) -> dict[str, float]:
+    """Rebuild models of other data by an autoencoder that never saw their like."""
+    aligned = study.zoo.architecture.canonicalize(other.zoo.weights, reference=study.reference)
+    zoo = ModelZoo(aligned, other.zoo.architecture, other.zoo.metadata)
+    moved = Study(other.name, other.scale, zoo, other.data, study.reference, other.last)
+    rebuilt = autoencoder.reconstruct(moved.test.weights)
+    return rebuilding(moved, rebuilt, autoencoder.n_latents_)
+
+
+# --- 2, generation
+
+
+def generation(
+    study: Study, autoencoder: WeightSpaceAutoencoder, method: str, seed: int, best: bool = False
+) -> dict[str, float]:
+    """Generate from the anchors and fine-tune; distances are in units of the zoo's own.
+
+    With ``best``, models are the best of four times as many on the training set.
+    """
+    data, n_models = study.data, study.scale.n_generated
+    chosen = {"n_candidates": N_TRIED * n_models, "queries": data.X_train, "labels": data.y_train}
+    rows = autoencoder.sample(
+        n_models,
+        anchors=study.anchors().weights,
+        method=method,
+        n_steps=study.scale.generation_steps,
+        random_state=seed,
+        **(chosen if best else {}),
+    )
+    rows = study.zoo.architecture.canonicalize(rows, reference=study.reference)
+    rate = float(study.training.metadata["learning_rate"].min())
+    return {**_accuracies(study, seed, rate, init=rows), **_differences(study, rows)}
+
+
+def generation_baselines(study: Study, seed: int) -> Iterator[tuple[str, dict[str, float]]]:
+    """Yield what the zoo and its anchors reach, and training from scratch."""
+    for name, zoo in (("zoo", study.training), ("anchors", study.anchors())):
+        scores = zoo.accuracy(study.data.X_test, study.data.y_test)
+        found = {"mean, 0 epochs": scores.mean(), "best, 0 epochs": scores.max()}
+        yield name, {**found, **_differences(study, zoo.weights, own=True)}
+    rate = float(study.training.metadata["learning_rate"].median())
+    yield "from scratch", _accuracies(study, seed, rate, n_models=study.scale.n_generated)
+
+
+def _accuracies(study: Study, seed: int, rate: float, **start: Any) -> dict[str, float]:
+    data, found = study.data, {}
+    for epochs in FINE_TUNING:
+        zoo = train_zoo(
+            study.zoo.architecture, (data.X_train, data.y_train), epochs=epochs, batch_size=64,
+            learning_rate=rate, random_state=seed, device="cpu", **start,
+        )  # fmt: skip
+        scores = zoo.accuracy(data.X_test, data.y_test)
+        found[f"mean, {epochs} epochs"] = float(scores.mean())
+        found[f"best, {epochs} epochs"] = float(scores.max())
+    return found
+
+
+def _differences(study: Study, rows: np.ndarray, own: bool = False) -> dict[str, float]:
+    zoo = study.training.weights
+    outputs = study.zoo.architecture.forward(rows, study.data.X_test)
+    if own:
+        nearest = np.array([_nearest_other(zoo, row) for row in rows])
+    else:
+        nearest = metrics.nearest_distance(rows, zoo)
+    usual = np.mean([_nearest_other(zoo, row) for row in zoo])
+    return {
+        "diversity": metrics.diversity(rows) / metrics.diversity(zoo),
+        "disagreement": metrics.disagreement(outputs),
+        "nearest": float(nearest.mean() / usual),
+    }
+
+
+def _nearest_other(zoo: np.ndarray, row: np.ndarray) -> float:
+    """Return the distance to the nearest row of the zoo that is not the row itself."""
+    distances = np.linalg.norm(zoo - row, axis=1)
+    return float(distances[distances > 0].min())
+
+
+# --- 3, prediction
+
+
+def prediction(study: Study, embedding: TransformerMixin) -> dict[str, float]:
+    """Predict test accuracy and generalisation gap of test models, all checkpoints, by ridge."""
+    rows = study.zoo.weights
+    features = embedding.fit(rows[study.data.train]).transform(rows)
+    return _ridge_scores(study, features)
+
+
+def embedding_scores(
+    study: Study, autoencoder: WeightSpaceAutoencoder, pooling: str | None
+) -> dict[str, float]:
+    """Predict from the embedding of a fitted arm."""
+    autoencoder.set_params(pooling=pooling, refine_steps=0)
+    features = autoencoder.transform(study.zoo.weights)
+    autoencoder.set_params(pooling=None, refine_steps=study.scale.refine_steps)
+    return _ridge_scores(study, features)
+
+
+def prediction_baselines(
+    study: Study, n_latents: int, seed: int
+) -> Iterator[tuple[str, dict[str, float]]]:
+    """Yield what weight statistics, raw weights, PCA and DeepSets reach."""
+    yield "weight statistics", prediction(study, WeightStatistics(study.zoo.architecture))
+    yield "raw weights", _ridge_scores(study, study.zoo.weights)
+    yield "PCA", prediction(study, _pca(study.zoo.weights[study.data.train], n_latents))
+    deep_sets = DeepSetsRegressor(study.zoo.architecture, random_state=seed)
+    yield "DeepSets", _scores(study, study.zoo.weights, deep_sets.fit)
+
+
+def _ridge_scores(study: Study, features: np.ndarray) -> dict[str, float]:
+    """Score ridge regression; whether features are standardised is chosen on training models."""
+    scalers = {"standardscaler": [StandardScaler(), "passthrough"]}
+    search = GridSearchCV(
+        make_pipeline(StandardScaler(), RidgeCV(ALPHAS)), scalers, cv=GroupKFold(5)
+    )
+    groups = study.zoo.metadata["model"].to_numpy()[study.data.train]
+    return _scores(study, features, partial(search.fit, groups=groups))
+
+
+def _scores(study: Study, features: np.ndarray, fit: Callable[..., Any]) -> dict[str, float]:
+    table, train, test = study.zoo.metadata, study.data.train, study.data.test
+    targets = {
+        "R2 of test accuracy": table["test_accuracy"].to_numpy(),
+        "R2 of generalisation gap": (table["train_accuracy"] - table["test_accuracy"]).to_numpy(),
+    }
+    return {
+        name: r2_score(y[test], fit(features[train], y[train]).predict(features[test]))
+        for name, y in targets.items()
+    }
+
+
+def _pca(rows: np.ndarray, n_latents: int) -> PCA:
+    size = min(n_latents, rows.shape[1], len(rows) - 1)  # one more would have no variance
+    return PCA(size, svd_solver="full").fit(rows)
