@@ -125,3 +125,10 @@ def test_the_interval_of_a_difference_covers_it(shares, shared):
         covered.append(found.low <= shares[0] - shares[1] <= found.high)
         widths.append(found.high - found.low)
     assert np.mean(covered) >= 0.95 - 3 * np.sqrt(0.95 * 0.05 / 400)
+
+
+def test_rounding_of_a_perfect_figure_is_no_spread():
+    scores = 1 + 1e-9 * np.array([[1, -1, 1, -1], [-1, 1, -1, 1]])
+    assert scores.mean() == 1
+    estimate, plain = share_interval(scores), share_interval(np.ones((2, 4)))
+    assert (estimate.low, estimate.high) == pytest.approx((plain.low, plain.high))

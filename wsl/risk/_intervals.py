@@ -119,7 +119,8 @@ def share_interval(scores: np.ndarray, level: float = 0.95, n_units: int | None 
     n_effective = binomial / spread.variance if spread.variance > 0 else math.inf
     df = spread.degrees_of_freedom
     rare = n_units * min(share, 1 - share) < FEWEST_ERRORS
-    if n_effective == math.inf or (rare and n_effective > n_units):
+    at_an_end = binomial == 0  # where contributions may still differ by rounding
+    if at_an_end or n_effective == math.inf or (rare and n_effective > n_units):
         n_effective, df = n_units, max(n_units - 1, 1)
     t = float(stats.t.ppf((1 + level) / 2, df))
     widened = 1 + t**2 / n_effective
