@@ -174,7 +174,6 @@ def draw_front(found: pd.DataFrame, useful: str, path: Path) -> None:
     columns = [f"{name}{end}" for name in ("utility", "leakage") for end in ("", "_low", "_high")]
     table = pd.DataFrame.from_dict(rows, orient="index", columns=columns)
     display = PrivacyUtilityDisplay(table, utility_name=useful).plot()
-    path.parent.mkdir(parents=True, exist_ok=True)
     display.figure_.savefig(path, dpi=150)
 
 
@@ -353,15 +352,10 @@ def show(part: str, args: argparse.Namespace) -> None:
         print(f"published:\n{PUBLISHED.to_string()}")
         found[useful] = -found[useful]  # more is better from here on
     print("\n".join(verdict(found, useful)))
-    if args.out is not None:
-        found.to_csv(_made(args.out) / f"causal_mitigation_{part}.csv", index=False)
-        draw_front(found, useful, args.out / f"causal_mitigation_{part}.png")
+    args.out.mkdir(parents=True, exist_ok=True)
+    found.to_csv(args.out / f"causal_mitigation_{part}.csv", index=False)
+    draw_front(found, useful, args.out / f"causal_mitigation_{part}.png")
     print(f"{time.perf_counter() - start:.0f} s")
-
-
-def _made(folder: Path) -> Path:
-    folder.mkdir(parents=True, exist_ok=True)
-    return folder
 
 
 def main() -> None:
@@ -371,7 +365,7 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, help="how many; by default what the scale says")
     parser.add_argument("--jobs", type=int, default=2)
     parser.add_argument("--learners", nargs="*", help="only these, beside ERM")
-    parser.add_argument("--out", type=Path, help="folder for pictures and figures")
+    parser.add_argument("--out", type=Path, default=Path("benchmark-results"))
     args = parser.parse_args()
     print(describe_machine("scikit-learn", "dowhy", "opacus"))
     for part in PARTS if args.part == "all" else [args.part]:

@@ -1,23 +1,24 @@
 """How many labelled shadow models an attack needs, with and without unlabelled ones.
 
-``python -m benchmarks.few_shadows [--scale full|quick] [--output PREFIX]``
+``python -m benchmarks.few_shadows [--scale full|quick] [--out FOLDER]``
 
 The accuracy of each attack against 16, 32, ... labelled shadows on three set-ups: two random
 networks that differ by 4% and by 2% of a standard deviation (experiment A of Hartmann et al.,
 2023), and the membership of an environment in linear causal data. ``autoencoder`` is fitted once
 to unlabelled shadows, which cost no labels, and a linear model reads its embedding. The aim is to
-reach with 64 labels what deepsets reaches with the most. Writes PREFIX.csv and PREFIX.png.
+reach with 64 labels what deepsets reaches with the most.
 """
 
 import argparse
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
-import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
+from matplotlib.figure import Figure
 from sklearn.frozen import FrozenEstimator
 from sklearn.linear_model import RidgeClassifierCV
 from sklearn.pipeline import make_pipeline
@@ -195,10 +196,11 @@ def verdict(summary: pd.DataFrame, set_up: str) -> str:
     )
 
 
-def draw(summary: pd.DataFrame, path: str) -> None:
+def draw(summary: pd.DataFrame, path: Path) -> None:
     """Write the curves, one panel a set-up."""
     names = list(summary.index.unique("set_up"))
-    figure, axes = plt.subplots(1, len(names), figsize=(5 * len(names), 4), squeeze=False)
+    figure = Figure(figsize=(5 * len(names), 4), layout="constrained")
+    axes = figure.subplots(1, len(names), squeeze=False)
     for axis, name in zip(axes[0], names, strict=True):
         for attack, part in summary.loc[name].groupby("attack", sort=False):
             labels = part.index.get_level_values("labels")
@@ -207,14 +209,13 @@ def draw(summary: pd.DataFrame, path: str) -> None:
         axis.set_xticks(labels, labels)
         axis.minorticks_off()
     axes[0, 0].legend()
-    figure.tight_layout()
     figure.savefig(path, dpi=120)
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--scale", choices=SCALES, default="full")
-    parser.add_argument("--output", default="few_shadows", metavar="PREFIX")
+    parser.add_argument("--out", type=Path, default=Path("benchmark-results"))
     arguments = parser.parse_args()
     print(describe_machine("scikit-learn", "skorch"))
     parts = []
@@ -224,8 +225,9 @@ def main() -> None:
         print(f"{name}: {time.perf_counter() - start:.0f} s", flush=True)
     results = pd.concat(parts)
     summary = summarise(results)
-    results.to_csv(f"{arguments.output}.csv", index=False)
-    draw(summary, f"{arguments.output}.png")
+    arguments.out.mkdir(parents=True, exist_ok=True)
+    results.to_csv(arguments.out / "few_shadows.csv", index=False)
+    draw(summary, arguments.out / "few_shadows.png")
     for name in summary.index.unique("set_up"):
         table = summary.loc[name, "accuracy"].unstack("labels").sort_index()
         print(f"\n{name}\n{table.round(3).to_string()}")

@@ -1,6 +1,6 @@
 """What leaks from models of real data: from which learner, by which attack.
 
-``python -m benchmarks.real_data_leakage [--scale full|quick] [--folder PATH] [--jobs N]``
+``python -m benchmarks.real_data_leakage [--scale full|quick] [--out PATH] [--jobs N]``
 
 Census income: were half of the persons women, or another share? And which share between .2 and .8?
 Digits: was one digit a tenth of the images, or a fifth? And which shares had two digits? Targets
@@ -134,7 +134,7 @@ def ask(question: Question, name: str, scale: Scale, args: argparse.Namespace) -
             n_targets=scale.n_targets,
             n_samples=question.n_samples,
             n_repeats=scale.n_repeats,
-            cache=args.folder / "models",
+            cache=args.out / "models",
             n_jobs=args.jobs,
             random_state=args.seed,
             progress=False,
@@ -208,7 +208,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.real_data_leakage",
                                      description=__doc__)  # fmt: skip
     parser.add_argument("--scale", choices=sorted(SCALES), default="full")
-    parser.add_argument("--folder", type=Path, default=Path("real_data_leakage"))
+    parser.add_argument("--out", type=Path, default=Path("benchmark-results"))
     parser.add_argument("--jobs", type=int, default=2)
     parser.add_argument("--seed", type=int, default=0)
     args = parser.parse_args()
@@ -226,13 +226,13 @@ def main() -> None:
             seconds = time.perf_counter() - began
             print(f"{question.data}, {question.asks[0]} {name}: {seconds:.1f} s", flush=True)
     table = pd.concat(found, ignore_index=True)
-    args.folder.mkdir(parents=True, exist_ok=True)
-    table.to_csv(args.folder / "real_data_leakage.csv", index=False, float_format="%.6g")
-    draw(table).savefig(args.folder / "real_data_leakage.png", dpi=150)
+    args.out.mkdir(parents=True, exist_ok=True)
+    table.to_csv(args.out / "real_data_leakage.csv", index=False, float_format="%.6g")
+    draw(table).savefig(args.out / "real_data_leakage.png", dpi=150)
     print("Accuracy of telling two shares apart, or mean absolute error of a share; 95% intervals;")
     print("n_leaked of the strongest attack; '-': the learner has no weights to read.")
     print(summarize(table).to_string())
-    print(f"{time.perf_counter() - start:.0f} s; figures and picture in {args.folder}")
+    print(f"{time.perf_counter() - start:.0f} s; figures and picture in {args.out}")
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 """Causal graphs: what stands for one, and which columns it names as causes of the outcome.
 
-Graphs are tested against data in ``_graph_check``; columns are searched without one in
+Graphs are tested against data in ``_independence``; columns are searched without one in
 ``_invariant``.
 """
 
