@@ -95,7 +95,7 @@ def test_a_number_is_that_of_the_group_of_least_loss():
     np.testing.assert_allclose(groups, [properties[part].mean() for part in parts])
     losses = [[np.mean((x[part] - NUMBERS[part]) ** 2) for part in parts] for x in X]
     np.testing.assert_allclose(attack.predict(X), groups[np.argmin(losses, axis=1)])
-    with pytest.raises(InvalidInputError, match=r"y has 2 properties.*one at a time"):
+    with pytest.raises(InvalidInputError, match="as many numbers of each"):
         attack.fit(X, np.ones((N_MODELS, 2)))
 
 
@@ -133,3 +133,24 @@ def test_wrong_properties_are_named():
         losses.fit(np.ones((3, 2)))
     with pytest.raises(InvalidInputError, match="wanted one of each query"):
         read_answers(6, 3, "label")
+
+
+def test_several_numbers_are_those_of_the_samples_with_least_loss():
+    """Two numbers, six values of the pair: the slow way finds the pair of least mean loss."""
+    pairs = np.random.default_rng(3).normal(size=(6, 2))
+    of_query = np.arange(N_QUERIES) % 6
+    X = LOGITS[:, :, 0]
+    attack = DistributionInferenceRegressor(
+        "loss", query_labels=NUMBERS, query_properties=pairs[of_query]
+    ).fit(X, pairs[np.arange(N_MODELS) % 6])
+    squares = (X - NUMBERS) ** 2
+    losses = np.stack([squares[:, of_query == g].mean(1) for g in range(6)], axis=1)
+    np.testing.assert_allclose(attack.predict(X), pairs[losses.argmin(axis=1)], rtol=1e-6)
+    many = DistributionInferenceRegressor(
+        "threshold", query_labels=NUMBERS, query_properties=RNG.normal(size=(N_QUERIES, 2))
+    ).fit(X, pairs[np.arange(N_MODELS) % 6])
+    assert many.predict(X).shape == (N_MODELS, 2)
+    with pytest.raises(InvalidInputError, match="as many numbers of each"):
+        DistributionInferenceRegressor(
+            "loss", query_labels=NUMBERS, query_properties=pairs[of_query]
+        ).fit(X, NUMBERS[np.arange(N_MODELS) % N_QUERIES])

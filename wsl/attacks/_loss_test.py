@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin, TransformerMixin
+from sklearn.cluster import KMeans
 
 from .._batches import map_rows
 from ..exceptions import InvalidInputError
@@ -24,9 +25,10 @@ class GroupLosses(TransformerMixin, BaseEstimator):
     answers : Answers
         How rows of answers are read.
     query_labels : array-like ``(n_queries,)`` or ``(n_queries, n_outputs)``
-    query_properties : array-like ``(n_queries,)``
+    query_properties : array-like ``(n_queries,)``, or ``(n_queries, n_properties)`` of numbers
     numeric : bool
-        Whether the property is a number: more than 16 values are put together, neighbours first.
+        Whether the property is a number, or several: more than 16 values are put together,
+        neighbours first.
     """
 
     def __init__(self, answers: Answers, query_labels: Any, query_properties: Any, numeric: bool):
@@ -38,7 +40,7 @@ class GroupLosses(TransformerMixin, BaseEstimator):
     def fit(self, X, y=None):
         """Group the queries; nothing is learned from X."""
         properties = np.asarray(self.query_properties)
-        if properties.ndim > 1:
+        if properties.ndim > 1 and not self.numeric:
             raise InvalidInputError(
                 f"query_properties has shape {properties.shape}; wanted one value for each query, "
                 f"({len(properties)},)"
@@ -60,9 +62,12 @@ class GroupLosses(TransformerMixin, BaseEstimator):
 
 def _grouped(properties: np.ndarray, numeric: bool) -> tuple[np.ndarray, np.ndarray]:
     """Return the value of each group and the group of each query."""
-    values, members = np.unique(properties, return_inverse=True)
+    values, members = np.unique(properties, axis=0, return_inverse=True)
     if not numeric or len(values) <= MOST_GROUPS:
         return values, members
+    if properties.ndim > 1:
+        near = KMeans(MOST_GROUPS, n_init=1, random_state=0).fit(properties.astype(float))
+        return near.cluster_centers_, near.labels_
     ranks = properties.argsort(kind="stable").argsort(kind="stable")
     members = ranks * MOST_GROUPS // len(properties)
     means = np.bincount(members, properties) / np.bincount(members)
@@ -109,7 +114,7 @@ class LossTestClassifier(ClassifierMixin, BaseEstimator):
 
 
 class LossTestRegressor(RegressorMixin, BaseEstimator):
-    """The loss test for a number: the value on whose samples the model's loss is least.
+    """The loss test for numbers: the value on whose samples the model's loss is least.
 
     Queries of more than 16 values are put together with their neighbours; what is predicted is the
     mean of their values.
@@ -120,12 +125,13 @@ class LossTestRegressor(RegressorMixin, BaseEstimator):
 
     def fit(self, X, y):
         """Read the queries; the models do not move the test."""
-        if np.ndim(y) > 1 and np.shape(y)[1] > 1:
-            raise InvalidInputError(
-                f"y has {np.shape(y)[1]} properties; strategy 'loss' takes one at a time"
-            )
         self.losses_ = self.losses.fit(X)
         self.shape_ = np.shape(y)[1:]
+        if self.losses_.groups_[0].size != int(np.prod(self.shape_)):
+            raise InvalidInputError(
+                f"y has shape {np.shape(y)}, but query_properties "
+                f"{np.shape(self.losses.query_properties)}; wanted as many numbers of each"
+            )
         return self
 
     def predict(self, X):
