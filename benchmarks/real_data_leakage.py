@@ -117,8 +117,6 @@ def ask(question: Question, name: str, scale: Scale, args: argparse.Namespace) -
     """Audit one learner for one question; one row an attack and metric."""
     family, adversary_family = question.family.split(0.5, random_state=args.seed)
     attacks = ATTACKS
-    if len(question.asks) > 1:  # those that read a query's own property take one number at a time
-        attacks = tuple(attack for attack in ATTACKS if not STRATEGIES[attack].needs)
     if question.labels_only:
         attacks = tuple(attack for attack in ATTACKS if not STRATEGIES[attack].white_box)
     with warnings.catch_warnings():  # what a learner does not show is said in the table
