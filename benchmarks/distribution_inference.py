@@ -25,6 +25,9 @@ from benchmarks._machine import describe_machine
 from wsl import audit
 
 
+ROUNDING = 5e-4  # figures are compared to three digits
+
+
 @dataclass(frozen=True)
 class Scale:
     """How much is trained; ``n_repeats`` in all, divided among the draws of M0."""
@@ -121,7 +124,7 @@ def verdict(row: dict, by_draw: pd.Series) -> str:
     mean, low, high = (row[f"published {name}"] for name in ("mean", "low", "high"))
     if np.isnan(mean):
         return "nothing published"
-    if low <= row["mean"] <= high:
+    if low - ROUNDING <= row["mean"] <= high + ROUNDING:
         return "within"
     if (row["mean"] < low) == lower_is_better:
         return "better"
