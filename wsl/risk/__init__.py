@@ -9,6 +9,8 @@ from ._game_report import GameReport
 from ._leakage import n_leaked
 from ._report import AuditReport
 from ._scorer import LeakageScorer, leakage_scorer
+from ._sources import leakage_sources
+from ._sources_report import SourcesReport
 from ._special_cases import (
     environment_membership_inference,
     property_inference,
@@ -23,11 +25,13 @@ __all__ = [
     "InferenceGame",
     "LeakageScorer",
     "ShadowModels",
+    "SourcesReport",
     "audit",
     "compare_audits",
     "environment_membership_inference",
     "knee",
     "leakage_scorer",
+    "leakage_sources",
     "n_leaked",
     "property_inference",
     "proportion_regression",

@@ -120,3 +120,17 @@ def draw_risk_curve(rows: "pd.DataFrame", table: "pd.DataFrame", ax: Any) -> Any
     ax.set_ylim(bottom=min(0.0, float(table["ci_low"].min())) if len(table) else None)
     ax.legend(loc="best", frameon=False)
     return ax
+
+
+def draw_sources(table: "pd.DataFrame", titles: Mapping[str, str], ax: Any) -> Any:
+    """Draw the parts of an advantage, one below the other, and the whole of it last."""
+    titles = {**titles, "rest": "none of these", "total": "all"}
+    places = np.arange(len(table))
+    value, low, high = (table[name].to_numpy(float) for name in ("advantage", "ci_low", "ci_high"))
+    colors = ["0.4" if source in ("rest", "total") else "C0" for source in table["source"]]
+    ax.barh(places, value, xerr=[value - low, high - value], capsize=4, color=colors, alpha=0.7)
+    ax.axvline(0, color="0.4", linewidth=1)
+    ax.set_yticks(places, [titles[source] for source in table["source"]])
+    ax.invert_yaxis()
+    ax.set_xlabel("advantage of the attack over guessing")
+    return ax

@@ -27,7 +27,7 @@ def property_inference(learner: Any, family: DistributionFamily, **options: Any)
     learner : estimator, or an object with ``fit_zoo``
     family : DistributionFamily
         Its property is one of a few classes.
-    **options
+    options : keyword arguments
         Further parameters of :class:`InferenceGame`, here and below.
 
     Returns
@@ -82,7 +82,7 @@ def ratio_inference(
     learner : estimator, or an object with ``fit_zoo``
     X, y, attribute, value : as of :class:`wsl.distributions.SubsampledFamily`
     ratios : tuple of two floats, default=(0.2, 0.5)
-    **options
+    options : keyword arguments
 
     Returns
     -------
@@ -135,7 +135,7 @@ def proportion_regression(
     learner : estimator, or an object with ``fit_zoo``
     X, y, attribute, value : as of :class:`wsl.distributions.SubsampledFamily`
     interval : Interval, default=Interval(0, 1)
-    **options
+    options : keyword arguments
 
     Returns
     -------
@@ -181,7 +181,7 @@ def environment_membership_inference(
     ----------
     learner : estimator, or an object with ``fit_zoo``
     environments, member, equal_size : as of :class:`wsl.distributions.EnvironmentMembershipFamily`
-    **options
+    options : keyword arguments
 
     Returns
     -------
@@ -224,7 +224,7 @@ def record_membership_inference(
     y : array ``(n_rows,)``
     record : int, default=0
         Index of the row that the adversary asks about, and by default its only query.
-    **options
+    options : keyword arguments
         By default a black box, attacked by a forest on its answers.
 
     Returns
