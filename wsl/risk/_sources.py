@@ -232,7 +232,13 @@ def plan_interventions(
 
 def measure(scene: Scene, off: Interventions) -> dict[tuple[bool, bool, int], np.ndarray]:
     """Return advantages ``(n_repeats, n_targets)`` by conditional, bias (both: on?) and growth."""
-    trained = {key: _train(scene, *own) for key, *own in _arms(off)}
+    known: dict[tuple[int, int, int], dict[str, Population]] = {}
+    trained: dict[tuple[bool, bool, int], dict[str, Population]] = {}
+    for key, family, learner, k in _arms(off):
+        same = (id(family), id(learner), k)  # arms may have both in common
+        if same not in known:
+            known[same] = _train(scene, family, learner, k)
+        trained[key] = dict(known[same])
     for part in scene.n_models:  # a model that diverged anywhere is left out everywhere
         kept = reduce(np.intersect1d, (own[part].models for own in trained.values()))
         for own in trained.values():
