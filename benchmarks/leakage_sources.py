@@ -24,7 +24,7 @@ from sklearn.dummy import DummyRegressor
 from sklearn.ensemble import HistGradientBoostingClassifier, RandomForestClassifier
 from sklearn.linear_model import LinearRegression, LogisticRegression
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import StandardScaler
+from sklearn.preprocessing import PolynomialFeatures, StandardScaler
 
 from benchmarks._hartmann import (
     EPSILONS,
@@ -37,6 +37,7 @@ from benchmarks._machine import describe_machine
 from wsl import (
     Architecture,
     CausalMitigatedClassifier,
+    DistributionInferenceAttack,
     GaussianFamily,
     RandomNetworkFamily,
     SubsampledFamily,
@@ -133,6 +134,22 @@ def paper(seed: int) -> Iterator[Case]:
             expected = parts_on_paper(constant, n, d, a, b)
             name = f"{'constant' if constant else 'least squares'}, a {a:g}, b {b:g}, d {d:g}"
             yield Case(f"{name}, n {n}", learner, family, options | {"n_samples": n}, expected)
+    yield finite_data(options | {"n_samples": 64, "n_queries": 3, "growth": (1, 4, 16)})
+
+
+def finite_data(options: dict[str, Any]) -> Case:
+    """Return the case of inputs that move alone: errors of least squares hang together by p.
+
+    That is a product of two coefficients, which the attack must be given.
+    """
+    ends, a = (-1.5, 1.5), 2.0
+    family = GaussianFamily("mean", properties=ends, on_inputs=a, on_outcome=0, n_features=2)
+    products = make_pipeline(StandardScaler(), PolynomialFeatures(2), LogisticRegression(C=100.0))
+    attack = DistributionInferenceAttack("queries", meta_estimator=products)
+    whole = 2 * family.bayes_accuracy(64, "coefficients") - 1
+    expected = {"conditional": 0.0, "bias": 0.0, "sample": whole, "rest": 0.0, "total": whole}
+    name = f"least squares, a {a:g}, b 0, d {ends[1] - ends[0]:g}, n 64"
+    return Case(name, LinearRegression(), family, options | {"attack": attack}, expected)
 
 
 def parts_on_paper(constant: bool, n: int, d: float, a: float, b: float) -> dict[str, float]:

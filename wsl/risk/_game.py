@@ -16,7 +16,7 @@ from ..exceptions import InvalidInputError
 from ._adversary import ShadowModels, draw_streams, fixed_seed, open_cache, train_shadows
 from ._checks import check_counts, check_labels_only, check_learner
 from ._draws import draw
-from ._game_report import GameReport, Look, game_table, prior_estimate
+from ._game_report import GameReport, Look, game_table, plan_looks, prior_estimate
 from ._goal import Goal, Outcome, goal_of
 from ._population import Population, join
 from ._prior import Prior, make_prior
@@ -174,7 +174,7 @@ class InferenceGame:
         game stops.
         """
         prior, adversary, plans = self._check()
-        sizes = _looks(n_targets, width, max_targets)
+        sizes = plan_looks(n_targets, width, max_targets)
         check_counts((0, 1), n_targets=n_targets, n_repeats=n_repeats)
         if not isinstance(n_row_sets, Integral) or n_row_sets < 0 or 0 < n_row_sets < 32:
             raise InvalidInputError(f"n_row_sets={n_row_sets!r}; wanted 0, or an int from 32")
@@ -290,23 +290,6 @@ class InferenceGame:
         seed = int(random_state) if isinstance(random_state, Integral) else None
         own = {"n_shadows": n_shadows, "n_repeats": n_repeats, "width": width}
         return {**texts, **own, "random_state": seed}
-
-
-def _looks(n_targets: Any, width: Any, max_targets: Any) -> list[int]:
-    """Return the numbers of targets at which the game is looked at."""
-    if width is None:
-        if max_targets is not None:
-            raise InvalidInputError(f"max_targets={max_targets!r} was given without a width")
-        return [n_targets]
-    if not isinstance(width, (int, float)) or not width > 0:
-        raise InvalidInputError(f"width={width!r}; wanted a number above 0")
-    most = 8 * n_targets if max_targets is None else max_targets
-    if not isinstance(most, Integral) or most < n_targets:
-        raise InvalidInputError(f"max_targets={max_targets!r}; wanted an int from n_targets")
-    sizes = [n_targets]
-    while sizes[-1] < most:
-        sizes.append(min(2 * sizes[-1], int(most)))
-    return sizes
 
 
 def _seed(seed: int, name: str) -> int:

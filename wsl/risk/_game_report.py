@@ -5,6 +5,7 @@ The game is played in ``_game``; the rows that tell as much as a model are count
 
 import math
 from dataclasses import dataclass, field
+from numbers import Integral
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -38,6 +39,23 @@ class Look:
         estimates = [risk_of(own, goal, n_looks) for own in losses.values()]
         n_targets = max((own.shape[1] for own in losses.values()), default=0)
         return cls(n_targets, max((e.high - e.low for e in estimates), default=math.inf))
+
+
+def plan_looks(n_targets: Any, width: Any, max_targets: Any) -> list[int]:
+    """Return the numbers of targets at which the game is looked at."""
+    if width is None:
+        if max_targets is not None:
+            raise InvalidInputError(f"max_targets={max_targets!r} was given without a width")
+        return [n_targets]
+    if not isinstance(width, (int, float)) or not width > 0:
+        raise InvalidInputError(f"width={width!r}; wanted a number above 0")
+    most = 8 * n_targets if max_targets is None else max_targets
+    if not isinstance(most, Integral) or most < n_targets:
+        raise InvalidInputError(f"max_targets={max_targets!r}; wanted an int from n_targets")
+    sizes = [n_targets]
+    while sizes[-1] < most:
+        sizes.append(min(2 * sizes[-1], int(most)))
+    return sizes
 
 
 @dataclass(frozen=True, eq=False, repr=False)

@@ -1,6 +1,6 @@
 """``leakage_sources``: which part of an attack's advantage comes from where, by intervention.
 
-Common conditionals live in ``_common_conditional``, what large training sets are seen through in
+Interventions live in ``_interventions``, what large training sets are seen through in
 ``_blur``, Shapley values and limits in ``_shapley``; the report in ``_sources_report``.
 """
 
@@ -9,39 +9,22 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import reduce
 from numbers import Integral
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
-from sklearn.base import is_classifier
-from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
 
 from ..distributions import DistributionFamily
 from ..distributions._properties import Properties
 from ..exceptions import InvalidInputError
 from ._adversary import draw_streams, fixed_seed, open_cache
 from ._blur import blurred
-from ._checks import check_counts, check_family, check_learner, is_zoo_classifier
-from ._common_conditional import common_conditional
+from ._checks import check_counts, check_family, check_learner
 from ._draws import draw, find_queries
+from ._interventions import Interventions, check_growth, plan_interventions
 from ._population import Population
 from ._shadows import Trainer
-from ._sources_report import SOURCES, SourcesReport, summarize
+from ._sources_report import SourcesReport, summarize
 from ._trials import Plan, labels_of, plan_attacks, try_attacks
-
-
-class Interventions(NamedTuple):
-    """What each source is switched off by, and why some cannot be."""
-
-    families: dict[bool, DistributionFamily]  # by whether conditionals differ
-    learners: dict[bool, Any]  # by whether the learner is the one that is examined
-    growth: tuple[int, ...]  # 1 first; no more where training sets cannot grow
-    notes: dict[str, str]
-    unavailable: dict[str, str]
-
-    @property
-    def switches(self) -> list[str]:
-        """The sources that can be switched off."""
-        return [name for name in SOURCES if name not in self.unavailable]
 
 
 @dataclass(frozen=True)
@@ -154,7 +137,7 @@ def leakage_sources(
     seed = fixed_seed(random_state)
     seeds = draw_streams(seed)
     off = plan_interventions(
-        learner, family, rich_learner, conditional, _check_growth(growth), n_samples,
+        learner, family, rich_learner, conditional, check_growth(growth), n_samples,
         seeds["tests"],
     )  # fmt: skip
     asked = find_queries(queries, family, n_queries, seeds["queries"])
@@ -185,49 +168,6 @@ def leakage_sources(
             "random_state": int(random_state) if isinstance(random_state, Integral) else None,
         },
     )
-
-
-def plan_interventions(
-    learner: Any,
-    family: DistributionFamily,
-    rich_learner: Any,
-    conditional: Any,
-    growth: tuple[int, ...],
-    n_samples: int,
-    seed: int,
-) -> Interventions:
-    """Find out what each source can be switched off by."""
-    _, y, *_ = draw(family, 1, n_samples, seed)(0)
-    zoo = hasattr(learner, "fit_zoo")
-    classifies = is_zoo_classifier(learner, y) if zoo else is_classifier(learner)
-    families, learners = {True: family}, {True: learner}
-    notes, unavailable = {}, {}
-    try:
-        families[False], notes["conditional"] = common_conditional(
-            family, conditional, classifies, n_samples, seed
-        )
-    except InvalidInputError as error:
-        if conditional != "auto":
-            raise
-        unavailable["conditional"] = str(error)
-    if rich_learner is not None:
-        check_learner(rich_learner, "rich_learner")
-        learners[False], notes["bias"] = rich_learner, "the rich learner that was given"
-    elif y.ndim == 1:
-        boosting = HistGradientBoostingClassifier if classifies else HistGradientBoostingRegressor
-        learners[False] = boosting(early_stopping=False)
-        notes["bias"] = "gradient boosting, richer than most but not known to be right"
-    else:
-        unavailable["bias"] = "y has several columns; give a rich_learner that takes them"
-    fits = tuple(k for k in growth if _can_draw(families, k * n_samples, seed))
-    if len(fits) > 1:
-        shown = ", ".join(str(k * n_samples) for k in fits)
-        notes["sample"] = f"the limit of training sets of {shown} rows"
-    else:
-        unavailable["sample"] = (
-            f"the family has too few rows for sets of {growth[1:]} times as many"
-        )
-    return Interventions(families, learners, fits, notes, unavailable)
 
 
 def measure(scene: Scene, off: Interventions) -> dict[tuple[bool, bool, int], np.ndarray]:
@@ -318,23 +258,3 @@ def _black_box(attack: Any, is_numeric: bool) -> Plan:
             "weights of models of different training sets have no fluctuation in common"
         )
     return plan
-
-
-def _check_growth(growth: Any) -> tuple[int, ...]:
-    values = tuple(growth) if isinstance(growth, (list, tuple)) else ()
-    fits = all(isinstance(k, (int, np.integer)) and k >= 1 for k in values)
-    if not fits or 1 not in values or len(set(values)) < len(values):
-        raise InvalidInputError(f"growth={growth!r}; wanted different ints from 1, 1 among them")
-    return tuple(sorted(int(k) for k in values))
-
-
-def _can_draw(families: dict[bool, DistributionFamily], n_samples: int, seed: int) -> bool:
-    """Tell whether training sets of this size can be drawn at some values of the property."""
-    for family in families.values():
-        draws = draw(family, 16, n_samples, seed)
-        try:
-            for index in range(len(draws)):
-                draws(index)
-        except InvalidInputError:
-            return False
-    return True
