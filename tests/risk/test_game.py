@@ -8,9 +8,17 @@ from sklearn.linear_model import LinearRegression, LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from wsl.distributions import EnvironmentMembershipFamily, GaussianFamily, Interval
+from wsl.distributions import (
+    EnvironmentMembershipFamily,
+    GaussianFamily,
+    Interval,
+    SubsampledFamily,
+)
 from wsl.exceptions import AttackNotApplicableWarning, InvalidInputError, UnsupportedModuleError
 from wsl.risk import InferenceGame, audit
+from wsl.risk._game_report import Look, plan_looks, risk_of
+from wsl.risk._goal import goal_of
+from wsl.risk._prior import make_prior
 
 MEANS = GaussianFamily("mean", properties=(0, 0.1), on_inputs=0)
 INTERVAL = GaussianFamily("mean", properties=Interval(0, 1), on_inputs=0)
@@ -156,8 +164,6 @@ def test_the_adversarys_own_prior():
 def test_what_the_adversary_sees():
     X, y = load_breast_cancer(return_X_y=True)
     learner = make_pipeline(StandardScaler(), LogisticRegression())
-    from wsl.distributions import SubsampledFamily
-
     family = SubsampledFamily(X, y, X[:, 0] > np.median(X[:, 0]), properties=(0.2, 0.8))
     seen = {
         access: game(family, learner=learner, access=access, n_queries=32).play(**QUICK)
@@ -241,3 +247,22 @@ def test_environments_are_passed_on():
     with pytest.raises(InvalidInputError, match="no rows"):
         game(family).play(**QUICK).plot()
     assert len(report.plot().lines) >= 3
+
+
+def test_intervals_cover_whenever_the_game_stops():
+    """Of 500 games that stop as soon as they look certain, 95 in 100 hold the risk, and more."""
+    rng = np.random.default_rng(0)
+    goal = goal_of(make_prior(MEANS, None), "auto", 0)
+    sizes = plan_looks(48, 0.2, 384)
+    held, stopped = 0, set()
+    for _ in range(500):
+        losses = (rng.random((1, 384)) < 0.2).astype(float)
+        for n_targets in sizes:
+            look = Look.of({"queries": losses[:, :n_targets]}, goal, len(sizes))
+            if look.width <= 0.2:
+                break
+        risk = risk_of(losses[:, : look.n_targets], goal, len(sizes))
+        held += risk.low <= 0.2 <= risk.high
+        stopped.add(look.n_targets)
+    assert held >= 0.95 * 500
+    assert len(stopped) > 1
