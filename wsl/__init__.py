@@ -27,6 +27,7 @@ _PUBLIC = {
     "ProbeRegressor": "attacks",
     "QueryResponses": "features",
     "RandomNetworkFamily": "distributions",
+    "RecordMembershipFamily": "distributions",
     "SortedWeights": "features",
     "SubsampledFamily": "distributions",
     "WeightSpaceAutoencoder": "autoencoder",
