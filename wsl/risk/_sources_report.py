@@ -59,6 +59,10 @@ class SourcesReport:
     unavailable : dict from source to str
         Why it could not be switched off; it is at work throughout.
     settings : dict
+
+    Notes
+    -----
+    Where every guess of every repeat is right, an interval has no width: more targets would tell.
     """
 
     table: pd.DataFrame
