@@ -5,7 +5,9 @@ from ._latent import LatentDisplay
 from ._leakage import LeakageDisplay
 from ._privacy_utility import PrivacyUtilityDisplay
 from ._reconstruction import ReconstructionDisplay
+from ._risk_curve import RiskCurveDisplay
 from ._roc import AttackRocDisplay
+from ._sources import SourcesDisplay
 
 __all__ = [
     "AttackRocDisplay",
@@ -13,5 +15,7 @@ __all__ = [
     "LeakageDisplay",
     "PrivacyUtilityDisplay",
     "ReconstructionDisplay",
+    "RiskCurveDisplay",
+    "SourcesDisplay",
     "TrainingHistoryDisplay",
 ]

@@ -5,6 +5,7 @@ from ._conditional import ConditionalShiftFamily
 from ._environments import EnvironmentMembershipFamily
 from ._gaussian import GaussianFamily
 from ._properties import Interval
+from ._record import RecordMembershipFamily
 from ._subsampled import SubsampledFamily
 from ._synthetic import RandomNetworkFamily
 
@@ -15,5 +16,6 @@ __all__ = [
     "GaussianFamily",
     "Interval",
     "RandomNetworkFamily",
+    "RecordMembershipFamily",
     "SubsampledFamily",
 ]

@@ -13,7 +13,7 @@ from .._random import resolve_random_state
 from ..exceptions import InvalidInputError
 from ._base import DistributionFamily, Sample
 from ._pools import Pool, check_fraction, check_table
-from ._properties import check_numbers, count_numbers
+from ._properties import central_value, check_numbers, count_numbers
 
 N_REFERENCE = 4096  # inputs by which a random direction gets its size, where there is no table
 N_UNITS = 32
@@ -113,6 +113,7 @@ class ConditionalShiftFamily(DistributionFamily):
             direction = RandomDirections.draw(np.asarray(reference, float), n_numbers, rng)
         self.direction = direction
         self._n_numbers = n_numbers
+        self._common: np.ndarray | None = None
         self._inputs = inputs if table is None else Pool(table, self._parts(table), "inputs")
 
     def sample(self, property_value: Any, n_samples: int, random_state: Any = None) -> Sample:
@@ -126,7 +127,8 @@ class ConditionalShiftFamily(DistributionFamily):
         self._check(property_value, n_samples)
         rng = resolve_random_state(random_state)
         X, parts = self._draw(n_samples, rng)
-        expected = parts[:, 0] + self.epsilon * (parts[:, 1:] @ np.ravel(property_value))
+        moved = np.ravel(property_value) if self._common is None else self._common
+        expected = parts[:, 0] + self.epsilon * (parts[:, 1:] @ moved)
         if self.binary:
             return X, (rng.random(n_samples) < expected).astype(np.int64)
         if self.noise:
@@ -153,11 +155,15 @@ class ConditionalShiftFamily(DistributionFamily):
         if not isinstance(self._inputs, Pool):
             return self, self
         first, second = self._inputs.split(fraction, resolve_random_state(random_state))
-        return self._with(first), self._with(second)
+        return self._with(_inputs=first), self._with(_inputs=second)
 
-    def _with(self, pool: Pool) -> "ConditionalShiftFamily":
+    def with_common_conditional(self) -> "ConditionalShiftFamily":
+        """Return the family where E[Y|X] is that of the mean property at every value of it."""
+        return self._with(_common=central_value(self.property_values))
+
+    def _with(self, **changed: Any) -> "ConditionalShiftFamily":
         family = object.__new__(type(self))
-        family.__dict__ = {**self.__dict__, "_inputs": pool}
+        family.__dict__ = {**self.__dict__, **changed}
         return family
 
     def _draw(self, n_samples: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:

@@ -3,15 +3,17 @@
 What the best adversary reaches on it lives in ``_bayes``.
 """
 
+import copy
 from typing import Any
 
 import numpy as np
+from scipy.special import expit, logit
 
 from .._random import resolve_random_state
 from ..exceptions import InvalidInputError
 from . import _bayes
 from ._base import DistributionFamily, Sample
-from ._properties import check_numbers, count_numbers
+from ._properties import central_value, check_numbers, count_numbers
 
 RANGES = {"mean": (-np.inf, np.inf), "deviation": (0, np.inf), "share": (0, 1)}
 
@@ -107,6 +109,7 @@ class GaussianFamily(DistributionFamily):
         self.binary = binary
         self.property_is_share = statistic == "share" and n_numbers == 1
         self._n_numbers = n_numbers
+        self._common: np.ndarray | None = None
 
     def sample(self, property_value: Any, n_samples: int, random_state: Any = None) -> Sample:
         """Draw one training set; see :meth:`DistributionFamily.sample`.
@@ -120,9 +123,11 @@ class GaussianFamily(DistributionFamily):
         rng = resolve_random_state(random_state)
         attributes = self._draw_attributes(np.ravel(property_value), n_samples, rng)
         X = rng.standard_normal((n_samples, self.n_features), dtype=np.float32)
+        X[:, : self._n_numbers] += np.float32(self.on_inputs) * attributes
+        if self._common is not None and self.on_outcome:
+            attributes = self._redraw(self._common, X[:, : self._n_numbers], rng)
         y = X[:, self._n_numbers :].sum(1) + np.float32(self.on_outcome) * attributes.sum(1)
         y += np.float32(self.noise) * rng.standard_normal(n_samples, dtype=np.float32)
-        X[:, : self._n_numbers] += np.float32(self.on_inputs) * attributes
         return X, (y > 0).astype(np.int64) if self.binary else y
 
     def _draw_attributes(
@@ -135,6 +140,32 @@ class GaussianFamily(DistributionFamily):
         normal = rng.standard_normal(shape, dtype=np.float32)
         values = p.astype(np.float32)
         return normal + values if self.statistic == "mean" else normal * values
+
+    def with_common_conditional(self) -> "GaussianFamily":
+        r"""Return the family whose outcome, given the inputs, is that of the mean property.
+
+        Inputs keep the distribution that each value gives them. The outcome is drawn with
+        attributes of its own, from :math:`A | X` at the mean property: E[Y|X], and the noise about
+        it, are the same at every value.
+
+        Returns
+        -------
+        GaussianFamily
+        """
+        family = copy.copy(self)
+        family._common = central_value(self.property_values)
+        return family
+
+    def _redraw(self, p: np.ndarray, X: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+        """Draw attributes given the inputs that they are in, ``(n_samples, n_properties)``."""
+        a = self.on_inputs
+        if self.statistic == "share":
+            chance = expit(logit(p) + a * X - a**2 / 2)
+            return (rng.random(X.shape) < chance).astype(np.float32)
+        prior_mean, variance = (p, np.ones_like(p)) if self.statistic == "mean" else (0 * p, p**2)
+        spread = variance / (1 + a**2 * variance)
+        centre = (prior_mean + a * variance * X) / (1 + a**2 * variance)
+        return (centre + np.sqrt(spread) * rng.standard_normal(X.shape)).astype(np.float32)
 
     def bayes_accuracy(self, n_samples: int, sees: str = "rows") -> float:
         r"""Return how often the best adversary tells the two values of the property apart.
@@ -186,6 +217,8 @@ class GaussianFamily(DistributionFamily):
             raise InvalidInputError(
                 f"properties={self.properties!r}; the best adversary is known for two numbers"
             )
+        if self._common is not None:
+            raise InvalidInputError("the best adversary is not known for a common conditional")
         known = {"mean": ("rows", "coefficients"), "deviation": ("rows",), "share": ()}
         allowed = ("attribute", *(() if self.binary else known[self.statistic]))
         if sees not in allowed:

@@ -129,6 +129,14 @@ def check_numbers(
     return checked
 
 
+def central_value(properties: Properties) -> np.ndarray:
+    """Return the mean of the values, each a number or several, ``(n_numbers,)``."""
+    if isinstance(properties, tuple):
+        return np.mean([np.atleast_1d(value) for value in properties], axis=0)
+    intervals = properties if isinstance(properties, list) else [properties]
+    return np.array([interval.midpoint for interval in intervals])
+
+
 def _contains(values: tuple | Interval, value: Any) -> bool:
     return (isinstance(value, tuple) or np.ndim(value) == 0) and value in values
 

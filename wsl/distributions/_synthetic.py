@@ -3,6 +3,7 @@
 Families on real tables and on environments live beside this module.
 """
 
+import copy
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -10,7 +11,7 @@ import numpy as np
 from .._random import resolve_random_state
 from ..exceptions import InvalidInputError
 from ._base import DistributionFamily, Sample
-from ._properties import check_numbers, count_numbers
+from ._properties import central_value, check_numbers, count_numbers
 
 if TYPE_CHECKING:
     from ..architectures import Architecture
@@ -108,6 +109,7 @@ class RandomNetworkFamily(DistributionFamily):
                 f"properties has {n_numbers} numbers; wanted one, or with a shift one for each of "
                 f"the {n_inputs} inputs"
             )
+        self._common: np.ndarray | None = None
         rng = resolve_random_state(random_state)
         drawn = rng.standard_normal(n_weights)
         base = drawn if network is None else _check_network(network, n_weights)
@@ -129,9 +131,16 @@ class RandomNetworkFamily(DistributionFamily):
         X *= np.float32(self.scale)
         if self.shift:
             X += (2 * p - 1) * np.float32(self.shift)
-        network = (1 - p.sum()) * self.networks[0] + p @ self.networks[1:]
+        q = p if self._common is None else self._common
+        network = (1 - q.sum()) * self.networks[0] + q @ self.networks[1:]
         y = self.architecture.forward(network[None], X)[0]
         return X, y[:, 0] if y.shape[1] == 1 else y
+
+    def with_common_conditional(self) -> "RandomNetworkFamily":
+        """Return the family whose labelling network is that of the mean property at every value."""
+        family = copy.copy(self)
+        family._common = central_value(self.property_values).astype(np.float32)
+        return family
 
     def _summary(self) -> dict[str, object]:
         return {

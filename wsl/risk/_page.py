@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from ._report import AuditReport
+    from ._sources_report import SourcesReport
 
 PAGE = Template(
     """<!DOCTYPE html>
@@ -26,7 +27,7 @@ PAGE = Template(
 <head>
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
-<title>Distribution inference audit</title>
+<title>$title</title>
 <style>
 body { font: 16px/1.5 system-ui, sans-serif; max-width: 46rem; margin: 2rem auto; padding: 0 1rem }
 table { border-collapse: collapse; margin: 1rem 0; font-variant-numeric: tabular-nums }
@@ -37,9 +38,16 @@ dt { font-weight: 600 } dd { margin: 0 0 .5rem; overflow-wrap: anywhere }
 </style>
 </head>
 <body>
-<h1>Distribution inference audit</h1>
-<p>Someone who sees one trained model tries to tell from which of several distributions its training
-data came. This page says how well that works.</p>
+<h1>$title</h1>
+$body
+</body>
+</html>
+"""
+)
+
+AUDIT = Template(
+    """<p>Someone who sees one trained model tries to tell from which of several distributions its
+training data came. This page says how well that works.</p>
 <h2>What the attacks found</h2>
 <ul>
 $findings
@@ -50,6 +58,7 @@ $table
 a confidence of 95%. Advantage 0 is guessing without a look at the model, 1 is certainty. "auc" is
 the area under the ROC curve: how surely a model of one kind is ranked above one of the other.</p>
 $details
+$sources
 <h2>What the adversary knew</h2>
 <ul>
 $knowledge
@@ -59,32 +68,66 @@ $utility
 <h2>How it was measured</h2>
 <dl>
 $settings
-</dl>
-</body>
-</html>
-"""
+</dl>"""
+)
+
+SOURCES = Template(
+    """<ul>
+$findings
+</ul>
+$picture
+$table
+<p>Each source was switched off, alone and together with the others; its part is the mean of what
+the attack then lost, over all orders. Parts add up to the whole.</p>
+<ul>
+$notes
+</ul>"""
 )
 
 
-def render(report: "AuditReport") -> str:
-    """Return the page as a string."""
+def render(report: "AuditReport", sources: "SourcesReport | None" = None) -> str:
+    """Return the page as a string, with where the leak comes from if that is known."""
     rows = headline(report.table).to_dict("records")
     findings = [_finding(row, report.chance) for row in rows]
     findings += [f"{name} was left out: {reason}." for name, reason in report.skipped.items()]
-    settings = "\n".join(
-        f"<dt>{escape(name)}</dt><dd>{escape(str(value))}</dd>"
-        for name, value in report.settings.items()
-    )
     figure = _figure(*figure_size(report))
     draw_figures(report, figure.add_subplot())
-    return PAGE.substitute(
+    body = AUDIT.substitute(
         findings=_items(findings),
         picture=_image(figure, "Figure of each attack with its interval"),
         table=_html_table(report.table),
         details="\n".join(_details(report)),
         knowledge=_items(knowledge_of(report.settings)),
         utility=_html_table(report.utility),
-        settings=settings,
+        settings=_settings(report.settings),
+        sources="" if sources is None else f"<h2>Where it comes from</h2>\n{_section(sources)}",
+    )
+    return PAGE.substitute(title="Distribution inference audit", body=body)
+
+
+def render_sources(report: "SourcesReport") -> str:
+    """Return the page of the sources alone."""
+    body = (
+        f"{_section(report)}\n<h2>How it was measured</h2>\n<dl>{_settings(report.settings)}</dl>"
+    )
+    return PAGE.substitute(title="Sources of leakage", body=body)
+
+
+def _section(report: "SourcesReport") -> str:
+    """Return what is said of the sources of leakage on either page."""
+    figure = _figure(6.0, 3.2)
+    report.plot(figure.add_subplot())
+    return SOURCES.substitute(
+        findings=_items(report.explain()),
+        picture=_image(figure, "The part of each source with its interval"),
+        table=_html_table(report.table),
+        notes=_items([f"{name}: off by {note}." for name, note in report.notes.items()]),
+    )
+
+
+def _settings(settings: dict[str, Any]) -> str:
+    return "\n".join(
+        f"<dt>{escape(name)}</dt><dd>{escape(str(value))}</dd>" for name, value in settings.items()
     )
 
 

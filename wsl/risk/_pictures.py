@@ -103,3 +103,34 @@ def draw_guesses(guesses: np.ndarray, truth: np.ndarray, attack: str, column: in
         axis.set_major_locator(MaxNLocator(5))
     ax.set(title=title, xlabel="guessed property", ylabel="true property")
     return display
+
+
+def draw_risk_curve(rows: "pd.DataFrame", table: "pd.DataFrame", ax: Any) -> Any:
+    """Draw the risk of an adversary who sees rows, and as lines those of attacks on models."""
+    seen = rows[rows["n_rows"] > 0]
+    ax.plot(seen["n_rows"], seen["risk"], "o-", color="0.3", label="sees rows of data")
+    ax.fill_between(seen["n_rows"], seen["ci_low"], seen["ci_high"], color="0.3", alpha=0.2)
+    without = rows["risk"].iloc[0]
+    ax.axhline(without, linestyle="--", color="0.4", label="sees nothing")
+    for place, row in enumerate(table.to_dict("records")):
+        ax.axhline(row["risk"], color=f"C{place}", label=f"sees a model: {row['attack']}")
+        ax.axhspan(row["ci_low"], row["ci_high"], color=f"C{place}", alpha=0.15)
+    ax.set_xscale("log", base=2)
+    ax.set(xlabel="rows of the training distribution", ylabel="risk of the adversary")
+    ax.set_ylim(bottom=min(0.0, float(table["ci_low"].min())) if len(table) else None)
+    ax.legend(loc="best", frameon=False)
+    return ax
+
+
+def draw_sources(table: "pd.DataFrame", titles: Mapping[str, str], ax: Any) -> Any:
+    """Draw the parts of an advantage, one below the other, and the whole of it last."""
+    titles = {**titles, "rest": "none of these", "total": "all"}
+    places = np.arange(len(table))
+    value, low, high = (table[name].to_numpy(float) for name in ("advantage", "ci_low", "ci_high"))
+    colors = ["0.4" if source in ("rest", "total") else "C0" for source in table["source"]]
+    ax.barh(places, value, xerr=[value - low, high - value], capsize=4, color=colors, alpha=0.7)
+    ax.axvline(0, color="0.4", linewidth=1)
+    ax.set_yticks(places, [titles[source] for source in table["source"]])
+    ax.invert_yaxis()
+    ax.set_xlabel("advantage of the attack over guessing")
+    return ax

@@ -8,7 +8,7 @@ import math
 import os
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 import pandas as pd
@@ -19,6 +19,9 @@ from . import _page, _pictures
 from ._curves import confusion_table, roc_points
 from ._figures import COLUMNS
 from ._packing import pack, unpack
+
+if TYPE_CHECKING:
+    from ._sources_report import SourcesReport
 
 FORMAT = "wsl-audit-report"
 VERSION = 2
@@ -175,14 +178,21 @@ class AuditReport:
             raise InvalidInputError("the report does not hold the truth; audit's own do")
         return self.truth
 
-    def to_html(self, path: str | os.PathLike) -> Path:
+    def to_html(self, path: str | os.PathLike, *, sources: "SourcesReport | None" = None) -> Path:
         """Write one page that needs no other file: figures, picture and what they mean.
+
+        Parameters
+        ----------
+        path : path
+        sources : SourcesReport, optional
+            What :func:`wsl.risk.leakage_sources` found; the page then says where the leak comes
+            from.
 
         Returns
         -------
         Path
         """
-        return write_text(path, _page.render(self))
+        return write_text(path, _page.render(self, sources))
 
     def save(self, path: str | os.PathLike) -> Path:
         """Write the report as JSON; what stood there stays until the new file is complete.

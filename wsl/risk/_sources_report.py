@@ -1,0 +1,271 @@
+"""``SourcesReport``: the parts of an advantage, what they mean, and how they are stored.
+
+The figures are measured in ``_sources``.
+"""
+
+import json
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from .._files import write_text
+from ..exceptions import InvalidInputError
+from . import _page, _pictures
+from ._intervals import Estimate, mean_interval
+from ._shapley import limit_weights, shapley_values, subsets
+
+FORMAT = "wsl-sources-report"
+VERSION = 1
+RATE, OTHER_RATE = 1.0, 0.5  # of the figures' way to their limit, by which intervals are widened
+SOURCES = {
+    "conditional": "memorised E[Y|X]",
+    "bias": "wrong inductive bias",
+    "sample": "finite training data",
+}
+MITIGATIONS = {
+    "conditional": "causal learning: a model of the causes alone, or an invariant one, has less of "
+    "E[Y|X] to memorise that differs from one distribution to the other",
+    "bias": "a model class that suits the task better, so that the fit does not depend on where "
+    "the inputs are",
+    "sample": "more training data, or regularisation",
+}
+Advantages = dict[tuple[bool, bool, int], np.ndarray]
+
+
+@dataclass(eq=False, repr=False)
+class SourcesReport:
+    """Where an attack's advantage comes from.
+
+    Attributes
+    ----------
+    table : DataFrame
+        A row for each ``source``: "conditional" (E[Y|X] is memorised), "bias" (the inductive bias
+        is wrong), "sample" (training data are finite), as far as each can be switched off; "rest",
+        what is left with all off; and "total", the attack's advantage, to which they add up. With
+        the 95% interval of each ``advantage``, ``ci_low`` to ``ci_high``.
+    combinations : DataFrame
+        The advantage in each combination, True where a source is at work.
+    growth : DataFrame
+        The advantage by ``conditional``, ``bias`` and ``n_samples``, from which limits are taken.
+    lead : dict
+        By how much the largest source leads the next, with its interval; empty of one source.
+    notes : dict from source to str
+        What it was switched off by.
+    unavailable : dict from source to str
+        Why it could not be switched off; it is at work throughout.
+    settings : dict
+
+    Notes
+    -----
+    Where every guess of every repeat is right, an interval has no width: more targets would tell.
+    """
+
+    table: pd.DataFrame
+    combinations: pd.DataFrame
+    growth: pd.DataFrame
+    lead: dict[str, float] = field(default_factory=dict)
+    notes: dict[str, str] = field(default_factory=dict)
+    unavailable: dict[str, str] = field(default_factory=dict)
+    settings: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def dominant(self) -> str | None:
+        """The largest source; None where the attack has no advantage that is certain, or one that
+        no source adds to.
+        """
+        parts = self._parts()
+        found = self._row("total")["ci_low"] > 0 and len(parts) > 0
+        if not found or parts["advantage"].max() <= 0:
+            return None
+        return str(parts.sort_values("advantage", ascending=False)["source"].iloc[0])
+
+    def explain(self) -> list[str]:
+        """Say in plain words what dominates, what is recommended for it, and what is not known."""
+        total = self._row("total")
+        texts = [f"The attack's advantage over guessing is {_shown(total)}."]
+        if self.dominant is None:
+            texts.append("That holds 0, or no source adds to it: there is nothing to divide.")
+        else:
+            texts += self._verdict()
+        for row in self._parts().to_dict("records"):
+            if row["ci_high"] < 0:
+                texts.append(f"{_title(row['source'])} hides more than it leaks: {_shown(row)}.")
+        if self._row("rest")["ci_low"] > 0:
+            texts.append(
+                f"With all of them off, {_shown(self._row('rest'))} is left: from sources that "
+                "could not be switched off, or not wholly."
+            )
+        texts += [
+            f"{_title(name)} could not be switched off: {reason}."
+            for name, reason in self.unavailable.items()
+        ]
+        return texts
+
+    def _verdict(self) -> list[str]:
+        assert self.dominant is not None
+        row = self._row(self.dominant)
+        texts = [f"The largest part of it, {_shown(row)}, comes from {SOURCES[self.dominant]}."]
+        if self.lead and self.lead["ci_low"] <= 0:
+            parts = self._parts().sort_values("advantage", ascending=False)
+            texts.append(
+                f"It is not certain that this is more than {SOURCES[parts['source'].iloc[1]]}."
+            )
+        texts.append(f"Recommended for it: {MITIGATIONS[self.dominant]}.")
+        return texts
+
+    def plot(self, ax: Any = None) -> Any:
+        """Draw each source's part with its interval.
+
+        Parameters
+        ----------
+        ax : matplotlib Axes, optional
+
+        Returns
+        -------
+        matplotlib Axes
+        """
+        ax = _pictures.new_axes(6.0, 3.2) if ax is None else ax
+        return _pictures.draw_sources(self.table, SOURCES, ax)
+
+    def to_html(self, path: str | os.PathLike) -> Path:
+        """Write one page that needs no other file.
+
+        Returns
+        -------
+        Path
+        """
+        return write_text(path, _page.render_sources(self))
+
+    def save(self, path: str | os.PathLike) -> Path:
+        """Write the report as JSON; what stood there stays until the new file is complete.
+
+        Returns
+        -------
+        Path
+        """
+        frames = {name: getattr(self, name).to_dict("list") for name in FRAMES}
+        own = {name: getattr(self, name) for name in ("lead", "notes", "unavailable", "settings")}
+        contents = {"format": FORMAT, "version": VERSION, **frames, **own}
+        return write_text(path, json.dumps(contents, indent=1, allow_nan=False))
+
+    @classmethod
+    def load(cls, path: str | os.PathLike) -> "SourcesReport":
+        """Read a report that ``save`` wrote.
+
+        Raises
+        ------
+        InvalidInputError
+            If the file holds something else.
+        """
+        try:
+            contents = json.loads(Path(path).read_text(encoding="utf-8"))
+            known = contents.pop("format") == FORMAT and contents.pop("version") == VERSION
+            frames: dict[str, Any] = {name: pd.DataFrame(contents.pop(name)) for name in FRAMES}
+            report = cls(**frames, **contents)
+            report.explain()
+        except (ValueError, KeyError, TypeError, AttributeError, IndexError) as error:
+            raise InvalidInputError(f"path={str(path)!r} holds no sources report") from error
+        if not known:
+            raise InvalidInputError(f"path={str(path)!r} holds no report of version {VERSION}")
+        return report
+
+    def _parts(self) -> pd.DataFrame:
+        return self.table[self.table["source"].isin(list(SOURCES))]
+
+    def _row(self, source: str) -> dict[Any, Any]:
+        (row,) = self.table[self.table["source"] == source].to_dict("records")
+        return row
+
+    def __repr__(self) -> str:
+        table = self.table.to_string(index=False, float_format="{:.3f}".format)
+        return "\n".join(["SourcesReport", table, *self.explain()])
+
+
+FRAMES = ("table", "combinations", "growth")
+
+
+def summarize(
+    advantages: Advantages,
+    switches: Sequence[str],
+    growth: Sequence[int],
+    n_samples: int,
+    **described: Any,
+) -> SourcesReport:
+    """Return the report of advantages ``(n_repeats, n_targets)`` by combination and growth.
+
+    Every figure of it is linear in them, so that its interval is that of a mean over repeats and
+    targets.
+    """
+    figures, others = (_figures(advantages, switches, growth, r) for r in (RATE, OTHER_RATE))
+    parts, other_parts = (shapley_values(switches, own) for own in (figures, others))
+    every, none = frozenset(switches), frozenset[str]()
+    named = {**parts, "rest": figures[none], "total": figures[every]}
+    other = {**other_parts, "rest": others[none], "total": others[every]}
+    table = [(name, *_estimate(own, other[name])) for name, own in named.items()]
+    combinations = [
+        (*(name in on or name not in switches for name in SOURCES), *_estimate(own, others[on]))
+        for on, own in figures.items()
+    ]
+    grown = [
+        (differ, biased, k * n_samples, *_estimate(own, own))
+        for (differ, biased, k), own in advantages.items()
+    ]
+    ends = ["advantage", "ci_low", "ci_high"]
+    return SourcesReport(
+        pd.DataFrame(table, columns=["source", *ends]),
+        pd.DataFrame(combinations, columns=[*SOURCES, *ends]),
+        pd.DataFrame(grown, columns=["conditional", "bias", "n_samples", *ends]),
+        _lead(parts, other_parts),
+        **described,
+    )
+
+
+def _figures(
+    advantages: Advantages, switches: Sequence[str], growth: Sequence[int], rate: float
+) -> dict[frozenset[str], np.ndarray]:
+    """Return the advantages by the sources that are at work, those of infinite data as limits."""
+    found = {}
+    for on in subsets(switches):
+        differ, biased, finite = (name in on or name not in switches for name in SOURCES)
+        if finite:
+            found[on] = advantages[differ, biased, 1]
+        else:
+            weights = limit_weights(growth, rate)
+            found[on] = sum(
+                weight * advantages[differ, biased, k]
+                for weight, k in zip(weights, growth, strict=True)
+            )
+    return found
+
+
+def _estimate(values: np.ndarray, other: np.ndarray) -> tuple[float, float, float]:
+    """Return a figure with its interval, which also holds the figure by another rate."""
+    found = _wider(mean_interval(values), float(other.mean()))
+    return found.value, found.low, found.high
+
+
+def _wider(found: Estimate, value: float) -> Estimate:
+    return Estimate(found.value, min(found.low, value), max(found.high, value))
+
+
+def _lead(parts: dict[str, np.ndarray], others: dict[str, np.ndarray]) -> dict[str, float]:
+    if len(parts) < 2:
+        return {}
+    first, second = sorted(parts, key=lambda name: -parts[name].mean())[:2]
+    difference, other = (own[first] - own[second] for own in (parts, others))
+    found = _wider(mean_interval(difference), float(other.mean()))
+    return {"value": found.value, "ci_low": found.low, "ci_high": found.high}
+
+
+def _title(source: str) -> str:
+    title = SOURCES[source]
+    return title[0].upper() + title[1:]
+
+
+def _shown(row: dict[Any, Any]) -> str:
+    return f"{row['advantage']:.2f} (interval {row['ci_low']:.2f} to {row['ci_high']:.2f})"
