@@ -24,7 +24,6 @@ from benchmarks._hartmann import BLACK, EXPERIMENTS, KEY, WHITE, Setting
 from benchmarks._machine import describe_machine
 from wsl import audit
 
-
 ROUNDING = 5e-4  # figures are compared to three digits
 
 

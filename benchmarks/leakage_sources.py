@@ -219,7 +219,7 @@ def analyse(case: Case, scale: Scale, args: argparse.Namespace) -> SourcesReport
     """Divide what a case leaks."""
     sizes = {"n_shadows": scale.n_shadows, "n_targets": scale.n_targets}
     return leakage_sources(
-        case.learner, case.family, n_repeats=scale.n_repeats, cache=args.folder / "models",
+        case.learner, case.family, n_repeats=scale.n_repeats, cache=args.out / "models",
         n_jobs=args.jobs, random_state=args.seed, progress=False, **sizes | case.options,
     )  # fmt: skip
 
@@ -254,7 +254,7 @@ def run_sources(part: str, scale: Scale, args: argparse.Namespace) -> None:
             cells = {name: f"{own} ({case.expected[name]:.2f})" for name, own in cells.items()}
         lines.append({"case": case.name, **cells, "verdict": verdict(case, report)})
         print(f"  {case.name}: {time.perf_counter() - start:.0f} s", flush=True)
-        report.save(args.folder / part / f"{len(lines)}.json")
+        report.save(args.out / part / f"{len(lines)}.json")
     if part == "paper":
         print("In parentheses: on paper, for the best adversary.")
     print(pd.DataFrame(lines).to_string(index=False))
@@ -263,7 +263,7 @@ def run_sources(part: str, scale: Scale, args: argparse.Namespace) -> None:
             print(f"{name}: {' '.join(report.explain())}")
     display = SourcesDisplay.from_reports(reports)
     display.ax_.tick_params(axis="x", labelrotation=20)
-    display.figure_.savefig(args.folder / f"{part}.png", dpi=150)
+    display.figure_.savefig(args.out / f"{part}.png", dpi=150)
 
 
 def run_curves(scale: Scale, args: argparse.Namespace) -> None:
@@ -293,7 +293,7 @@ def run_curves(scale: Scale, args: argparse.Namespace) -> None:
             report = audit(
                 learner, family, attacks="queries", n_shadows=scale.n_shadows,
                 n_targets=scale.n_targets, n_samples=n_samples, n_repeats=scale.n_repeats,
-                n_queries=64, cache=args.folder / "models", n_jobs=args.jobs,
+                n_queries=64, cache=args.out / "models", n_jobs=args.jobs,
                 random_state=args.seed, progress=False,
             )  # fmt: skip
             row = report.table.iloc[0]
@@ -309,7 +309,7 @@ def run_curves(scale: Scale, args: argparse.Namespace) -> None:
             )  # fmt: skip
             print(f"  {experiment} {level}: done", flush=True)
     table = pd.DataFrame(lines)
-    table.to_csv(args.folder / "curves.csv", index=False, float_format="%.6g")
+    table.to_csv(args.out / "curves.csv", index=False, float_format="%.6g")
     print(table.to_string(index=False, float_format="{:.3f}".format))
     print(theory(table).to_string(index=False))
 
@@ -342,21 +342,21 @@ def main() -> None:
                                      description=__doc__)  # fmt: skip
     parser.add_argument("part", nargs="?", choices=[*CASES, "curves", "all"], default="all")
     parser.add_argument("--scale", choices=sorted(SCALES), default="full")
-    parser.add_argument("--folder", type=Path, default=Path("leakage_sources"))
+    parser.add_argument("--out", type=Path, default=Path("benchmark-results"))
     parser.add_argument("--jobs", type=int, default=2)
     parser.add_argument("--seed", type=int, default=0)
     args = parser.parse_args()
     scale, start = SCALES[args.scale], time.perf_counter()
     print(describe_machine("scikit-learn"))
     print(f"{args.scale}: {scale}, {args.jobs} jobs, seed {args.seed}")
-    args.folder.mkdir(parents=True, exist_ok=True)
+    args.out.mkdir(parents=True, exist_ok=True)
     for part in [*CASES, "curves"] if args.part == "all" else [args.part]:
         print(f"== {part}", flush=True)
         if part == "curves":
             run_curves(scale, args)
         else:
             run_sources(part, scale, args)
-    print(f"{time.perf_counter() - start:.0f} s; reports and pictures in {args.folder}")
+    print(f"{time.perf_counter() - start:.0f} s; reports and pictures in {args.out}")
 
 
 if __name__ == "__main__":
