@@ -12,12 +12,12 @@ import joblib
 from sklearn.base import clone
 from sklearn.metrics import check_scoring
 
-from .. import __version__
 from .._random import draw_seed, resolve_random_state
 from ..distributions import DistributionFamily
 from ..exceptions import InvalidInputError, UnsupportedModuleError
 from ._audit import audit
 from ._front import leakage_of
+from ._identity import digest_of, identify
 from ._report import AuditReport
 
 
@@ -162,7 +162,11 @@ class LeakageScorer:
     def _find(self, learner: Any) -> AuditReport:
         if self.cache is None:
             return audit(learner, self.family, **self.settings)
-        key = _digest((learner, self.family, sorted(self.settings.items()), __version__))
+        setting = (learner, self.family, sorted(self.settings.items()))
+        try:
+            key = digest_of({"setting": identify(setting, "setting")})
+        except InvalidInputError as error:
+            raise _not_told_apart(error) from error
         path = self.cache / f"{key}.json"
         if not path.exists():
             audit(learner, self.family, **self.settings).save(path)
@@ -179,6 +183,10 @@ def _digest(value: Any) -> str:
     try:
         return joblib.hash(value)
     except Exception as error:  # whatever pickle says of what it cannot write
-        raise InvalidInputError(
-            f"estimator and family must be picklable to be told from others: {error}"
-        ) from error
+        raise _not_told_apart(error) from error
+
+
+def _not_told_apart(error: Exception) -> InvalidInputError:
+    return InvalidInputError(
+        f"estimator and family must be picklable to be told from others: {error}"
+    )
