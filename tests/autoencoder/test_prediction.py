@@ -15,8 +15,8 @@ def digits(tmp_path_factory):
     return load_digits_zoo(60, epochs=6, checkpoints=(1, 3, 6), data_home=folder)
 
 
-@pytest.mark.parametrize("pooling", [None, "mean"])
-def test_a_pipeline_predicts_the_accuracy_of_models_it_never_saw(digits, pooling):
+@pytest.mark.parametrize(("pooling", "least"), [(None, 0.5), ("mean", 0.5), ("behavior", 0.9)])
+def test_a_pipeline_predicts_the_accuracy_of_models_it_never_saw(digits, pooling, least):
     autoencoder = WeightSpaceAutoencoder(
         digits.zoo.architecture, queries=digits.X_train, latent_dim=8, n_queries=32, d_model=16,
         n_layers=1, epochs=2, pooling=pooling, random_state=0,
@@ -24,4 +24,4 @@ def test_a_pipeline_predicts_the_accuracy_of_models_it_never_saw(digits, pooling
     model = make_pipeline(autoencoder, Ridge(10.0))
     rows, accuracy = digits.zoo.weights, digits.zoo.metadata["test_accuracy"].to_numpy()
     model.fit(rows[digits.train], accuracy[digits.train])
-    assert model.score(rows[digits.test], accuracy[digits.test]) > 0.5
+    assert model.score(rows[digits.test], accuracy[digits.test]) > least

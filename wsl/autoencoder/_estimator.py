@@ -21,6 +21,7 @@ from .._sklearn_compat import fit_context
 from .._validation import check_rows, owned_tensor
 from ..architectures import Architecture
 from ..exceptions import InvalidInputError
+from ._behavior import BehaviorCode
 from ._codec import Codec
 from ._frame import Orders
 from ._generation import averaged_labels, data_losses, imitate_parents
@@ -31,7 +32,7 @@ from ._sampling import N_PARENTS, draw_shares, sample_latents
 from ._sampling_arguments import check_counts, check_data
 from ._training import WeightSpaceNet, read_history
 
-SCORE_QUERIES = 1000
+COMPARED_QUERIES = 1000
 
 
 class WeightSpaceAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
@@ -103,9 +104,12 @@ class WeightSpaceAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
         Train the transformers in bfloat16: twice as fast and more on recent GPUs.
     torch_compile : bool, default=False
         Compile the transformers: a minute at the start, less for each step after it.
-    pooling : {None, "mean"}, default=None
+    pooling : {None, "mean", "behavior"}, default=None
         ``"mean"`` makes ``transform`` average over the units of a layer: fewer features, for
-        predicting properties of models. There is no way back from those.
+        predicting properties of models. ``"behavior"`` adds to these what a model answers to the
+        first 1,000 of ``queries``: scores against the average answer of the models of ``fit``,
+        which stands in for labels, and places along the directions in which their answers differ
+        most. These tell best how accurate a model is. There is no way back from either.
     refine_steps : int, default=0
         Steps of descent on the latents of each model that is embedded, from the encoder's answer,
         with the network held fixed, on all of ``queries`` in turn. Some 30 steps raise agreement
@@ -131,6 +135,9 @@ class WeightSpaceAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
         Weights of a model over its latent numbers.
     codec_ : Codec
         Token layout, reference row, scales and network.
+    behavior_code_ : BehaviorCode or None
+        Average and directions of answers, from the first models that were fitted to, where
+        ``pooling="behavior"`` asks for it.
     net_ : skorch.NeuralNet
     n_features_in_ : int
     feature_names_in_ : ndarray of str
@@ -139,7 +146,8 @@ class WeightSpaceAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
     Raises
     ------
     InvalidInputError
-        From ``fit``: columns or queries that do not fit the architecture, missing queries.
+        From ``fit``: columns or queries that do not fit the architecture, missing queries. From
+        ``transform``: ``pooling`` was set to ``"behavior"`` after ``fit``.
     UnsupportedModuleError
         From ``fit``: ``permutations=True`` with an architecture of unknown symmetries.
 
@@ -327,10 +335,19 @@ class WeightSpaceAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
         Returns
         -------
         ndarray ``(n_models, n_latents)`` float32
-            With ``pooling="mean"``, ``(n_models, n_pooled)``: averages over the units of a layer.
+            With ``pooling``, ``(n_models, n_pooled)``: averages over the units of a layer, and
+            after them what answers are made into.
         """
-        embed = partial(self._embed, pooled=self.pooling == "mean")
-        return map_rows(embed, self._check_rows(X), self._row_bytes)
+        rows, row_bytes = self._check_rows(X), self._row_bytes
+        if self.pooling != "behavior":
+            embed = partial(self._embed, pooled=self.pooling is not None)
+            return map_rows(embed, rows, row_bytes)
+        code = self._read_behavior()
+
+        def join(batch: np.ndarray) -> np.ndarray:
+            return np.hstack([self._embed(batch, pooled=True), code.encode(batch)])
+
+        return map_rows(join, rows, row_bytes + code.row_bytes)
 
     def inverse_transform(self, Z):
         """Rebuild models from their latents, hidden units in the order of the reference row.
@@ -346,7 +363,7 @@ class WeightSpaceAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
         Raises
         ------
         InvalidInputError
-            If ``pooling`` is on: averages over units do not lead back to weights.
+            If ``pooling`` is on: what it gives does not lead back to weights.
         """
         check_is_fitted(self)
         if self.pooling is not None:
@@ -484,9 +501,8 @@ class WeightSpaceAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
         if self.architecture is None or self.queries is None:
             seen = np.asarray
         else:
-            sets = check_queries(self.queries, self.architecture)
-            queries = Queries([owned_tensor(one) for one in sets]).first(SCORE_QUERIES)
-            seen = partial(self._answers, queries=queries.numpy())
+            queries = self._first_queries(self.architecture)
+            seen = partial(self._answers, queries=queries)
             row_bytes += 8 * len(queries) * self.architecture.n_outputs
         batches = (rows[part] for part in row_slices(len(rows), row_bytes))
         return metrics.streamed_r2((seen(b), seen(self._reconstruct(b))) for b in batches)
@@ -505,8 +521,28 @@ class WeightSpaceAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
         self.history_ = read_history(self.net_)
         self.n_latents_ = network.n_latents
         self.compression_ = X.shape[1] / self.n_latents_
-        self._n_features_out = network.n_pooled if self.pooling == "mean" else self.n_latents_
+        if not continued or self.behavior_code_ is None:
+            self.behavior_code_ = self._learn_behavior(X)
         return self
+
+    def _learn_behavior(self, X: np.ndarray) -> BehaviorCode | None:
+        if self.pooling != "behavior":
+            return None
+        assert self.architecture is not None
+        queries = self._first_queries(self.architecture)
+        return BehaviorCode.fit(X, self.architecture, queries, self.behavioral_loss)
+
+    def _read_behavior(self) -> BehaviorCode:
+        if self.behavior_code_ is None:
+            raise InvalidInputError(
+                "pooling='behavior' was set after fit; wanted it before, to learn how models answer"
+            )
+        return self.behavior_code_
+
+    def _first_queries(self, architecture: Architecture) -> np.ndarray:
+        """Return the queries on which models are compared, ``(n_queries, n_inputs)``."""
+        sets = check_queries(self.queries, architecture)
+        return Queries([owned_tensor(one) for one in sets]).first(COMPARED_QUERIES).numpy()
 
     def _answers(self, rows: np.ndarray, queries: np.ndarray) -> np.ndarray:
         """Return outputs as the metric is to compare them, those of a regression as they stand."""
@@ -514,6 +550,13 @@ class WeightSpaceAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
         outputs = self.architecture.forward(rows, queries)
         as_they_stand = self.behavioral_loss == "squared_error"
         return outputs.reshape(len(rows), -1) if as_they_stand else outputs
+
+    @property
+    def _n_features_out(self) -> int:
+        if self.pooling is None:
+            return self.n_latents_
+        n_answers = self._read_behavior().n_features if self.pooling == "behavior" else 0
+        return self.codec_.network.n_pooled + n_answers
 
     @property
     def _row_bytes(self) -> int:

@@ -15,7 +15,7 @@ from ..exceptions import InvalidInputError
 from ._checkpoint import EpochCheckpoint, training_fingerprint
 from ._codec import Codec, NetworkSize, Symmetries
 from ._objective import Weighting
-from ._parameters import check_architecture, check_latent_dim
+from ._parameters import check_architecture, check_latent_dim, check_pooling
 from ._queries import Queries
 from ._rows import FramedRows
 from ._training import TrainingSettings, WeightSpaceNet, n_steps_done, train
@@ -89,6 +89,7 @@ def _check_together(estimator: Any, X: np.ndarray) -> tuple[Symmetries, Queries 
     sets = check_architecture(
         estimator.architecture, estimator.queries, estimator.beta, symmetric, X
     )
+    check_pooling(estimator.pooling, estimator.architecture, estimator.queries)
     if estimator.d_model % estimator.n_heads:
         raise InvalidInputError(
             f"d_model={estimator.d_model} is no multiple of n_heads={estimator.n_heads}"

@@ -48,7 +48,7 @@ PARAMETER_CONSTRAINTS: dict[str, list] = {
     "checkpoint": [str, os.PathLike, None],
     "mixed_precision": ["boolean"],
     "torch_compile": ["boolean"],
-    "pooling": [StrOptions({"mean"}), None],
+    "pooling": [StrOptions({"mean", "behavior"}), None],
     "refine_steps": _COUNT_OR_ZERO,
     "device": [str, torch.device],
     "random_state": ["random_state", np.random.Generator],
@@ -119,3 +119,12 @@ def check_latent_dim(latent_dim) -> int | list[int]:
             "at least 0, not all 0"
         )
     return sizes.tolist()
+
+
+def check_pooling(pooling: str | None, architecture: Architecture | None, queries) -> None:
+    """Raise InvalidInputError where answers are asked for and no models can be run."""
+    if pooling == "behavior" and (architecture is None or queries is None):
+        raise InvalidInputError(
+            "pooling='behavior' runs models, but there is no architecture or no queries; "
+            "wanted both"
+        )
