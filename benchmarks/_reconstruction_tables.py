@@ -20,6 +20,7 @@ from benchmarks._reconstruction import Study
 from wsl import (
     DeepSetsRegressor,
     ModelZoo,
+    QueryResponses,
     WeightSpaceAutoencoder,
     WeightStatistics,
     metrics,
@@ -30,6 +31,8 @@ METHODS = ("token_kde", "kde", "interpolation", "gmm", "ensemble")
 N_TRIED = 4  # candidates for each model that is kept, where the best are kept by training labels
 FINE_TUNING = (0, 1, 5)
 ALPHAS = np.logspace(-3, 5, 17)
+EMBEDDINGS = {"": None, ", pooled": "mean", ", pooled with behavior": "behavior"}
+N_ANSWERED, N_PRINCIPAL = 1000, 64  # as many as the embedding with behavior has
 
 
 # --- 1, rebuilding
@@ -162,24 +165,34 @@ def prediction(study: Study, embedding: TransformerMixin) -> dict[str, float]:
 
 
 def embedding_scores(
-    study: Study, autoencoder: WeightSpaceAutoencoder, pooling: str | None
-) -> dict[str, float]:
-    """Predict from the embedding of a fitted arm."""
-    autoencoder.set_params(pooling=pooling, refine_steps=0)
-    features = autoencoder.transform(study.zoo.weights)
+    study: Study, autoencoder: WeightSpaceAutoencoder
+) -> dict[str, dict[str, float]]:
+    """Predict from each embedding of a fitted arm, which is left without pooling.
+
+    The last sees what models answer to training inputs, beside their weights.
+    """
+    autoencoder.set_params(refine_steps=0)
+    found = {}
+    for name, pooling in EMBEDDINGS.items():
+        features = autoencoder.set_params(pooling=pooling).transform(study.zoo.weights)
+        found[name] = _ridge_scores(study, features)
     autoencoder.set_params(pooling=None, refine_steps=study.scale.refine_steps)
-    return _ridge_scores(study, features)
+    return found
 
 
 def prediction_baselines(
     study: Study, n_latents: int, seed: int
 ) -> Iterator[tuple[str, dict[str, float]]]:
-    """Yield what weight statistics, raw weights, PCA and DeepSets reach."""
+    """Yield what weight statistics, raw weights, PCA, DeepSets and answers to queries reach."""
     yield "weight statistics", prediction(study, WeightStatistics(study.zoo.architecture))
     yield "raw weights", _ridge_scores(study, study.zoo.weights)
     yield "PCA", prediction(study, _pca(study.zoo.weights[study.data.train], n_latents))
     deep_sets = DeepSetsRegressor(study.zoo.architecture, random_state=seed)
     yield "DeepSets", _scores(study, study.zoo.weights, deep_sets.fit)
+    queries = study.data.X_train[:N_ANSWERED]
+    answers = QueryResponses(study.zoo.architecture, queries, output="proba")
+    pca = PCA(min(N_PRINCIPAL, len(study.data.train) - 1), random_state=seed)
+    yield "PCA of answers", prediction(study, make_pipeline(answers, pca))
 
 
 def _ridge_scores(study: Study, features: np.ndarray) -> dict[str, float]:

@@ -69,7 +69,7 @@ def run_arms(study: Study, records: Records) -> tuple[dict, dict]:
     for seed in range(study.scale.n_seeds):
         for arm, settings in ARMS.items():
             start = time.perf_counter()
-            autoencoder = bench.fit(study, seed, **settings)
+            autoencoder = bench.fit(study, seed, pooling="behavior", **settings)
             seconds = time.perf_counter() - start
             rows = autoencoder.reconstruct(study.test.weights)
             found = tables.rebuilding(study, rows, autoencoder.n_latents_)
@@ -81,9 +81,8 @@ def run_arms(study: Study, records: Records) -> tuple[dict, dict]:
             if arm == "all three":
                 found = tables.generation(study, autoencoder, "ensemble", seed, best=True)
                 records.add("generation", f"{arm}, ensemble, best of {tables.N_TRIED}", seed, found)
-            for name, pooling in ((arm, None), (f"{arm}, pooled", "mean")):
-                found = tables.embedding_scores(study, autoencoder, pooling)
-                records.add("prediction", name, seed, found)
+            for name, found in tables.embedding_scores(study, autoencoder).items():
+                records.add("prediction", f"{arm}{name}", seed, found)
             print(f"  seed {seed}, {arm}: {seconds:.0f} s of training", flush=True)
             if seed == 0:
                 autoencoders[arm], rebuilt[arm] = autoencoder, rows

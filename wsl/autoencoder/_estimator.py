@@ -203,6 +203,7 @@ class WeightSpaceAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
 
     _parameter_constraints: ClassVar[dict] = PARAMETER_CONSTRAINTS
     codec_: Codec
+    behavior_code_: BehaviorCode | None
     net_: WeightSpaceNet
 
     def __init__(
