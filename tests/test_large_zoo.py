@@ -65,6 +65,13 @@ ROUTES = {
         .fit(X)
         .transform(X)
     ],
+    "behavior": lambda X: [
+        WeightSpaceAutoencoder(
+            MLP, queries=QUERIES, beta=1.0, pooling="behavior", random_state=0, **SMALL
+        )
+        .fit(X)
+        .transform(X)
+    ],
     "deepsets": lambda X: fit_predict(
         DeepSetsClassifier(MLP, epochs=2, random_state=0), X, LABELS
     ),

@@ -8,6 +8,7 @@ from scipy.special import expit, softmax
 from sklearn.base import clone
 
 from wsl import Architecture, WeightSpaceAutoencoder, _batches
+from wsl.autoencoder import _behavior
 from wsl.autoencoder._behavior import BehaviorCode
 from wsl.exceptions import InvalidInputError
 
@@ -26,9 +27,9 @@ def make(architecture=MLP, **parameters):
     return WeightSpaceAutoencoder(architecture, **settings)
 
 
-def probabilities(rows, loss="l2", architecture=MLP):
+def probabilities(rows, architecture=MLP):
     outputs = architecture.forward(rows, QUERIES)
-    if architecture is MLP:
+    if architecture.n_outputs > 1:
         return softmax(outputs, axis=2)
     return np.concatenate([1 - expit(outputs), expit(outputs)], axis=2)
 
@@ -39,8 +40,8 @@ def probabilities(rows, loss="l2", architecture=MLP):
 def test_scores_are_expected_over_labels_drawn_from_the_average(architecture, loss):
     rows, others = make_rows(30, architecture), make_rows(7, architecture, seed=1)
     code = BehaviorCode.fit(rows, architecture, QUERIES, loss)
-    average = probabilities(rows, architecture=architecture).mean(axis=0)
-    decided = probabilities(others, architecture=architecture).argmax(axis=2)
+    average = probabilities(rows, architecture).mean(axis=0)
+    decided = probabilities(others, architecture).argmax(axis=2)
     n_classes = average.shape[1]
     rng, n_drawn = np.random.default_rng(0), 4000
     labels = np.array([rng.choice(n_classes, n_drawn, p=p / p.sum()) for p in average])
@@ -90,7 +91,7 @@ def test_models_that_are_all_alike_differ_in_nothing():
 def test_of_many_models_and_answers_a_bounded_share_is_drawn(monkeypatch):
     rows = make_rows(200)
     whole = BehaviorCode.fit(rows, MLP, QUERIES, "l2")
-    monkeypatch.setattr(_batches, "CACHE_BYTES", 40 * 4 * 4 * 50 * 3)
+    monkeypatch.setattr(_behavior, "N_NUMBERS", 40 * 50 * 3)
     monkeypatch.setattr(_batches, "BATCH_BYTES", 10_000)
     part = BehaviorCode.fit(rows, MLP, QUERIES, "l2")
     assert whole.directions.shape[1] == 64

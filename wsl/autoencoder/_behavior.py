@@ -9,13 +9,13 @@ import numpy as np
 import torch
 from sklearn.decomposition import PCA
 
-from .. import _batches
 from .._batches import map_rows
 from ..architectures import Architecture
 from ._losses import seen_outputs, two_class_logits
 
 N_DIRECTIONS = 64
 N_MODELS = 2048
+N_NUMBERS = 2**25  # in the answers of all that are drawn: 128 MiB
 COPIES = 4  # of answers: outputs, probabilities, decisions, differences from the average
 
 
@@ -59,16 +59,16 @@ class BehaviorCode:
     ) -> "BehaviorCode":
         """Choose average and directions from rows ``(n_models, n_weights)``.
 
-        Of many rows some are drawn, ``N_MODELS`` at most, so that their answers are of bounded
-        bytes; the same at every call.
+        Of many rows some are drawn, the same at every call: ``N_MODELS`` at most, and fewer where
+        a model's answers are many.
         """
-        row_bytes = COPIES * 4 * len(queries) * architecture.n_outputs
-        most = max(2, min(N_MODELS, len(rows), _batches.CACHE_BYTES // row_bytes))
+        n_answers = len(queries) * architecture.n_outputs
+        most = max(2, min(N_MODELS, N_NUMBERS // n_answers))
         drawn = np.sort(np.random.default_rng(0).permutation(len(rows))[:most])
         answers = map_rows(
             lambda part: seen_answers(architecture, rows[part], queries, behavioral_loss),
             drawn,
-            row_bytes + rows[:1].nbytes,
+            COPIES * 4 * n_answers + rows[:1].nbytes,
         )
         flat = answers.reshape(len(answers), -1)
         pca = PCA(min(N_DIRECTIONS, *flat.shape), random_state=0).fit(flat)
