@@ -171,6 +171,14 @@ class WeightSpaceAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
     rows have no more numbers than latents and only the structural loss is on, that code is exact
     and no epoch is trained.
 
+    With ``pooling="behavior"`` and class probabilities as answers, the zoo's average
+    :math:`\pi_c(x)` stands in for the unknown labels: a model that decides :math:`\hat y(x)` has
+    the expected accuracy :math:`E_x\, \pi_{\hat y(x)}(x)`, an expected recall of each class, and
+    an agreement with :math:`\arg\max_c \pi_c(x)`. That the average of many trained models is well
+    calibrated is found in [4]_. In regression it is the squared distance of each output from its
+    average. After these come 64 principal components of the answers. No label is seen, and nothing
+    but the models and inputs given to ``fit``.
+
     X may be a float32 memory map larger than memory, ``ModelZoo.load(path, mmap=True).weights``:
     it is read in batches, and beside it stand latents and the orders of units, a few numbers a
     model. Up to 256 MiB, aligned and scaled rows are kept for the time of ``fit``.
@@ -181,6 +189,7 @@ class WeightSpaceAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
        Weight Reconstruction", arXiv:2503.17138.
     .. [2] Schürholt et al. (2024), "Towards Scalable and Versatile Weight Space Learning", ICML.
     .. [3] Schürholt et al. (2022), "Hyper-Representations as Generative Models", NeurIPS.
+    .. [4] Jiang et al. (2022), "Assessing Generalization of SGD via Disagreement", ICLR.
 
     Examples
     --------
