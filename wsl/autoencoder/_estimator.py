@@ -109,7 +109,9 @@ class WeightSpaceAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
         predicting properties of models. ``"behavior"`` adds to these what a model answers to the
         first 1,000 of ``queries``: scores against the average answer of the models of ``fit``,
         which stands in for labels, and places along the directions in which their answers differ
-        most. These tell best how accurate a model is. There is no way back from either.
+        most. These tell best how accurate a model is. The averages are then divided by the square
+        root of their number, lest they outweigh answers where models are few. There is no way back
+        from either.
     refine_steps : int, default=0
         Steps of descent on the latents of each model that is embedded, from the encoder's answer,
         with the network held fixed, on all of ``queries`` in turn. Some 30 steps raise agreement
@@ -353,9 +355,10 @@ class WeightSpaceAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
             embed = partial(self._embed, pooled=self.pooling is not None)
             return map_rows(embed, rows, row_bytes)
         code = self._read_behavior()
+        scale = np.float32(self.codec_.network.n_pooled**-0.5)  # many, they would outweigh answers
 
         def join(batch: np.ndarray) -> np.ndarray:
-            return np.hstack([self._embed(batch, pooled=True), code.encode(batch)])
+            return np.hstack([scale * self._embed(batch, pooled=True), code.encode(batch)])
 
         return map_rows(join, rows, row_bytes + code.row_bytes)
 
