@@ -15,9 +15,10 @@ from wsl.distributions import (
     SubsampledFamily,
 )
 from wsl.exceptions import AttackNotApplicableWarning, InvalidInputError, UnsupportedModuleError
-from wsl.risk import InferenceGame, audit
-from wsl.risk._game_report import Look, plan_looks, risk_of
+from wsl.risk import GameReport, InferenceGame, audit
+from wsl.risk._game_figures import risk_of
 from wsl.risk._goal import goal_of
+from wsl.risk._looks import Look, plan_looks
 from wsl.risk._prior import make_prior
 
 MEANS = GaussianFamily("mean", properties=(0, 0.1), on_inputs=0)
@@ -123,13 +124,17 @@ def component_of(distribution):
     return distribution.component
 
 
-def test_a_prior_is_any_function_that_draws_distributions():
+def test_a_prior_is_any_function_that_draws_distributions(tmp_path):
     report = game(Component, property_of=component_of).play(**QUICK | {"n_row_sets": 64})
     assert report.classes == ("flat", "steep")
     assert report.prior_risk.value == pytest.approx(0.25, abs=0.02)
     assert report.table["risk"][0] < 0.05
     assert report.rows["risk"].iloc[-1] < 0.05
     assert report.table["n_leaked"][0] <= 128
+    assert repr(GameReport.load(report.save(tmp_path / "game.json"))) == repr(report)
+    page = report.to_html(tmp_path / "page.html").read_text()
+    assert "It knows the distributions that data come from." in page
+    assert report.settings["property_of"] == "component_of"
 
 
 def test_a_function_may_stand_for_a_distribution():

@@ -298,7 +298,7 @@ def test_a_report_that_is_stored_and_shown(tmp_path):
     assert "Where it comes from" in page
     assert "Where it comes from" not in audited.to_html(tmp_path / "audit.html").read_text()
     (tmp_path / "other.json").write_text('{"format": "other", "version": 1}')
-    with pytest.raises(InvalidInputError, match="holds no"):
+    with pytest.raises(InvalidInputError, match="holds format 'other'"):
         SourcesReport.load(tmp_path / "other.json")
 
 

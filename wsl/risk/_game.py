@@ -16,8 +16,10 @@ from ..exceptions import InvalidInputError
 from ._adversary import ShadowModels, draw_streams, fixed_seed, open_cache, train_shadows
 from ._checks import check_counts, check_labels_only, check_learner
 from ._draws import draw
-from ._game_report import GameReport, Look, game_table, plan_looks, prior_estimate
+from ._game_figures import game_table, prior_estimate
+from ._game_report import GameReport
 from ._goal import Goal, Outcome, goal_of
+from ._looks import Look, plan_looks
 from ._population import Population, join
 from ._prior import Prior, make_prior
 from ._rows import RowCurve, row_curve
@@ -213,8 +215,11 @@ class InferenceGame:
             skipped=skipped,
             classes=goal.loss.classes,
             **outcome._asdict(),
-            settings=self._settings(n_shadows, n_repeats, width, random_state),
-        )
+            settings=self._shown(prior, goal) | shadows.settings | {
+                "n_repeats": n_repeats, "width": width,
+                "random_state": int(random_state) if isinstance(random_state, Integral) else None,
+            },
+        )  # fmt: skip
 
     def _check(self) -> tuple[Prior, Prior, list[Plan]]:
         """Return the two priors and the attacks, which are checked against the access later."""
@@ -278,18 +283,12 @@ class InferenceGame:
             n_sets=int(n_sets), n_samples=self.n_samples, seed=seed,
         )  # fmt: skip
 
-    def _settings(
-        self, n_shadows: int, n_repeats: int, width: float | None, random_state: Any
-    ) -> dict[str, Any]:
-        shown = {name: value for name, value in vars(self).items() if name != "queries"}
-        texts = {
-            name: value if isinstance(value, (int, float, str)) else repr(value)
-            for name, value in shown.items()
-            if value is not None
-        }
-        seed = int(random_state) if isinstance(random_state, Integral) else None
-        own = {"n_shadows": n_shadows, "n_repeats": n_repeats, "width": width}
-        return {**texts, **own, "random_state": seed}
+    def _shown(self, prior: Prior, goal: Goal) -> dict[str, Any]:
+        """Return what is played for and seen; ``train_shadows`` says what the adversary knows."""
+        functions = {"property_of": prior.property_of, "loss": goal.loss.name}
+        named = {k: getattr(own, "__qualname__", own) for k, own in functions.items()}
+        own = {name: getattr(self, name) for name in ("access", "n_samples", "n_selected_queries")}
+        return {"learner": repr(self.learner), "family": repr(prior.family)} | named | own
 
 
 def _seed(seed: int, name: str) -> int:

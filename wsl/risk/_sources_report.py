@@ -3,7 +3,6 @@
 The figures are measured in ``_sources``.
 """
 
-import json
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -14,12 +13,11 @@ import numpy as np
 import pandas as pd
 
 from .._files import write_text
-from ..exceptions import InvalidInputError
 from . import _page, _pictures
 from ._intervals import Estimate, mean_interval
+from ._packing import read_report, write_report
 from ._shapley import limit_weights, shapley_values, subsets
 
-FORMAT = "wsl-sources-report"
 VERSION = 1
 RATE, OTHER_RATE = 1.0, 0.5  # of the figures' way to their limit, by which intervals are widened
 SOURCES = {
@@ -150,8 +148,7 @@ class SourcesReport:
         """
         frames = {name: getattr(self, name).to_dict("list") for name in FRAMES}
         own = {name: getattr(self, name) for name in ("lead", "notes", "unavailable", "settings")}
-        contents = {"format": FORMAT, "version": VERSION, **frames, **own}
-        return write_text(path, json.dumps(contents, indent=1, allow_nan=False))
+        return write_report(path, "sources", VERSION, {**frames, **own})
 
     @classmethod
     def load(cls, path: str | os.PathLike) -> "SourcesReport":
@@ -162,17 +159,14 @@ class SourcesReport:
         InvalidInputError
             If the file holds something else.
         """
-        try:
-            contents = json.loads(Path(path).read_text(encoding="utf-8"))
-            known = contents.pop("format") == FORMAT and contents.pop("version") == VERSION
+
+        def make(contents: dict[str, Any]) -> "SourcesReport":
             frames: dict[str, Any] = {name: pd.DataFrame(contents.pop(name)) for name in FRAMES}
             report = cls(**frames, **contents)
             report.explain()
-        except (ValueError, KeyError, TypeError, AttributeError, IndexError) as error:
-            raise InvalidInputError(f"path={str(path)!r} holds no sources report") from error
-        if not known:
-            raise InvalidInputError(f"path={str(path)!r} holds no report of version {VERSION}")
-        return report
+            return report
+
+        return read_report(path, "sources", VERSION, make)
 
     def _parts(self) -> pd.DataFrame:
         return self.table[self.table["source"].isin(list(SOURCES))]
