@@ -229,9 +229,13 @@ class InferenceGame:
             adversary = make_prior(self.adversary_prior, self.property_of, "adversary_prior")
         check_learner(self.learner, "learner")
         check_counts((0, 1), n_samples=self.n_samples)
-        if self.access not in ACCESS:
+        if not isinstance(self.access, str) or self.access not in ACCESS:
             raise InvalidInputError(f"access={self.access!r}; wanted one of {list(ACCESS)}")
-        check_labels_only(self.learner, self.access == "label_only")
+        check_labels_only(self.learner, self.access == "label_only", "access='label_only'")
+        if self.adversary_learner is not None:
+            check_learner(self.adversary_learner, "adversary_learner")
+        if self.adversary_n_samples is not None:
+            check_counts((0, 1), adversary_n_samples=self.adversary_n_samples)
         goal_is_class = goal_of(prior, self.loss, 0).loss.classes is not None
         attacks = ACCESS[self.access] if self.attacks is None else self.attacks
         plans = plan_attacks(attacks, not goal_is_class)

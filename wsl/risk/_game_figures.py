@@ -63,8 +63,11 @@ def prior_estimate(goal: "Goal") -> Estimate:
 def risk_of(losses: np.ndarray, goal: "Goal", n_looks: int = 1) -> Estimate:
     """Return the mean of losses ``(n_repeats, n_targets)``; its interval is one of ``n_looks``."""
     level = 1 - 0.05 / n_looks
-    if goal.loss.name == "zero_one":
-        return share_interval(losses, level)
+    if goal.loss.classes is not None:  # bounded, so that an interval has a width without any error
+        costs = goal.loss.matrix()
+        least, reach = costs.min(), max(np.ptp(costs), np.finfo(float).tiny)
+        share = share_interval((losses - least) / reach, level)
+        return Estimate(*(least + reach * end for end in (share.value, share.low, share.high)))
     return mean_interval(losses, level, floor=0.0 if losses.min() >= 0 else -math.inf)
 
 

@@ -116,7 +116,8 @@ class GameReport:
         if wanted is not None and last is not None and last.width > wanted:
             texts.append(
                 f"With {last.n_targets} targets, all that were allowed, an interval of a risk is "
-                f"still {_number(last.width)} wide; wanted {_number(wanted)}."
+                f"still {_number(last.width)} wide; wanted {_number(wanted)}. What more targets "
+                "do not narrow, more shadow models and repeats may."
             )
         return texts
 

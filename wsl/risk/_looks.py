@@ -38,7 +38,7 @@ def plan_looks(n_targets: Any, width: Any, max_targets: Any) -> list[int]:
         if max_targets is not None:
             raise InvalidInputError(f"max_targets={max_targets!r} was given without a width")
         return [n_targets]
-    if not isinstance(width, (int, float)) or not width > 0:
+    if not isinstance(width, (int, float)) or isinstance(width, bool) or not width > 0:
         raise InvalidInputError(f"width={width!r}; wanted a number above 0")
     most = 8 * n_targets if max_targets is None else max_targets
     if not isinstance(most, Integral) or most < n_targets:
