@@ -23,7 +23,8 @@ from ._draws import draw, find_queries
 from ._interventions import Interventions, check_growth, plan_interventions
 from ._population import Population
 from ._shadows import Trainer
-from ._sources_report import SourcesReport, summarize
+from ._sources_figures import summarize
+from ._sources_report import SourcesReport
 from ._trials import Plan, labels_of, plan_attacks, try_attacks
 
 
@@ -156,6 +157,7 @@ def leakage_sources(
         off.switches,
         off.growth,
         n_samples,
+        floor=-1 / (len(properties) - 1) if isinstance(properties, tuple) else None,
         notes=off.notes,
         unavailable=off.unavailable,
         settings={
@@ -183,16 +185,19 @@ def measure(scene: Scene, off: Interventions) -> dict[tuple[bool, bool, int], np
         kept = reduce(np.intersect1d, (own[part].models for own in trained.values()))
         for own in trained.values():
             own[part] = _take(own[part], np.isin(own[part].models, kept))
+    attacked: dict[tuple[int, int, int], np.ndarray] = {}
     found = {}
-    for (differ, biased, k), own in trained.items():
-        small = trained[differ, biased, 1]
-        seen = own
-        if k > 1:
-            seen = {
-                part: blurred(own[part], small[part], small["shadows"], k, scene.seeds[part])
-                for part in own
-            }
-        found[differ, biased, k] = _attack(scene, seen)
+    for (differ, biased, k), family, learner, _ in _arms(off):
+        same = (id(family), id(learner), k)
+        if same not in attacked:
+            own, small = trained[differ, biased, k], trained[differ, biased, 1]
+            if k > 1:
+                own = {
+                    part: blurred(own[part], small[part], small["shadows"], k, scene.seeds[part])
+                    for part in own
+                }
+            attacked[same] = _attack(scene, own)
+        found[differ, biased, k] = attacked[same]
     return found
 
 
