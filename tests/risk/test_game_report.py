@@ -94,13 +94,13 @@ def test_a_file_that_is_no_report_of_a_game(tmp_path):
 
 def test_a_report_says_in_words_what_was_found():
     nothing_known, found, nothing, left_out, wide = TWO.explain()
-    assert nothing_known == "Who does not look at the model is wrong about a share of 0.5."
-    assert "about a share of 0.1 (interval 0.05 to 0.2), an advantage of 0.80" in found
+    assert nothing_known == "Who does not look at the model is wrong about 50.0% of the models."
+    assert "about 10.0% of the models (interval 5.0% to 20.0%), an advantage of 0.80" in found
     assert found.endswith("told as much: 8 (6 to more than 64).")
     assert nothing.endswith("this attack found no leak. Another might.")
     assert left_out == "deepsets was left out: no weights & <none>."
     assert "With 20 targets" in wide
-    assert "still 0.2 wide; wanted 0.1" in wide
+    assert "still 20.0% wide; wanted 10.0%" in wide
     none_enough = TWO.table.assign(n_leaked=np.inf)
     assert "Not even 64 rows" in replace(TWO, table=none_enough).explain()[1]
     assert NUMBERS.explain()[0] == "Who does not look at the model pays 0.5 on average."

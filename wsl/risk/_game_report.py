@@ -30,7 +30,7 @@ from ._packing import (
 
 VERSION = 1
 COSTS = {  # what a loss means, in words
-    "zero_one": "is wrong about a share of {}",
+    "zero_one": "is wrong about {} of the models",
     "absolute": "misses the property by {} on average",
     "squared": "misses it by a mean square of {}",
 }
@@ -108,26 +108,27 @@ class GameReport:
     def explain(self) -> list[str]:
         """Say in plain words what is risked without a model, with it, and what that is worth."""
         cost = COSTS.get(self.settings.get("loss", ""), "pays {} on average")
-        prior = self.prior_risk
-        texts = [f"Who does not look at the model {cost.format(_number(prior.value))}."]
+        texts = [
+            f"Who does not look at the model {cost.format(self._cost(self.prior_risk.value))}."
+        ]
         texts += [self._finding(row, cost) for row in self.table.to_dict("records")]
         texts += [f"{name} was left out: {reason}." for name, reason in self.skipped.items()]
         wanted, last = self.settings.get("width"), self.looks[-1] if self.looks else None
         if wanted is not None and last is not None and last.width > wanted:
             texts.append(
                 f"With {last.n_targets} targets, all that were allowed, an interval of a risk is "
-                f"still {_number(last.width)} wide; wanted {_number(wanted)}. What more targets "
-                "do not narrow, more shadow models and repeats may."
+                f"still {self._cost(last.width)} wide; wanted {self._cost(wanted)}. What more "
+                "targets do not narrow, more shadow models and repeats may."
             )
         return texts
 
     def _finding(self, row: dict[Any, Any], cost: str) -> str:
         """Say what one attack found."""
-        ends = f"(interval {_number(row['ci_low'])} to {_number(row['ci_high'])})"
-        paid = cost.format(f"{_number(row['risk'])} {ends}")
+        ends = f"interval {self._cost(row['ci_low'])} to {self._cost(row['ci_high'])}"
+        paid = cost.format(self._cost(row["risk"]))
         text = (
-            f"{row['attack']}: who looks at it {paid}, an advantage of {row['advantage']:.2f} "
-            f"({row['advantage_low']:.2f} to {row['advantage_high']:.2f})."
+            f"{row['attack']}: who looks at it {paid} ({ends}), an advantage of "
+            f"{row['advantage']:.2f} ({row['advantage_low']:.2f} to {row['advantage_high']:.2f})."
         )
         if row["advantage_low"] <= 0:
             return f"{text} That holds no advantage: this attack found no leak. Another might."
@@ -142,6 +143,10 @@ class GameReport:
                 f"({low:.0f} to {upper})."
             )
         return text
+
+    def _cost(self, value: float) -> str:
+        """Return a cost in figures: a share of models as per cent."""
+        return f"{value:.1%}" if self.settings.get("loss") == "zero_one" else f"{value:.3g}"
 
     def to_html(self, path: str | os.PathLike) -> Path:
         """Write one page that needs no other file: figures, pictures and what they mean.
@@ -200,10 +205,6 @@ class GameReport:
         ]
         lines += [f"left out: {name}: {reason}" for name, reason in self.skipped.items()]
         return "\n".join(lines)
-
-
-def _number(value: float) -> str:
-    return f"{value:.3g}"
 
 
 def _fields(contents: dict[str, Any]) -> dict[str, Any]:

@@ -107,14 +107,27 @@ def leakage_sources(
     a of :math:`a + b / k`, fitted to the advantage at k times the rows, models of many rows being
     seen through fluctuations of the size that few rows have (see ``wsl.risk._blur``). So the limit
     is what the limits of models show at the sight that one has today: with data of any size that
-    sharpen the sight, the smallest difference would tell all. Intervals take targets and halves of
-    the shadows as samples, as those of ``audit``, and are widened to hold the value with
-    :math:`\sqrt k` for k. Shares may be negative: finite data can hide what a model would tell.
+    sharpen the sight, the smallest difference would tell all. Shares may be negative: finite data
+    can hide what a model would tell.
+
+    Intervals take models as samples. Each repeat attacks with a random half of the shadows: a
+    bootstrap of them with weights of 0 and 2 [2]_. Halves and targets are the same in every
+    combination, so that each figure, limits included, has a value for every half and target; its
+    variance is put together from the components of both, as in :func:`wsl.audit`. The interval is
+    Student's, widened to hold the limit that :math:`\sqrt k` in place of k gives, and where
+    hardly a guess is wrong. Over analyses of linear Gaussian data that were made again and again
+    (``benchmarks.interval_coverage``), it held a figure's mean in 93 to 100% of 150 with 48 shadows
+    and targets (mean width .38), and in 94 to 100% of 100 with 128 (.22). Percentiles of halves
+    and targets that are drawn with replacement do no better: averaged over the halves they held it
+    in 91 to 100% and 90 to 100% (.34 and .20), of one half at a time in 99 to 100% and 96 to 100%
+    (.56 and .32).
 
     References
     ----------
     .. [1] Hartmann et al., "Distribution inference risks: Identifying and mitigating sources of
        leakage", SaTML 2023.
+    .. [2] Præstgaard and Wellner, "Exchangeably weighted bootstraps of the general empirical
+       process", Annals of Probability 1993.
 
     Examples
     --------
