@@ -185,6 +185,14 @@ def test_what_cannot_be_switched_off_is_said():
         DecisionTreeClassifier(), TUMOURS, rich_learner=DecisionTreeClassifier(), **full
     )
     assert list(short.unavailable) == ["sample"]
+    assert "too few rows for sets of 2, 4 times as many" in short.unavailable["sample"]
+    alone = leakage_sources(
+        LinearRegression(), MEANS, rich_learner=LinearRegression(), growth=[1], **QUICK
+    )
+    assert alone.unavailable["sample"] == "growth has no larger training sets"
+    single = alone.table[alone.table["source"].isin(["rest", "total"])]
+    assert (single["ci_low"] >= -1).all()
+    assert (single["ci_high"] <= 1).all()
 
 
 def test_a_common_conditional_that_is_fitted_is_common():
@@ -356,6 +364,7 @@ def test_a_report_that_is_stored_and_shown(tmp_path):
         ({"conditional": "none"}, "conditional='none'"),
         ({"conditional": TUMOURS}, "conditional has properties"),
         ({"n_targets": 0}, "n_targets=0"),
+        ({"rich_learner": LogisticRegression()}, "is a classifier; wanted a regressor"),
     ],
 )
 def test_errors_name_what_is_wrong(options, message):

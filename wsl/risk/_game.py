@@ -77,7 +77,9 @@ class InferenceGame:
     n_selected_queries : int, optional
     adversary_prior, adversary_learner, adversary_n_samples : optional
         What the adversary takes prior, learner and number of rows to be, and draws from itself; by
-        default what they are. ``property_of`` is the same for both priors.
+        default what they are. One who has no more than some rows has the family of those rows, as
+        ``split`` of a :class:`wsl.distributions.SubsampledFamily` gives it. ``property_of`` is the
+        same for both priors.
 
     Raises
     ------

@@ -57,14 +57,15 @@ def summarize(
     table = [
         (name, *_estimate(own, other_parts[name], part_doubts[name])) for name, own in parts.items()
     ]
-    whole = {on: _estimate(own, others[on], doubts[on], 1.0) for on, own in figures.items()}
+    bounds = (-math.inf if floor is None else floor, 1.0)
+    whole = {on: _estimate(own, others[on], doubts[on], *bounds) for on, own in figures.items()}
     table += [("rest", *whole[none]), ("total", *whole[every])]
     combinations = [
         (*(name in on or name not in switches for name in SOURCES), *own)
         for on, own in whole.items()
     ]
     grown = [
-        (differ, biased, k * n_samples, *_estimate(own, own, doubts_of[differ, biased, k], 1.0))
+        (differ, biased, k * n_samples, *_estimate(own, own, doubts_of[differ, biased, k], *bounds))
         for (differ, biased, k), own in advantages.items()
     ]
     return SourcesReport(
@@ -119,14 +120,23 @@ def _half(found: Estimate) -> float:
 
 
 def _interval(
-    values: np.ndarray, other: np.ndarray, doubt: np.ndarray, most: float = math.inf
+    values: np.ndarray,
+    other: np.ndarray,
+    doubt: np.ndarray,
+    least: float = -math.inf,
+    most: float = math.inf,
 ) -> Estimate:
-    """Return a figure with its interval, which also holds the figure by another rate."""
+    """Return a figure with its interval, which also holds the figure by another rate.
+
+    It is cut at ``least`` and ``most``, which the figure itself may pass as a limit.
+    """
     found = mean_interval(values)
     half = math.hypot(_half(found), float(np.linalg.norm(doubt)))
     low = min(found.value - half, float(other.mean()))
     high = max(found.value + half, float(other.mean()))
-    return replace(found, low=low, high=max(min(high, most), found.value))
+    return replace(
+        found, low=min(max(low, least), found.value), high=max(min(high, most), found.value)
+    )
 
 
 def _estimate(*args: Any) -> tuple[float, float, float]:
