@@ -150,6 +150,7 @@ def test_a_prior_is_any_function_that_draws_distributions(tmp_path):
     assert report.prior_risk.value == pytest.approx(0.25, abs=0.02)
     assert report.table["risk"][0] < 0.05
     assert report.rows["risk"].iloc[-1] < 0.05
+    assert report.rows["risk"].iloc[0] == report.prior_risk.value
     assert report.table["n_leaked"][0] <= 128
     assert repr(GameReport.load(report.save(tmp_path / "game.json"))) == repr(report)
     page = report.to_html(tmp_path / "page.html").read_text()

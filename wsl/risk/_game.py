@@ -285,7 +285,7 @@ class InferenceGame:
 
         return row_curve(
             prior.family, adversary.family, read, goal.loss,
-            goal.loss.best_constant(goal.draws),
+            prior_estimate(goal).value,
             n_sets=int(n_sets), n_samples=self.n_samples, seed=seed,
         )  # fmt: skip
 
