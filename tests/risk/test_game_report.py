@@ -12,6 +12,7 @@ from wsl.risk import GameReport
 from wsl.risk._game_figures import COLUMNS
 from wsl.risk._intervals import Estimate
 from wsl.risk._looks import Look
+from wsl.risk._page import knowledge_of
 
 RNG = np.random.default_rng(0)
 ROWS = pd.DataFrame(
@@ -120,6 +121,9 @@ def test_the_page_stands_alone(report, tmp_path):
     )
     if report is TWO:
         assert "takes the distributions that data come from to be: G()" in page
+        assert "sees the weights" not in page
+        told = knowledge_of(TOLD | {"access": "white_box"})
+        assert told[-1] == "It sees the weights, too."
         assert "7 queries that it was given, and see no more than the decided class" in page
     if report is TUPLES:
         assert "taken for which" in page

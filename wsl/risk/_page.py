@@ -214,6 +214,8 @@ def knowledge_of(settings: dict[str, Any]) -> list[str]:
         f"{asked[settings['queries']]}, and see "
         f"{'no more than the decided class' if settings['labels_only'] else 'whole answers'}."
     )
+    if settings.get("access") == "white_box":
+        told.append("It sees the weights, too.")
     return told
 
 
