@@ -66,7 +66,7 @@ def check_counts(properties: Properties, **counts: Any) -> dict[str, int]:
 
 def check_sample(sample: Any, family: Any) -> None:
     """Raise InvalidInputError unless a training set is ``(X, y)`` or ``(X, y, environments)``."""
-    if not isinstance(sample, tuple) or len(sample) not in (2, 3):
+    if not isinstance(sample, (tuple, list)) or len(sample) not in (2, 3):
         raise InvalidInputError(
             f"{family!r} drew a {type(sample).__name__}; wanted (X, y) or (X, y, environments)"
         )

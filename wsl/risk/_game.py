@@ -120,6 +120,8 @@ class InferenceGame:
     (False, True)
     >>> report.table.columns.tolist()[:4]
     ['attack', 'risk', 'ci_low', 'ci_high']
+    >>> report.explain()[0]
+    'Who does not look at the model is wrong about 49.3% of the models.'
     """
 
     learner: Any
@@ -279,13 +281,10 @@ class InferenceGame:
     ) -> RowCurve | None:
         if not n_sets:
             return None
-
-        def read(values: np.ndarray) -> np.ndarray:
-            return labels_of(prior.read(values), goal.space)
-
         return row_curve(
-            prior.family, adversary.family, read, goal.loss,
-            prior_estimate(goal).value,
+            prior.family, adversary.family,
+            lambda values: labels_of(prior.read(values), goal.space),
+            goal.loss, prior_estimate(goal).value,
             n_sets=int(n_sets), n_samples=self.n_samples, seed=seed,
         )  # fmt: skip
 
