@@ -1,14 +1,16 @@
 import numpy as np
 import pandas as pd
 import pytest
+from sklearn.linear_model import LinearRegression
 
-from wsl import Architecture, ModelZoo
+from wsl import Architecture, ModelZoo, audit
 from wsl.displays import (
     AttackRocDisplay,
     LeakageDisplay,
     PrivacyUtilityDisplay,
     ReconstructionDisplay,
 )
+from wsl.distributions import GaussianFamily
 from wsl.exceptions import InvalidInputError
 from wsl.risk import AuditReport
 
@@ -49,6 +51,23 @@ def test_leakage_draws_values_with_their_intervals():
         [[0.8, 0.94], [0.5, 0.64]],
     )
     assert [label.get_text() for label in display.ax_.get_xticklabels()] == ["ERM", "IRM"]
+
+
+def test_leakage_of_one_audit_bears_the_name_of_its_learner():
+    family = GaussianFamily("mean", on_inputs=0)
+    options = {
+        "attacks": "queries", "n_shadows": 16, "n_targets": 16, "n_samples": 32, "n_repeats": 2,
+        "n_queries": 8, "random_state": 0, "progress": False,
+    }  # fmt: skip
+    display = LeakageDisplay.from_estimator(LinearRegression(), family, **options)
+    found = audit(LinearRegression(), family, **options)
+    (container,) = display.ax_.containers
+    accuracy = found.table.set_index("metric")["value"]["accuracy"]
+    np.testing.assert_allclose(container.lines[0].get_ydata(), accuracy)
+    assert display.ax_.get_xticklabels()[0].get_text() == "LinearRegression()"
+    assert display.chance == 0.5
+    with pytest.raises(InvalidInputError, match="reports is empty"):
+        LeakageDisplay.from_reports({})
 
 
 def test_pictures_need_no_screen_and_leave_pyplot_alone():

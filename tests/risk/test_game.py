@@ -15,12 +15,14 @@ from wsl.distributions import (
     SubsampledFamily,
 )
 from wsl.exceptions import AttackNotApplicableWarning, InvalidInputError, UnsupportedModuleError
-from wsl.risk import InferenceGame, audit
-from wsl.risk._game_report import Look, plan_looks, risk_of
+from wsl.risk import GameReport, InferenceGame, audit
+from wsl.risk._game_figures import risk_of
 from wsl.risk._goal import goal_of
+from wsl.risk._looks import Look, plan_looks
 from wsl.risk._prior import make_prior
 
 MEANS = GaussianFamily("mean", properties=(0, 0.1), on_inputs=0)
+NARROW = GaussianFamily("mean", properties=(0, 0.1), on_inputs=0, n_features=2)
 INTERVAL = GaussianFamily("mean", properties=Interval(0, 1), on_inputs=0)
 QUICK = {
     "n_shadows": 48,
@@ -94,6 +96,17 @@ def test_a_loss_of_ones_own_moves_decisions():
     assert as_squared.prior_risk.value == pytest.approx(1 / 12, rel=0.03)
 
 
+def test_a_loss_of_classes_has_a_width_where_no_guess_was_wrong():
+    """As a share does: the interval is that of the share, in units of the dearest guess."""
+    dear = goal_of(make_prior(MEANS, None), lambda a, b: 5.0 * (a != b) + 1, 0)
+    plain = goal_of(make_prior(MEANS, None), "zero_one", 0)
+    for losses in (np.zeros((3, 40)), np.eye(3, 40)):
+        own, share = risk_of(5 * losses + 1, dear), risk_of(losses, plain)
+        found = [own.value, own.low, own.high]
+        assert found == pytest.approx([1 + 5 * end for end in (share.value, share.low, share.high)])
+        assert own.high - own.low > 0.2
+
+
 def test_a_property_is_any_function_of_a_distribution():
     report = game(INTERVAL, property_of=above_half).play(**QUICK)
     assert report.classes == (False, True)
@@ -105,6 +118,14 @@ def test_a_property_is_any_function_of_a_distribution():
     both = game(INTERVAL, property_of=lambda mean: [mean, -mean]).play(**QUICK)
     assert both.guesses["queries"].shape == (3, 48, 2)
     assert both.prior_risk.value == pytest.approx(1 / 4, rel=0.03)
+
+
+def draw_nothing(rng):
+    return lambda n_samples, random_state: 3
+
+
+def always_one(distribution):
+    return 1.0
 
 
 class Component:
@@ -123,13 +144,18 @@ def component_of(distribution):
     return distribution.component
 
 
-def test_a_prior_is_any_function_that_draws_distributions():
+def test_a_prior_is_any_function_that_draws_distributions(tmp_path):
     report = game(Component, property_of=component_of).play(**QUICK | {"n_row_sets": 64})
     assert report.classes == ("flat", "steep")
     assert report.prior_risk.value == pytest.approx(0.25, abs=0.02)
     assert report.table["risk"][0] < 0.05
     assert report.rows["risk"].iloc[-1] < 0.05
+    assert report.rows["risk"].iloc[0] == report.prior_risk.value
     assert report.table["n_leaked"][0] <= 128
+    assert repr(GameReport.load(report.save(tmp_path / "game.json"))) == repr(report)
+    page = report.to_html(tmp_path / "page.html").read_text()
+    assert "It knows the distributions that data come from." in page
+    assert report.settings["property_of"] == "component_of"
 
 
 def test_a_function_may_stand_for_a_distribution():
@@ -228,7 +254,16 @@ def test_rows_that_tell_as_much_are_counted_rightly():
         ({"prior": INTERVAL, "loss": "zero_one"}, {}, InvalidInputError, "of classes"),
         ({"loss": lambda a, b: 1.0}, {}, InvalidInputError, "loss returned shape"),
         ({"property_of": lambda v: "same"}, {}, InvalidInputError, "two values or more"),
+        ({"access": ["black_box"]}, {}, InvalidInputError, "access="),
+        ({"access": "label_only"}, {}, InvalidInputError, "access='label_only', but"),
+        ({"adversary_learner": 3}, {}, UnsupportedModuleError, "adversary_learner is a int"),
+        ({"adversary_n_samples": 0}, {}, InvalidInputError, "adversary_n_samples=0"),
+        ({"queries": np.zeros((4, 2))}, {}, InvalidInputError, r"queries have the shape \(2,\)"),
+        ({"adversary_prior": NARROW}, {}, InvalidInputError, r"queries have .*features=4.* \(4,\)"),
+        ({"prior": draw_nothing, "property_of": always_one}, {}, InvalidInputError, "drew a int"),
+        ({"prior": draw_nothing, "property_of": id}, {}, InvalidInputError, "at most 100, or num"),
         ({}, {"width": 0}, InvalidInputError, "width=0"),
+        ({}, {"width": True}, InvalidInputError, "width=True"),
         ({}, {"max_targets": 9}, InvalidInputError, "without a width"),
         ({}, {"width": 0.1, "max_targets": 9}, InvalidInputError, "max_targets=9"),
         ({}, {"n_row_sets": 3}, InvalidInputError, "n_row_sets=3"),

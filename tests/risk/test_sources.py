@@ -25,9 +25,11 @@ from wsl.exceptions import InvalidInputError
 from wsl.risk import AuditReport, SourcesReport, audit, leakage_sources
 from wsl.risk._blur import blurred
 from wsl.risk._common_conditional import common_conditional
+from wsl.risk._intervals import share_interval
 from wsl.risk._population import Population
 from wsl.risk._shapley import limit_weights, shapley_values, subsets
-from wsl.risk._sources_report import SOURCES, summarize
+from wsl.risk._sources_figures import summarize
+from wsl.risk._sources_report import SOURCES
 
 QUICK = {
     "n_shadows": 32,
@@ -183,6 +185,14 @@ def test_what_cannot_be_switched_off_is_said():
         DecisionTreeClassifier(), TUMOURS, rich_learner=DecisionTreeClassifier(), **full
     )
     assert list(short.unavailable) == ["sample"]
+    assert "too few rows for sets of 2, 4 times as many" in short.unavailable["sample"]
+    alone = leakage_sources(
+        LinearRegression(), MEANS, rich_learner=LinearRegression(), growth=[1], **QUICK
+    )
+    assert alone.unavailable["sample"] == "growth has no larger training sets"
+    single = alone.table[alone.table["source"].isin(["rest", "total"])]
+    assert (single["ci_low"] >= -1).all()
+    assert (single["ci_high"] <= 1).all()
 
 
 def test_a_common_conditional_that_is_fitted_is_common():
@@ -276,6 +286,48 @@ def test_intervals_cover():
     assert min(held.values()) >= 182, held
 
 
+def hits(rng, shares):
+    """Return advantages of guesses of two classes, of which a share each is right."""
+    return {
+        (c, b, k): 2.0 * (rng.random((1, 64)) < share).repeat(4, axis=0) - 1
+        for (c, b), share in shares.items() for k in (1, 2, 4)
+    }  # fmt: skip
+
+
+def test_guesses_that_are_all_right_leave_a_doubt():
+    """A single figure has the interval of a share; arms that are one and the same cancel."""
+    perfect = np.ones((4, 50))
+    half = np.sign(np.random.default_rng(0).normal(size=(4, 50)))
+    advantages = {}
+    for k in (1, 2, 4):  # more rows are other models, another learner here is not
+        for c, own in ((True, perfect.copy()), (False, half.copy())):
+            advantages |= {(c, b, k): own for b in (True, False)}
+    report = summarize(advantages, list(SOURCES), (1, 2, 4), 9, floor=-1.0)
+    rows = report.table.set_index("source")
+    share = share_interval(perfect)
+    assert rows["advantage"]["total"] == rows["ci_high"]["total"] == 1
+    assert rows["ci_low"]["total"] == pytest.approx(1 - (share.high - share.low))
+    ends = rows.loc[["bias", "sample"], ["ci_low", "ci_high"]].to_numpy()
+    np.testing.assert_allclose(ends[0], 0, atol=1e-12)
+    assert ends[1, 0] < -0.01 < 0.01 < ends[1, 1]
+    plain = summarize(advantages, list(SOURCES), (1, 2, 4), 9).table.set_index("source")
+    assert plain["ci_low"]["total"] == 1
+    wider = rows["ci_high"] - rows["ci_low"] >= plain["ci_high"] - plain["ci_low"] - 1e-12
+    assert wider.drop("total").all()
+
+
+def test_intervals_cover_where_errors_are_rare():
+    shares = {(True, True): 0.99, (True, False): 0.98, (False, True): 0.6, (False, False): 0.5}
+    truth = {"conditional": 0.87, "bias": 0.11, "sample": 0.0, "rest": 0.0, "total": 0.98}
+    held = dict.fromkeys(truth, 0)
+    for seed in range(200):
+        advantages = hits(np.random.default_rng(seed), shares)
+        report = summarize(advantages, list(SOURCES), (1, 2, 4), 9, floor=-1.0)
+        for row in report.table.to_dict("records"):
+            held[row["source"]] += row["ci_low"] <= truth[row["source"]] <= row["ci_high"]
+    assert min(held.values()) >= 182, held
+
+
 def test_a_report_that_is_stored_and_shown(tmp_path):
     report = made(notes={"bias": "a <b> learner"}, settings={"learner": "L()", "n": 3})
     path = report.save(tmp_path / "sources.json")
@@ -298,7 +350,7 @@ def test_a_report_that_is_stored_and_shown(tmp_path):
     assert "Where it comes from" in page
     assert "Where it comes from" not in audited.to_html(tmp_path / "audit.html").read_text()
     (tmp_path / "other.json").write_text('{"format": "other", "version": 1}')
-    with pytest.raises(InvalidInputError, match="holds no"):
+    with pytest.raises(InvalidInputError, match="holds format 'other'"):
         SourcesReport.load(tmp_path / "other.json")
 
 
@@ -312,6 +364,7 @@ def test_a_report_that_is_stored_and_shown(tmp_path):
         ({"conditional": "none"}, "conditional='none'"),
         ({"conditional": TUMOURS}, "conditional has properties"),
         ({"n_targets": 0}, "n_targets=0"),
+        ({"rich_learner": LogisticRegression()}, "is a classifier; wanted a regressor"),
     ],
 )
 def test_errors_name_what_is_wrong(options, message):

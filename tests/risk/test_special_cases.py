@@ -83,15 +83,15 @@ def test_ratio_inference_of_a_share_that_sets_the_base_rate():
 
 
 def test_proportion_regression_of_a_share_that_is_the_mean():
-    """The mean of y is the share itself, up to rounding: the risk is next to nothing."""
+    """The mean of y is the share itself, up to rounding to 1 / n, whose mean error is 1 / (4 n)."""
     group = np.arange(2000) % 2 == 0
     game = proportion_regression(
         DummyRegressor(), RNG.normal(size=(2000, 1)), group.astype(float), group,
         n_samples=100, n_queries=2, access="black_box",
     )  # fmt: skip
     row = risk_of(game, n_targets=100)
-    assert row["risk"] < 0.02
-    assert game.play(**PLAY).prior_risk.value == pytest.approx(0.25, rel=0.03)
+    assert row["risk"] == pytest.approx(1 / 400, rel=0.2)
+    assert row["advantage"] == pytest.approx(0.99, abs=0.002)
     with pytest.raises(InvalidInputError, match="wanted an Interval"):
         proportion_regression(DummyRegressor(), TUMOURS, MALIGNANT, MALIGNANT, interval=(0, 1))
 

@@ -9,9 +9,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from ..distributions import DistributionFamily
 from ..exceptions import InvalidInputError
-from ..risk import AuditReport
+from ..risk import AuditReport, audit
 from ..risk._figures import headline
+from ..risk._pictures import new_axes
 
 
 class LeakageDisplay:
@@ -28,6 +30,11 @@ class LeakageDisplay:
     ----------
     ax_ : matplotlib Axes
     figure_ : matplotlib Figure
+
+    Raises
+    ------
+    InvalidInputError
+        If there is no figure to draw.
 
     Examples
     --------
@@ -46,10 +53,24 @@ class LeakageDisplay:
         self.chance = chance
 
     @classmethod
+    def from_report(cls, report: AuditReport, *, ax: Any = None) -> "LeakageDisplay":
+        """Draw one report under the name of its learner."""
+        return cls.from_reports({str(report.settings.get("learner", "learner")): report}, ax=ax)
+
+    @classmethod
+    def from_estimator(
+        cls, learner: Any, family: DistributionFamily, *, ax: Any = None, **options: Any
+    ) -> "LeakageDisplay":
+        """Audit a learner with ``audit(learner, family, **options)``, and draw it."""
+        return cls.from_report(audit(learner, family, **options), ax=ax)
+
+    @classmethod
     def from_reports(
         cls, reports: Mapping[str, AuditReport], *, ax: Any = None
     ) -> "LeakageDisplay":
         """Draw the reports of several audits under the names that they are given."""
+        if not reports:
+            raise InvalidInputError("reports is empty; wanted at least one")
         tables = [headline(report.table).assign(audit=name) for name, report in reports.items()]
         chances = [chance for report in reports.values() for chance in report.chance.values()]
         return cls(pd.concat(tables), chances[0] if chances else None).plot(ax=ax)
@@ -57,11 +78,7 @@ class LeakageDisplay:
     def plot(self, ax: Any = None) -> "LeakageDisplay":
         """Draw one point an audit and attack."""
         audits, attacks = self.table["audit"].unique(), self.table["attack"].unique()
-        if ax is None:
-            from matplotlib.figure import Figure
-
-            size = (3.5 + 1.3 * len(audits), 4)
-            ax = Figure(figsize=size, layout="constrained").add_subplot()
+        ax = new_axes(3.5 + 1.3 * len(audits), 4.0) if ax is None else ax
         for place, attack in enumerate(attacks):
             own = self.table[self.table["attack"] == attack].set_index("audit").reindex(audits)
             value, low, high = (

@@ -45,12 +45,12 @@ def check_learner(learner: Any, name: str) -> None:
         )
 
 
-def check_labels_only(learner: Any, labels_only: Any) -> None:
-    """Raise InvalidInputError where a learner decides on no class."""
+def check_labels_only(learner: Any, labels_only: Any, said: str = "labels_only=True") -> None:
+    """Raise InvalidInputError where a learner decides on no class, ``said`` being what asks it."""
     if not isinstance(labels_only, bool):
         raise InvalidInputError(f"labels_only={labels_only!r}; wanted True or False")
     if labels_only and hasattr(learner, "__sklearn_tags__") and not is_classifier(learner):
-        raise InvalidInputError(f"labels_only=True, but {learner!r} is no classifier")
+        raise InvalidInputError(f"{said}, but {learner!r} is no classifier")
 
 
 def check_counts(properties: Properties, **counts: Any) -> dict[str, int]:
@@ -62,6 +62,19 @@ def check_counts(properties: Properties, **counts: Any) -> dict[str, int]:
         if not isinstance(given, Integral) or given < wanted:
             raise InvalidInputError(f"{name}={given!r}; wanted an int of at least {wanted}")
     return {name: int(given) for name, given in counts.items()}
+
+
+def check_sample(sample: Any, family: Any) -> None:
+    """Raise InvalidInputError unless a training set is ``(X, y)`` or ``(X, y, environments)``."""
+    if not isinstance(sample, (tuple, list)) or len(sample) not in (2, 3):
+        raise InvalidInputError(
+            f"{family!r} drew a {type(sample).__name__}; wanted (X, y) or (X, y, environments)"
+        )
+    lengths = [len(part) if np.ndim(part) else 0 for part in sample]
+    if len(set(lengths)) > 1 or lengths[0] == 0:
+        raise InvalidInputError(
+            f"{family!r} drew parts with {lengths} rows; wanted one number of them"
+        )
 
 
 def check_test_sets(test_set: Any, properties: Properties) -> dict[str, Any]:

@@ -11,7 +11,7 @@ import numpy as np
 from .._random import draw_seed, draw_seeds, resolve_random_state
 from ..distributions import DistributionFamily
 from ..exceptions import InvalidInputError
-from ._checks import check_numbers
+from ._checks import check_numbers, check_sample
 
 N_QUERY_VALUES = 16  # values of a numeric property among which the queries are divided
 
@@ -32,7 +32,9 @@ class Draws:
         """Return ``(X, y)`` or ``(X, y, environments)`` of one model."""
         value = self.properties[index]
         value = value.item() if isinstance(value, np.generic) else value
-        return self.family.sample(value, self.n_samples, int(self.seeds[index]))
+        sample = self.family.sample(value, self.n_samples, int(self.seeds[index]))
+        check_sample(sample, self.family)
+        return sample
 
     def part(self, models: range) -> "Draws":
         """Return the draws of some models, numbered from 0."""

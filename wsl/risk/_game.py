@@ -16,8 +16,10 @@ from ..exceptions import InvalidInputError
 from ._adversary import ShadowModels, draw_streams, fixed_seed, open_cache, train_shadows
 from ._checks import check_counts, check_labels_only, check_learner
 from ._draws import draw
-from ._game_report import GameReport, Look, game_table, plan_looks, prior_estimate
+from ._game_figures import game_table, prior_estimate
+from ._game_report import GameReport
 from ._goal import Goal, Outcome, goal_of
+from ._looks import Look, plan_looks
 from ._population import Population, join
 from ._prior import Prior, make_prior
 from ._rows import RowCurve, row_curve
@@ -75,7 +77,9 @@ class InferenceGame:
     n_selected_queries : int, optional
     adversary_prior, adversary_learner, adversary_n_samples : optional
         What the adversary takes prior, learner and number of rows to be, and draws from itself; by
-        default what they are. ``property_of`` is the same for both priors.
+        default what they are. One who has no more than some rows has the family of those rows, as
+        ``split`` of a :class:`wsl.distributions.SubsampledFamily` gives it. ``property_of`` is the
+        same for both priors.
 
     Raises
     ------
@@ -116,6 +120,8 @@ class InferenceGame:
     (False, True)
     >>> report.table.columns.tolist()[:4]
     ['attack', 'risk', 'ci_low', 'ci_high']
+    >>> report.explain()[0]
+    'Who does not look at the model is wrong about 49.3% of the models.'
     """
 
     learner: Any
@@ -213,8 +219,11 @@ class InferenceGame:
             skipped=skipped,
             classes=goal.loss.classes,
             **outcome._asdict(),
-            settings=self._settings(n_shadows, n_repeats, width, random_state),
-        )
+            settings=self._shown(prior, goal) | shadows.settings | {
+                "n_repeats": n_repeats, "width": width,
+                "random_state": int(random_state) if isinstance(random_state, Integral) else None,
+            },
+        )  # fmt: skip
 
     def _check(self) -> tuple[Prior, Prior, list[Plan]]:
         """Return the two priors and the attacks, which are checked against the access later."""
@@ -224,9 +233,13 @@ class InferenceGame:
             adversary = make_prior(self.adversary_prior, self.property_of, "adversary_prior")
         check_learner(self.learner, "learner")
         check_counts((0, 1), n_samples=self.n_samples)
-        if self.access not in ACCESS:
+        if not isinstance(self.access, str) or self.access not in ACCESS:
             raise InvalidInputError(f"access={self.access!r}; wanted one of {list(ACCESS)}")
-        check_labels_only(self.learner, self.access == "label_only")
+        check_labels_only(self.learner, self.access == "label_only", "access='label_only'")
+        if self.adversary_learner is not None:
+            check_learner(self.adversary_learner, "adversary_learner")
+        if self.adversary_n_samples is not None:
+            check_counts((0, 1), adversary_n_samples=self.adversary_n_samples)
         goal_is_class = goal_of(prior, self.loss, 0).loss.classes is not None
         attacks = ACCESS[self.access] if self.attacks is None else self.attacks
         plans = plan_attacks(attacks, not goal_is_class)
@@ -268,28 +281,19 @@ class InferenceGame:
     ) -> RowCurve | None:
         if not n_sets:
             return None
-
-        def read(values: np.ndarray) -> np.ndarray:
-            return labels_of(prior.read(values), goal.space)
-
         return row_curve(
-            prior.family, adversary.family, read, goal.loss,
-            goal.loss.best_constant(goal.draws),
+            prior.family, adversary.family,
+            lambda values: labels_of(prior.read(values), goal.space),
+            goal.loss, prior_estimate(goal).value,
             n_sets=int(n_sets), n_samples=self.n_samples, seed=seed,
         )  # fmt: skip
 
-    def _settings(
-        self, n_shadows: int, n_repeats: int, width: float | None, random_state: Any
-    ) -> dict[str, Any]:
-        shown = {name: value for name, value in vars(self).items() if name != "queries"}
-        texts = {
-            name: value if isinstance(value, (int, float, str)) else repr(value)
-            for name, value in shown.items()
-            if value is not None
-        }
-        seed = int(random_state) if isinstance(random_state, Integral) else None
-        own = {"n_shadows": n_shadows, "n_repeats": n_repeats, "width": width}
-        return {**texts, **own, "random_state": seed}
+    def _shown(self, prior: Prior, goal: Goal) -> dict[str, Any]:
+        """Return what is played for and seen; ``train_shadows`` says what the adversary knows."""
+        functions = {"property_of": prior.property_of, "loss": goal.loss.name}
+        named = {k: getattr(own, "__qualname__", own) for k, own in functions.items()}
+        own = {name: getattr(self, name) for name in ("access", "n_samples", "n_selected_queries")}
+        return {"learner": repr(self.learner), "family": repr(prior.family)} | named | own
 
 
 def _seed(seed: int, name: str) -> int:

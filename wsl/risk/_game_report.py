@@ -1,61 +1,39 @@
 """``GameReport``: what a game cost its adversary, with a model and without.
 
-The game is played in ``_game``; the rows that tell as much as a model are counted in ``_rows``.
+The figures are computed in ``_game_figures``, the page is put together in ``_page``.
 """
 
 import math
-from dataclasses import dataclass, field
-from numbers import Integral
-from typing import TYPE_CHECKING, Any
+import os
+from dataclasses import astuple, dataclass, field
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from ..distributions import DistributionFamily
+from .._files import write_text
 from ..exceptions import InvalidInputError
-from ._intervals import Estimate, mean_interval, share_interval, spread_of
-from ._leakage import n_leaked
-from ._rows import RowCurve
+from . import _page, _pictures
+from ._intervals import Estimate
+from ._looks import Look
+from ._packing import (
+    pack,
+    pack_frame,
+    plain,
+    read_report,
+    unpack,
+    unpack_classes,
+    unpack_frame,
+    write_report,
+)
 
-if TYPE_CHECKING:
-    from ._goal import Goal
-
-COLUMNS = (
-    "attack", "risk", "ci_low", "ci_high", "advantage", "advantage_low", "advantage_high",
-    "n_leaked", "n_leaked_low", "n_leaked_high", "n_leaked_bound",
-)  # fmt: skip
-
-
-@dataclass(frozen=True)
-class Look:
-    """How wide the widest interval of a risk was when the game was looked at."""
-
-    n_targets: int
-    width: float
-
-    @classmethod
-    def of(cls, losses: dict[str, np.ndarray], goal: "Goal", n_looks: int) -> "Look":
-        """Look at the losses ``(n_repeats, n_targets)`` of each attack."""
-        estimates = [risk_of(own, goal, n_looks) for own in losses.values()]
-        n_targets = max((own.shape[1] for own in losses.values()), default=0)
-        return cls(n_targets, max((e.high - e.low for e in estimates), default=math.inf))
-
-
-def plan_looks(n_targets: Any, width: Any, max_targets: Any) -> list[int]:
-    """Return the numbers of targets at which the game is looked at."""
-    if width is None:
-        if max_targets is not None:
-            raise InvalidInputError(f"max_targets={max_targets!r} was given without a width")
-        return [n_targets]
-    if not isinstance(width, (int, float)) or not width > 0:
-        raise InvalidInputError(f"width={width!r}; wanted a number above 0")
-    most = 8 * n_targets if max_targets is None else max_targets
-    if not isinstance(most, Integral) or most < n_targets:
-        raise InvalidInputError(f"max_targets={max_targets!r}; wanted an int from n_targets")
-    sizes = [n_targets]
-    while sizes[-1] < most:
-        sizes.append(min(2 * sizes[-1], int(most)))
-    return sizes
+VERSION = 1
+COSTS = {  # what a loss means, in words
+    "zero_one": "is wrong about {} of the models",
+    "absolute": "misses the property by {} on average",
+    "squared": "misses it by a mean square of {}",
+}
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -122,11 +100,101 @@ class GameReport:
         InvalidInputError
             If the game was played with ``n_row_sets=0``.
         """
-        from ._pictures import draw_risk_curve, new_axes
-
         if self.rows is None:
             raise InvalidInputError("the report has no rows; wanted one of n_row_sets above 0")
-        return draw_risk_curve(self.rows, self.table, new_axes(6.0, 4.0) if ax is None else ax)
+        ax = _pictures.new_axes(6.0, 4.0) if ax is None else ax
+        return _pictures.draw_risk_curve(self.rows, self.table, ax)
+
+    def explain(self) -> list[str]:
+        """Say in plain words what is risked without a model, with it, and what that is worth."""
+        cost = COSTS.get(self.settings.get("loss", ""), "pays {} on average")
+        texts = [
+            f"Who does not look at the model {cost.format(self._cost(self.prior_risk.value))}."
+        ]
+        texts += [self._finding(row, cost) for row in self.table.to_dict("records")]
+        texts += [f"{name} was left out: {reason}." for name, reason in self.skipped.items()]
+        wanted, last = self.settings.get("width"), self.looks[-1] if self.looks else None
+        if wanted is not None and last is not None and last.width > wanted:
+            texts.append(
+                f"With {last.n_targets} targets, all that were allowed, an interval of a risk is "
+                f"still {self._cost(last.width)} wide; wanted {self._cost(wanted)}. What more "
+                "targets do not narrow, more shadow models and repeats may."
+            )
+        return texts
+
+    def _finding(self, row: dict[Any, Any], cost: str) -> str:
+        """Say what one attack found."""
+        ends = f"interval {self._cost(row['ci_low'])} to {self._cost(row['ci_high'])}"
+        paid = cost.format(self._cost(row["risk"]))
+        text = (
+            f"{row['attack']}: who looks at it {paid} ({ends}), an advantage of "
+            f"{row['advantage']:.2f} ({row['advantage_low']:.2f} to {row['advantage_high']:.2f})."
+        )
+        if row["advantage_low"] <= 0:
+            return f"{text} That holds no advantage: this attack found no leak. Another might."
+        most = self.settings.get("n_samples")
+        if math.isinf(row["n_leaked"]):
+            return f"{text} Not even {most} rows of the training distribution told as much."
+        if not math.isnan(row["n_leaked"]):
+            low, high = (row[f"n_leaked_{end}"] for end in ("low", "high"))
+            upper = f"more than {most}" if math.isinf(high) else f"{high:.0f}"
+            text += (
+                f" Rows of the training distribution that told as much: {row['n_leaked']:.0f} "
+                f"({low:.0f} to {upper})."
+            )
+        return text
+
+    def _cost(self, value: float) -> str:
+        """Return a cost in figures: a share of models as per cent."""
+        return f"{value:.1%}" if self.settings.get("loss") == "zero_one" else f"{value:.3g}"
+
+    def to_html(self, path: str | os.PathLike) -> Path:
+        """Write one page that needs no other file: figures, pictures and what they mean.
+
+        Returns
+        -------
+        Path
+        """
+        return write_text(path, _page.render_game(self))
+
+    def save(self, path: str | os.PathLike) -> Path:
+        """Write the report as JSON; what stood there stays until the new file is complete.
+
+        Returns
+        -------
+        Path
+        """
+        contents = {
+            "table": pack_frame(self.table),
+            "prior_risk": plain(astuple(self.prior_risk)),
+            "rows": None if self.rows is None else pack_frame(self.rows),
+            "looks": [plain(astuple(look)) for look in self.looks],
+            **{name: getattr(self, name) for name in ("skipped", "settings")},
+            "classes": plain(self.classes),
+            "truth": pack(self.truth),
+            **{
+                part: {name: pack(values) for name, values in getattr(self, part).items()}
+                for part in ("guesses", "losses")
+            },
+        }
+        return write_report(path, "game", VERSION, contents)
+
+    @classmethod
+    def load(cls, path: str | os.PathLike) -> "GameReport":
+        """Read a report that ``save`` wrote.
+
+        Raises
+        ------
+        InvalidInputError
+            If the file holds something else.
+        """
+
+        def make(contents: dict[str, Any]) -> "GameReport":
+            report = cls(**contents | _fields(contents))
+            report.explain()
+            return report
+
+        return read_report(path, "game", VERSION, make)
 
     def __repr__(self) -> str:
         prior = self.prior_risk
@@ -139,53 +207,18 @@ class GameReport:
         return "\n".join(lines)
 
 
-def game_table(
-    losses: dict[str, np.ndarray],
-    goal: "Goal",
-    curve: RowCurve | None,
-    family: DistributionFamily,
-    n_looks: int,
-    seed: int,
-) -> pd.DataFrame:
-    """Return the table of a report; see :class:`GameReport`."""
-    prior = prior_estimate(goal)
-    rows = []
-    for name, own in losses.items():
-        risk = risk_of(own, goal, n_looks)
-        leaked = Estimate(math.nan, math.nan, math.nan)
-        if curve is not None:
-            leaked = curve.n_leaked(risk.value, math.sqrt(spread_of(own).variance), seed)
-        gained = (
-            1 - risk.value / prior.value, 1 - risk.high / prior.low, 1 - risk.low / prior.high,
-        )  # fmt: skip
-        rows.append(
-            (
-                name, risk.value, risk.low, risk.high, *gained,
-                leaked.value, leaked.low, leaked.high, _bound(risk.value, goal, family),
-            )
-        )  # fmt: skip
-    return pd.DataFrame(rows, columns=list(COLUMNS))
-
-
-def prior_estimate(goal: "Goal") -> Estimate:
-    """Return the risk of the best guess by the prior alone."""
-    loss, draws = goal.loss, goal.draws
-    costs = loss.of_constant(loss.best_constant(draws), draws)
-    if goal.is_exact:
-        return Estimate(*[float(costs.mean())] * 3)
-    return mean_interval(costs[None], floor=0.0 if costs.min() >= 0 else -math.inf)
-
-
-def risk_of(losses: np.ndarray, goal: "Goal", n_looks: int = 1) -> Estimate:
-    """Return the mean of losses ``(n_repeats, n_targets)``; its interval is one of ``n_looks``."""
-    level = 1 - 0.05 / n_looks
-    if goal.loss.name == "zero_one":
-        return share_interval(losses, level)
-    return mean_interval(losses, level, floor=0.0 if losses.min() >= 0 else -math.inf)
-
-
-def _bound(risk: float, goal: "Goal", family: DistributionFamily) -> float:
-    """Return the fewest rows that tell two shares apart as well, NaN of any other goal."""
-    shares = goal.loss.classes
-    own = goal.is_exact and family.property_is_share and goal.loss.name == "zero_one"
-    return n_leaked(1 - risk, *shares) if own and shares and len(shares) == 2 else math.nan
+def _fields(contents: dict[str, Any]) -> dict[str, Any]:
+    """Return those arguments of a report that a file holds in another form."""
+    rows = contents["rows"]
+    return {
+        "table": unpack_frame(contents["table"], ("attack",)),
+        "prior_risk": Estimate(*map(float, contents["prior_risk"])),
+        "rows": None if rows is None else unpack_frame(rows).astype({"n_rows": int}),
+        "looks": [Look(int(n_targets), float(width)) for n_targets, width in contents["looks"]],
+        "classes": unpack_classes(contents["classes"]),
+        "truth": unpack(contents["truth"]),
+        **{
+            part: {name: unpack(values) for name, values in contents[part].items()}
+            for part in ("guesses", "losses")
+        },
+    }

@@ -57,7 +57,7 @@ def plan_interventions(
             raise
         unavailable["conditional"] = str(error)
     if rich_learner is not None:
-        check_learner(rich_learner, "rich_learner")
+        _check_rich(rich_learner, learner)
         learners[False], notes["bias"] = rich_learner, "the rich learner that was given"
     elif y.ndim == 1:
         boosting = HistGradientBoostingClassifier if classifies else HistGradientBoostingRegressor
@@ -70,10 +70,24 @@ def plan_interventions(
         shown = ", ".join(str(k * n_samples) for k in fits)
         notes["sample"] = f"the limit of training sets of {shown} rows"
     else:
+        larger = ", ".join(str(k) for k in growth[1:])
         unavailable["sample"] = (
-            f"the family has too few rows for sets of {growth[1:]} times as many"
-        )
+            f"the family has too few rows for sets of {larger} times as many" if larger else
+            "growth has no larger training sets"
+        )  # fmt: skip
     return Interventions(families, learners, fits, notes, unavailable)
+
+
+def _check_rich(rich_learner: Any, learner: Any) -> None:
+    """Raise unless the rich learner trains models, and of the kind of those that are examined."""
+    check_learner(rich_learner, "rich_learner")
+    pair = (rich_learner, learner)
+    told = all(hasattr(own, "__sklearn_tags__") for own in pair)  # others need not say what they do
+    if told and is_classifier(rich_learner) != is_classifier(learner):
+        own, wanted = ("a classifier" if is_classifier(x) else "a regressor" for x in pair)
+        raise InvalidInputError(
+            f"rich_learner={rich_learner!r} is {own}; wanted {wanted}, as the learner is"
+        )
 
 
 def check_growth(growth: Any) -> tuple[int, ...]:

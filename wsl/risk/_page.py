@@ -1,49 +1,31 @@
-"""The page of an audit report: one file, pictures and all.
+"""The pages of reports: one file each, pictures and all.
 
-The figures come from ``AuditReport``, pictures are drawn in ``_pictures``.
+Figures come from the reports, pictures are drawn in ``_pictures``; lists, tables and the frame of a
+page are in ``_html``.
 """
 
-import base64
-import io
 import math
 from collections.abc import Callable, Iterator
 from functools import partial
-from html import escape
 from string import Template
 from typing import TYPE_CHECKING, Any
 
+from . import _html
+from ._curves import confusion_table
 from ._figures import headline
-from ._pictures import draw_figures, draw_roc, figure_size
+from ._pictures import (
+    draw_confusion,
+    draw_figures,
+    draw_guesses,
+    draw_roc,
+    figure_size,
+    new_figure,
+)
 
 if TYPE_CHECKING:
-    import pandas as pd
-
+    from ._game_report import GameReport
     from ._report import AuditReport
     from ._sources_report import SourcesReport
-
-PAGE = Template(
-    """<!DOCTYPE html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<title>$title</title>
-<style>
-body { font: 16px/1.5 system-ui, sans-serif; max-width: 46rem; margin: 2rem auto; padding: 0 1rem }
-table { border-collapse: collapse; margin: 1rem 0; font-variant-numeric: tabular-nums }
-th, td { padding: .25rem .75rem; border-bottom: 1px solid #ccc; text-align: right }
-th:first-child, td:first-child { text-align: left }
-img { max-width: 100%; height: auto }
-dt { font-weight: 600 } dd { margin: 0 0 .5rem; overflow-wrap: anywhere }
-</style>
-</head>
-<body>
-<h1>$title</h1>
-$body
-</body>
-</html>
-"""
-)
 
 AUDIT = Template(
     """<p>Someone who sees one trained model tries to tell from which of several distributions its
@@ -71,6 +53,28 @@ $settings
 </dl>"""
 )
 
+GAME = Template(
+    """<p>A distribution is drawn, and a model is trained on rows of it. An adversary who looks at
+the model guesses a property of the distribution. This page says what its guesses cost.</p>
+<h2>What the attacks found</h2>
+<ul>
+$findings
+</ul>
+$picture
+$table
+<p>Risk is the mean cost of a guess. Its interval holds the risk that other models would give, with
+a confidence of 95%. Advantage 0 is the best guess without a look at the model, 1 is certainty.</p>
+$details
+<h2>What the adversary knew</h2>
+<ul>
+$knowledge
+</ul>
+<h2>How it was played</h2>
+<dl>
+$settings
+</dl>"""
+)
+
 SOURCES = Template(
     """<ul>
 $findings
@@ -90,44 +94,55 @@ def render(report: "AuditReport", sources: "SourcesReport | None" = None) -> str
     rows = headline(report.table).to_dict("records")
     findings = [_finding(row, report.chance) for row in rows]
     findings += [f"{name} was left out: {reason}." for name, reason in report.skipped.items()]
-    figure = _figure(*figure_size(report))
+    figure = new_figure(*figure_size(report))
     draw_figures(report, figure.add_subplot())
     body = AUDIT.substitute(
-        findings=_items(findings),
-        picture=_image(figure, "Figure of each attack with its interval"),
-        table=_html_table(report.table),
+        findings=_html.items(findings),
+        picture=_html.image(figure, "Figure of each attack with its interval"),
+        table=_html.table(report.table),
         details="\n".join(_details(report)),
-        knowledge=_items(knowledge_of(report.settings)),
-        utility=_html_table(report.utility),
-        settings=_settings(report.settings),
+        knowledge=_html.items(knowledge_of(report.settings)),
+        utility=_html.table(report.utility),
+        settings=_html.definitions(report.settings),
         sources="" if sources is None else f"<h2>Where it comes from</h2>\n{_section(sources)}",
     )
-    return PAGE.substitute(title="Distribution inference audit", body=body)
+    return _html.PAGE.substitute(title="Distribution inference audit", body=body)
 
 
 def render_sources(report: "SourcesReport") -> str:
     """Return the page of the sources alone."""
-    body = (
-        f"{_section(report)}\n<h2>How it was measured</h2>\n<dl>{_settings(report.settings)}</dl>"
+    measured = _html.definitions(report.settings)
+    body = f"{_section(report)}\n<h2>How it was measured</h2>\n<dl>{measured}</dl>"
+    return _html.PAGE.substitute(title="Sources of leakage", body=body)
+
+
+def render_game(report: "GameReport") -> str:
+    """Return the page of a game."""
+    picture = ""
+    if report.rows is not None:
+        figure = new_figure(6.0, 4.0)
+        report.plot(figure.add_subplot())
+        picture = _html.image(figure, "What rows of data tell, beside what a model tells")
+    body = GAME.substitute(
+        findings=_html.items(report.explain()),
+        picture=picture,
+        table=_html.table(report.table),
+        details="\n".join(_guesses(report)) if report.guesses else "",
+        knowledge=_html.items(knowledge_of(report.settings)),
+        settings=_html.definitions(report.settings),
     )
-    return PAGE.substitute(title="Sources of leakage", body=body)
+    return _html.PAGE.substitute(title="Inference game", body=body)
 
 
 def _section(report: "SourcesReport") -> str:
     """Return what is said of the sources of leakage on either page."""
-    figure = _figure(6.0, 3.2)
+    figure = new_figure(6.0, 3.2)
     report.plot(figure.add_subplot())
     return SOURCES.substitute(
-        findings=_items(report.explain()),
-        picture=_image(figure, "The part of each source with its interval"),
-        table=_html_table(report.table),
-        notes=_items([f"{name}: off by {note}." for name, note in report.notes.items()]),
-    )
-
-
-def _settings(settings: dict[str, Any]) -> str:
-    return "\n".join(
-        f"<dt>{escape(name)}</dt><dd>{escape(str(value))}</dd>" for name, value in settings.items()
+        findings=_html.items(report.explain()),
+        picture=_html.image(figure, "The part of each source with its interval"),
+        table=_html.table(report.table),
+        notes=_html.items([f"{name}: off by {note}." for name, note in report.notes.items()]),
     )
 
 
@@ -136,33 +151,42 @@ def _details(report: "AuditReport") -> Iterator[str]:
     if report.truth is None or not report.guesses:
         return
     if "auc" in set(report.table["metric"]):
-        figure = _figure(5.5, 4.2)
+        figure = new_figure(5.5, 4.2)
         curves = {name: report.roc(name) for name in report.scores}
         draw_roc(curves, figure.add_subplot())
         yield "<h2>How many models are found out at how few false alarms</h2>"
-        yield _image(figure, "ROC curves of the attacks")
-    if report.classes is not None and len(report.classes) > 2:
-        yield "<h2>Which property is taken for which</h2>"
-        yield _pictures([partial(report.plot_confusion, name) for name in report.guesses])
+        yield _html.image(figure, "ROC curves of the attacks")
+    yield from _guesses(report)
+
+
+def _guesses(report: "AuditReport | GameReport") -> Iterator[str]:
+    """Yield what each attack guessed beside the truth; of two classes the figures say it all."""
+    truth: Any = report.truth
     if report.classes is None:
         yield "<h2>Guessed against true</h2>"
-        n_columns = report.truth[:1].size
         yield _pictures(
             [
-                partial(report.plot_guesses, name, column=column)
-                for name in report.guesses
-                for column in range(n_columns)
+                partial(draw_guesses, own, truth, name, column)
+                for name, own in report.guesses.items()
+                for column in range(truth[:1].size)
             ]
         )
+    elif len(report.classes) > 2:
+        yield "<h2>Which property is taken for which</h2>"
+        tables = {
+            name: confusion_table(own, truth, report.classes)
+            for name, own in report.guesses.items()
+        }
+        yield _pictures([partial(draw_confusion, own, name) for name, own in tables.items()])
 
 
 def _pictures(plots: list[Callable[..., Any]]) -> str:
     """Draw pictures, each by a function of its Axes, two beside each other."""
     n_rows = math.ceil(len(plots) / 2)
-    figure = _figure(8.0, 3.6 * n_rows)
+    figure = new_figure(8.0, 3.6 * n_rows)
     for place, plot in enumerate(plots):
         plot(figure.add_subplot(n_rows, 2, place + 1))
-    return _image(figure, "What each attack guessed, beside the truth")
+    return _html.image(figure, "What each attack guessed, beside the truth")
 
 
 def knowledge_of(settings: dict[str, Any]) -> list[str]:
@@ -190,6 +214,8 @@ def knowledge_of(settings: dict[str, Any]) -> list[str]:
         f"{asked[settings['queries']]}, and see "
         f"{'no more than the decided class' if settings['labels_only'] else 'whole answers'}."
     )
+    if settings.get("access") == "white_box":
+        told.append("It sees the weights, too.")
     return told
 
 
@@ -224,27 +250,3 @@ def _sees(attack: str) -> str:
     if attack not in STRATEGIES:
         return ""
     return f" (sees {'the weights' if STRATEGIES[attack].white_box else 'answers to queries'})"
-
-
-def _figure(width: float, height: float) -> Any:
-    from matplotlib.figure import Figure  # without pyplot: needs no screen, leaves nothing open
-
-    return Figure(figsize=(width, height), layout="constrained")
-
-
-def _image(figure: Any, alt: str) -> str:
-    """Return a figure as an element that holds its picture."""
-    buffer = io.BytesIO()
-    figure.savefig(buffer, format="png", dpi=110)
-    data = base64.b64encode(buffer.getvalue()).decode("ascii")
-    return f'<img alt="{escape(alt)}" src="data:image/png;base64,{data}">'
-
-
-def _items(texts: list[str]) -> str:
-    return "\n".join(f"<li>{escape(text)}</li>" for text in texts)
-
-
-def _html_table(frame: "pd.DataFrame") -> str:
-    if frame.empty:
-        return "<p>No figures.</p>"
-    return frame.to_html(index=False, border=0, float_format="{:.3f}".format, na_rep="–")

@@ -1,6 +1,6 @@
 """Pictures of a report, drawn on matplotlib Axes that are given, or made without a screen.
 
-What is drawn is computed by ``AuditReport``; the page that shows it is in ``_page``.
+What is drawn is computed by the reports; the pages that show it are in ``_page``.
 """
 
 from collections.abc import Mapping
@@ -18,11 +18,16 @@ if TYPE_CHECKING:
 LEAST_RATE = 1e-3
 
 
-def new_axes(width: float = 4.5, height: float = 4.0) -> Any:
-    """Return Axes of a figure of their own: pyplot knows nothing of it, no screen is needed."""
+def new_figure(width: float, height: float) -> Any:
+    """Return a figure that pyplot knows nothing of: it needs no screen and leaves nothing open."""
     from matplotlib.figure import Figure
 
-    return Figure(figsize=(width, height), layout="constrained").add_subplot()
+    return Figure(figsize=(width, height), layout="constrained")
+
+
+def new_axes(width: float = 4.5, height: float = 4.0) -> Any:
+    """Return Axes of a figure of their own."""
+    return new_figure(width, height).add_subplot()
 
 
 def figure_size(report: "AuditReport") -> tuple[float, float]:

@@ -16,6 +16,7 @@ from ..distributions._properties import class_array
 from ..exceptions import InvalidInputError, UnsupportedModuleError
 from ._losses import NAMED
 
+MOST_CLASSES = 100  # an int that takes more values is taken for a number by mistake
 N_DRAWS = 10_000  # from which the prior's own risk is estimated, to about one part in a hundred
 
 
@@ -124,17 +125,22 @@ def classes_of(prior: Prior, loss: Any, draws: np.ndarray) -> tuple | None:
     if not is_class:
         if draws.dtype.kind not in "biuf" or draws.ndim > 2:
             raise InvalidInputError(
-                f"loss={loss!r} is of numbers, but the property is {draws[0]!r}"
+                f"loss={loss!r} is of numbers, but the property is {draws.tolist()[0]!r}"
             )
         return None
     if own is not None:
         return own
     if draws.ndim > 1 or (prior.property_of is None and draws.dtype.kind == "f"):
         raise InvalidInputError(
-            f"loss={loss!r} is of classes, but the property is {draws[0]!r}; wanted one of a few "
-            "values"
+            f"loss={loss!r} is of classes, but the property is {draws.tolist()[0]!r}; wanted one "
+            "of a few values"
         )
     found = tuple(sorted(set(draws.tolist())))
+    if len(found) > MOST_CLASSES:
+        raise InvalidInputError(
+            f"property_of gave {len(found)} classes, {found[0]!r} one of them; wanted at most "
+            f"{MOST_CLASSES}, or numbers: floats, or a loss of numbers"
+        )
     if len(found) < 2:
         raise InvalidInputError(
             f"property_of gave {found} for all draws; wanted two values or more"

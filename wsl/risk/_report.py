@@ -3,8 +3,6 @@
 The picture and the page are drawn in ``_page``; the figures are computed in ``_figures``.
 """
 
-import json
-import math
 import os
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,13 +16,22 @@ from ..exceptions import InvalidInputError
 from . import _page, _pictures
 from ._curves import confusion_table, roc_points
 from ._figures import COLUMNS
-from ._packing import pack, unpack
+from ._packing import (
+    pack,
+    pack_frame,
+    plain,
+    read_report,
+    unpack,
+    unpack_classes,
+    unpack_frame,
+    write_report,
+)
 
 if TYPE_CHECKING:
     from ._sources_report import SourcesReport
 
-FORMAT = "wsl-audit-report"
 VERSION = 2
+TEXTS = ("attack", "metric", "test_set")  # columns that are no numbers
 
 
 @dataclass(eq=False, repr=False)
@@ -202,19 +209,17 @@ class AuditReport:
         Path
         """
         contents = {
-            "format": FORMAT,
-            "version": VERSION,
-            "table": _records(self.table),
-            "utility": _records(self.utility),
+            "table": pack_frame(self.table),
+            "utility": pack_frame(self.utility),
             "chance": self.chance,
             "skipped": self.skipped,
             "settings": self.settings,
-            "classes": None if self.classes is None else [_plain(c) for c in self.classes],
+            "classes": plain(self.classes),
             "truth": None if self.truth is None else pack(self.truth),
             "guesses": {name: pack(values) for name, values in self.guesses.items()},
             "scores": {name: pack(values) for name, values in self.scores.items()},
         }
-        return write_text(path, json.dumps(contents, indent=1, allow_nan=False))
+        return write_report(path, "audit", VERSION, contents)
 
     @classmethod
     def load(cls, path: str | os.PathLike) -> "AuditReport":
@@ -225,20 +230,7 @@ class AuditReport:
         InvalidInputError
             If the file holds something else.
         """
-        try:
-            contents = json.loads(Path(path).read_text(encoding="utf-8"))
-            known = contents["format"] == FORMAT and contents["version"] == VERSION
-        except (ValueError, KeyError, TypeError) as error:
-            raise InvalidInputError(f"path={str(path)!r} holds no audit report") from error
-        if not known:
-            raise InvalidInputError(
-                f"path={str(path)!r} holds format {contents['format']!r}, version "
-                f"{contents['version']!r}; wanted {FORMAT!r}, version {VERSION}"
-            )
-        try:
-            return cls(**_fields(contents))
-        except (ValueError, KeyError, TypeError, AttributeError, OverflowError) as error:
-            raise InvalidInputError(f"path={str(path)!r} is damaged: {error}") from error
+        return read_report(path, "audit", VERSION, lambda contents: cls(**_fields(contents)))
 
     def __repr__(self) -> str:
         lines = ["AuditReport"]
@@ -254,32 +246,14 @@ class AuditReport:
 
 def _fields(contents: dict[str, Any]) -> dict[str, Any]:
     """Return what a file holds as the arguments of a report."""
-    classes, truth = contents["classes"], contents["truth"]
+    truth = contents["truth"]
     return {
-        "table": _frame(contents["table"]),
-        "utility": _frame(contents["utility"]),
+        **{name: unpack_frame(contents[name], TEXTS) for name in ("table", "utility")},
         **{name: contents[name] for name in ("chance", "skipped", "settings")},
-        "classes": None if classes is None else tuple(classes),
+        "classes": unpack_classes(contents["classes"]),
         "truth": None if truth is None else unpack(truth),
         **{
             part: {name: unpack(values) for name, values in contents[part].items()}
             for part in ("guesses", "scores")
         },
     }
-
-
-def _records(frame: pd.DataFrame) -> dict[str, list]:
-    """Return the columns as JSON has them: NaN as null, infinity as the string "inf"."""
-    return {str(name): [_plain(v) for v in frame[name].tolist()] for name in frame.columns}
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, float) and not math.isfinite(value):
-        return None if math.isnan(value) else str(value)
-    return value if value is None or isinstance(value, (bool, int, float, str)) else str(value)
-
-
-def _frame(columns: dict[str, list]) -> pd.DataFrame:
-    frame = pd.DataFrame(columns)
-    numbers = [name for name in frame.columns if name not in ("attack", "metric", "test_set")]
-    return frame.astype(dict.fromkeys(numbers, float))

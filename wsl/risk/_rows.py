@@ -31,7 +31,7 @@ class RowCurve:
     ----------
     n_rows : ndarray ``(n_sizes,)`` of int, rising from 0
     losses : ndarray ``(n_sizes, n_targets)``
-        Of each target distribution; at 0 rows those of the best constant guess.
+        Of each target distribution; at 0 rows the risk by the prior alone.
     """
 
     n_rows: np.ndarray
@@ -88,7 +88,7 @@ def row_curve(
     adversary_family: DistributionFamily,
     read: Any,
     loss: Loss,
-    constant: Any,
+    prior_risk: float,
     *,
     n_sets: int,
     n_samples: int,
@@ -103,8 +103,8 @@ def row_curve(
     read : callable
         From values of a family's property to what is guessed: classes by their index, or numbers.
     loss : Loss
-    constant : object
-        The best guess without any row.
+    prior_risk : float
+        What the best guess costs without any row.
     n_sets : int
         Data sets that it learns from; half as many are judged.
     n_samples : int
@@ -124,7 +124,7 @@ def row_curve(
     kinds = labels if labels.dtype.kind != "f" else None
     seen, shown = (_summaries(draws, sizes, kinds) for draws in (learnt, judged))
     known, truth = read(learnt.properties), read(judged.properties)
-    losses = [loss.of_constant(constant, truth)]
+    losses = [np.full(len(truth), prior_risk)]
     for X, X_judged in zip(seen, shown, strict=True):
         losses.append(loss(_guess(X, known, X_judged, loss), truth))
     return RowCurve(np.append(0, sizes), np.stack(losses))

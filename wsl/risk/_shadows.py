@@ -89,6 +89,13 @@ class Trainer:
             read = {piece: self.cache.read(keys[piece], draws) for piece in pieces}
             found = {piece: own for piece, own in read.items() if own is not None}
         missing = [piece for piece in pieces if piece not in found]
+        if missing:
+            shape = np.shape(draws(0)[0])[1:]
+            if shape != self.queries.shape[1:]:
+                raise InvalidInputError(
+                    f"queries have the shape {self.queries.shape[1:]} each, but rows of "
+                    f"{draws.family!r} {shape}"
+                )
         train = self._train_zoos if is_zoo else self._train_each
         n_missing = sum(len(piece) for piece in missing)
         with tqdm(total=n_missing, desc=name, disable=not self.progress, leave=False) as bar:

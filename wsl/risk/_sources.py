@@ -23,7 +23,8 @@ from ._draws import draw, find_queries
 from ._interventions import Interventions, check_growth, plan_interventions
 from ._population import Population
 from ._shadows import Trainer
-from ._sources_report import SourcesReport, summarize
+from ._sources_figures import summarize
+from ._sources_report import SourcesReport
 from ._trials import Plan, labels_of, plan_attacks, try_attacks
 
 
@@ -106,14 +107,27 @@ def leakage_sources(
     a of :math:`a + b / k`, fitted to the advantage at k times the rows, models of many rows being
     seen through fluctuations of the size that few rows have (see ``wsl.risk._blur``). So the limit
     is what the limits of models show at the sight that one has today: with data of any size that
-    sharpen the sight, the smallest difference would tell all. Intervals take targets and halves of
-    the shadows as samples, as those of ``audit``, and are widened to hold the value with
-    :math:`\sqrt k` for k. Shares may be negative: finite data can hide what a model would tell.
+    sharpen the sight, the smallest difference would tell all. Shares may be negative: finite data
+    can hide what a model would tell.
+
+    Intervals take models as samples. Each repeat attacks with a random half of the shadows: a
+    bootstrap of them with weights of 0 and 2 [2]_. Halves and targets are the same in every
+    combination, so that each figure, limits included, has a value for every half and target; its
+    variance is put together from the components of both, as in :func:`wsl.audit`. The interval is
+    Student's, widened to hold the limit that :math:`\sqrt k` in place of k gives, and where
+    hardly a guess is wrong. Over analyses of linear Gaussian data that were made again and again
+    (``benchmarks.interval_coverage``), it held a figure's mean in 93 to 100% of 150 with 48 shadows
+    and targets (mean width .38), and in 94 to 100% of 100 with 128 (.22). Percentiles of halves
+    and targets that are drawn with replacement do no better: averaged over the halves they held it
+    in 91 to 100% and 90 to 100% (.34 and .20), of one half at a time in 99 to 100% and 96 to 100%
+    (.56 and .32).
 
     References
     ----------
     .. [1] Hartmann et al., "Distribution inference risks: Identifying and mitigating sources of
        leakage", SaTML 2023.
+    .. [2] Præstgaard and Wellner, "Exchangeably weighted bootstraps of the general empirical
+       process", Annals of Probability 1993.
 
     Examples
     --------
@@ -156,6 +170,7 @@ def leakage_sources(
         off.switches,
         off.growth,
         n_samples,
+        floor=-1 / (len(properties) - 1) if isinstance(properties, tuple) else None,
         notes=off.notes,
         unavailable=off.unavailable,
         settings={
@@ -183,16 +198,19 @@ def measure(scene: Scene, off: Interventions) -> dict[tuple[bool, bool, int], np
         kept = reduce(np.intersect1d, (own[part].models for own in trained.values()))
         for own in trained.values():
             own[part] = _take(own[part], np.isin(own[part].models, kept))
+    attacked: dict[tuple[int, int, int], np.ndarray] = {}
     found = {}
-    for (differ, biased, k), own in trained.items():
-        small = trained[differ, biased, 1]
-        seen = own
-        if k > 1:
-            seen = {
-                part: blurred(own[part], small[part], small["shadows"], k, scene.seeds[part])
-                for part in own
-            }
-        found[differ, biased, k] = _attack(scene, seen)
+    for (differ, biased, k), family, learner, _ in _arms(off):
+        same = (id(family), id(learner), k)
+        if same not in attacked:
+            own, small = trained[differ, biased, k], trained[differ, biased, 1]
+            if k > 1:
+                own = {
+                    part: blurred(own[part], small[part], small["shadows"], k, scene.seeds[part])
+                    for part in own
+                }
+            attacked[same] = _attack(scene, own)
+        found[differ, biased, k] = attacked[same]
     return found
 
 

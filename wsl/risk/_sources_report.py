@@ -1,27 +1,20 @@
 """``SourcesReport``: the parts of an advantage, what they mean, and how they are stored.
 
-The figures are measured in ``_sources``.
+The figures are measured in ``_sources``, and divided in ``_sources_figures``.
 """
 
-import json
 import os
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
 from .._files import write_text
-from ..exceptions import InvalidInputError
 from . import _page, _pictures
-from ._intervals import Estimate, mean_interval
-from ._shapley import limit_weights, shapley_values, subsets
+from ._packing import read_report, write_report
 
-FORMAT = "wsl-sources-report"
 VERSION = 1
-RATE, OTHER_RATE = 1.0, 0.5  # of the figures' way to their limit, by which intervals are widened
 SOURCES = {
     "conditional": "memorised E[Y|X]",
     "bias": "wrong inductive bias",
@@ -34,7 +27,6 @@ MITIGATIONS = {
     "the inputs are",
     "sample": "more training data, or regularisation",
 }
-Advantages = dict[tuple[bool, bool, int], np.ndarray]
 
 
 @dataclass(eq=False, repr=False)
@@ -60,9 +52,6 @@ class SourcesReport:
         Why it could not be switched off; it is at work throughout.
     settings : dict
 
-    Notes
-    -----
-    Where every guess of every repeat is right, an interval has no width: more targets would tell.
     """
 
     table: pd.DataFrame
@@ -150,8 +139,7 @@ class SourcesReport:
         """
         frames = {name: getattr(self, name).to_dict("list") for name in FRAMES}
         own = {name: getattr(self, name) for name in ("lead", "notes", "unavailable", "settings")}
-        contents = {"format": FORMAT, "version": VERSION, **frames, **own}
-        return write_text(path, json.dumps(contents, indent=1, allow_nan=False))
+        return write_report(path, "sources", VERSION, {**frames, **own})
 
     @classmethod
     def load(cls, path: str | os.PathLike) -> "SourcesReport":
@@ -162,17 +150,14 @@ class SourcesReport:
         InvalidInputError
             If the file holds something else.
         """
-        try:
-            contents = json.loads(Path(path).read_text(encoding="utf-8"))
-            known = contents.pop("format") == FORMAT and contents.pop("version") == VERSION
+
+        def make(contents: dict[str, Any]) -> "SourcesReport":
             frames: dict[str, Any] = {name: pd.DataFrame(contents.pop(name)) for name in FRAMES}
             report = cls(**frames, **contents)
             report.explain()
-        except (ValueError, KeyError, TypeError, AttributeError, IndexError) as error:
-            raise InvalidInputError(f"path={str(path)!r} holds no sources report") from error
-        if not known:
-            raise InvalidInputError(f"path={str(path)!r} holds no report of version {VERSION}")
-        return report
+            return report
+
+        return read_report(path, "sources", VERSION, make)
 
     def _parts(self) -> pd.DataFrame:
         return self.table[self.table["source"].isin(list(SOURCES))]
@@ -187,79 +172,6 @@ class SourcesReport:
 
 
 FRAMES = ("table", "combinations", "growth")
-
-
-def summarize(
-    advantages: Advantages,
-    switches: Sequence[str],
-    growth: Sequence[int],
-    n_samples: int,
-    **described: Any,
-) -> SourcesReport:
-    """Return the report of advantages ``(n_repeats, n_targets)`` by combination and growth.
-
-    Every figure of it is linear in them, so that its interval is that of a mean over repeats and
-    targets.
-    """
-    figures, others = (_figures(advantages, switches, growth, r) for r in (RATE, OTHER_RATE))
-    parts, other_parts = (shapley_values(switches, own) for own in (figures, others))
-    every, none = frozenset(switches), frozenset[str]()
-    named = {**parts, "rest": figures[none], "total": figures[every]}
-    other = {**other_parts, "rest": others[none], "total": others[every]}
-    table = [(name, *_estimate(own, other[name])) for name, own in named.items()]
-    combinations = [
-        (*(name in on or name not in switches for name in SOURCES), *_estimate(own, others[on]))
-        for on, own in figures.items()
-    ]
-    grown = [
-        (differ, biased, k * n_samples, *_estimate(own, own))
-        for (differ, biased, k), own in advantages.items()
-    ]
-    ends = ["advantage", "ci_low", "ci_high"]
-    return SourcesReport(
-        pd.DataFrame(table, columns=["source", *ends]),
-        pd.DataFrame(combinations, columns=[*SOURCES, *ends]),
-        pd.DataFrame(grown, columns=["conditional", "bias", "n_samples", *ends]),
-        _lead(parts, other_parts),
-        **described,
-    )
-
-
-def _figures(
-    advantages: Advantages, switches: Sequence[str], growth: Sequence[int], rate: float
-) -> dict[frozenset[str], np.ndarray]:
-    """Return the advantages by the sources that are at work, those of infinite data as limits."""
-    found = {}
-    for on in subsets(switches):
-        differ, biased, finite = (name in on or name not in switches for name in SOURCES)
-        if finite:
-            found[on] = advantages[differ, biased, 1]
-        else:
-            weights = limit_weights(growth, rate)
-            found[on] = sum(
-                weight * advantages[differ, biased, k]
-                for weight, k in zip(weights, growth, strict=True)
-            )
-    return found
-
-
-def _estimate(values: np.ndarray, other: np.ndarray) -> tuple[float, float, float]:
-    """Return a figure with its interval, which also holds the figure by another rate."""
-    found = _wider(mean_interval(values), float(other.mean()))
-    return found.value, found.low, found.high
-
-
-def _wider(found: Estimate, value: float) -> Estimate:
-    return Estimate(found.value, min(found.low, value), max(found.high, value))
-
-
-def _lead(parts: dict[str, np.ndarray], others: dict[str, np.ndarray]) -> dict[str, float]:
-    if len(parts) < 2:
-        return {}
-    first, second = sorted(parts, key=lambda name: -parts[name].mean())[:2]
-    difference, other = (own[first] - own[second] for own in (parts, others))
-    found = _wider(mean_interval(difference), float(other.mean()))
-    return {"value": found.value, "ci_low": found.low, "ci_high": found.high}
 
 
 def _title(source: str) -> str:
