@@ -52,11 +52,11 @@ class Scale:
     n_queries: int
     network: dict[str, int]
     n_generated: int = 50
-    refine_steps: int = 30
+    refine_steps: int = 200
     generation_steps: int = 300
 
 
-_FULL = Scale(1000, 25, (1, 5, 10, 25), 1500, 3, 256, {"d_model": 64, "n_layers": 2})
+_FULL = Scale(1000, 25, (1, 5, 10, 25), 600, 3, 256, {"d_model": 64, "n_layers": 2})
 _QUICK = Scale(60, 10, (1, 10), 40, 1, 64, {"d_model": 16, "n_layers": 1}, 10, 5, 30)
 SCALES = {
     "full": {
@@ -129,7 +129,8 @@ def fit(study: Study, seed: int, **settings: Any) -> WeightSpaceAutoencoder:
     """Fit an arm on all checkpoints of the training models, by the same number of steps each."""
     rows, scale = study.zoo.weights[study.data.train], study.scale
     options = {
-        "queries": study.data.X_train,
+        "queries": {"data": study.data.X_train, "mixtures": mixtures(study.data.X_train)},
+        "behavioral_loss": "distillation",
         "n_queries": scale.n_queries,
         "latent_dim": SUBJECTS[study.name].latent_dim,
         "batch_size": 32,
@@ -147,6 +148,13 @@ def fit(study: Study, seed: int, **settings: Any) -> WeightSpaceAutoencoder:
     ).fit(rows)
 
 
+def mixtures(X: np.ndarray) -> np.ndarray:
+    """Return as many mixtures of two inputs: on these models cannot be matched one by one."""
+    rng = np.random.default_rng(0)
+    other, share = rng.permutation(len(X)), rng.random((len(X), 1), dtype=np.float32)
+    return share * X + (1 - share) * X[other]
+
+
 def ablations(study: Study, quick: bool) -> Iterator[tuple[str, str, dict[str, Any]]]:
     """Yield what is varied, to what, and the settings for it; the rest is as in all three."""
     rng = np.random.default_rng(0)
@@ -158,6 +166,7 @@ def ablations(study: Study, quick: bool) -> Iterator[tuple[str, str, dict[str, A
         "beta": {b: {"beta": b} for b in (0.0, 0.1, 0.25, 0.5, 0.75, 1.0)},
         "gamma": {g: {"gamma": g} for g in (0.0, 0.05, 0.2)},
         "query set": {name: {"queries": queries} for name, queries in sets.items()},
+        "code": {name: {"code": name} for name in ("linear", "responses")},
         "number of queries": {n: {"n_queries": n} for n in (16, 64, 256)},
         "latent_dim": {n: {"latent_dim": n} for n in sizes},
     }

@@ -1,6 +1,7 @@
 """Rebuilding, generating and predicting real models: six arms of the autoencoder on a real zoo.
 
-``python -m benchmarks.weight_reconstruction [--zoo digits|mnist|census] [--scale full|quick]``
+``python -m benchmarks.weight_reconstruction [--zoo digits|mnist|census] [--scale full|quick]
+[--seeds N] [--no-ablations]``
 
 Every arm is trained by as many steps on the same models; means and spreads are over seeds of the
 autoencoder. Beside them stand PCA with as many latent numbers, the mean of the zoo, and what a
@@ -10,6 +11,7 @@ constant answer reaches. The figures of Meynent et al. (2025) are on zoos of the
 import argparse
 import time
 from collections import defaultdict
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -166,11 +168,13 @@ def main() -> None:
     )
     parser.add_argument("--zoo", choices=SUBJECTS, default="digits")
     parser.add_argument("--scale", choices=SCALES, default="full")
+    parser.add_argument("--seeds", type=int, help="how many; by default what the scale says")
     parser.add_argument("--jobs", type=int, default=2, help="workers that train the zoo")
     parser.add_argument("--out", type=Path, default=Path("benchmark-results"))
     parser.add_argument("--no-ablations", action="store_true", help="leave out table 4")
     args = parser.parse_args()
     start, records, scale = time.perf_counter(), Records(), SCALES[args.scale][args.zoo]
+    scale = replace(scale, n_seeds=args.seeds or scale.n_seeds)
     print(describe_machine("scikit-learn"), flush=True)
     study = bench.load_study(args.zoo, scale, args.jobs)
     print(

@@ -164,6 +164,9 @@ def test_the_start_looks_at_the_outputs_of_some_models_only(monkeypatch):
     monkeypatch.setattr(_codec, "START_MODELS", 10)
     settings = SMALL | {"epochs": 0}
     model = WeightSpaceAutoencoder(MLP, queries=QUERIES, random_state=0, **settings).fit(ROWS)
+    assert max(seen) == 10
+    seen.clear()
+    WeightSpaceAutoencoder(MLP, queries=QUERIES, code="linear", **settings).fit(ROWS)
     assert sum(seen) == 4 * 10 + 2 * 10  # the draws of gradients, then mean and model for a scale
     monkeypatch.undo()
     whole = WeightSpaceAutoencoder(MLP, queries=QUERIES, random_state=0, **settings).fit(ROWS)

@@ -9,7 +9,7 @@ import torch
 from wsl import Architecture
 from wsl.autoencoder import _losses as losses
 from wsl.autoencoder._linear_code import fit_linear_code, output_gradients, second_moments
-from wsl.autoencoder._network import TokenAutoencoder
+from wsl.autoencoder._network import KindCode, TokenAutoencoder
 from wsl.autoencoder._objective import Objective, Weighting
 from wsl.autoencoder._queries import Queries
 from wsl.autoencoder._tokens import architecture_layout
@@ -147,7 +147,9 @@ def make_objective(gamma, beta, permuted=True, cycle=0.0):
 def make_network(objective, rows, n_latents=12):
     layout = objective.layout
     code = fit_linear_code(second_moments([rows], layout), layout, n_latents)
-    return TokenAutoencoder(layout, code, d_model=8, n_layers=1, n_heads=2)
+    return TokenAutoencoder(
+        layout, KindCode(layout.kind_counts, code), d_model=8, n_layers=1, n_heads=2
+    )
 
 
 def test_total_is_the_papers_formula_over_the_scales(objective):
@@ -166,7 +168,7 @@ def test_the_cycle_compares_latents_with_those_of_the_rebuild():
     network = make_network(objective, rows)
     scales = objective.fit_scales([rows], batch_size=4)
     with torch.no_grad():
-        network.encode_linear.weight += 0.1 * torch.randn_like(network.encode_linear.weight)
+        network.code.into.weight += 0.1 * torch.randn_like(network.code.into.weight)
         given = objective(network, rows, training=False)
         latents = network.encode(objective.layout.to_tokens(rows))
         again = network.encode(network.decode(latents))

@@ -6,7 +6,7 @@ module must be in ``_template``.
 
 import copy
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cached_property, partial
 from typing import Any
 
@@ -401,16 +401,16 @@ class Architecture:
         parameters: Mapping[str, Tensor],
         inputs: Tensor,
         training: Training | None = None,
-        seen: list[Tensor] | None = None,
+        before: Callable[[Step, list[Tensor]], None] | None = None,
     ) -> Tensor:
         """Run each model, given by its parameters ``(n_models, *shape)``, on inputs of its own.
 
-        ``inputs`` is ``(n_models, n_inputs, ...)``, or ``(1, n_inputs, ...)`` if shared; to
-        ``seen`` is added what the last layer takes.
+        ``inputs`` is ``(n_models, n_inputs, ...)``, or ``(1, n_inputs, ...)`` if shared; ``before``
+        is called before each layer is run, where layers are run one by one.
         """
         shaped = self.shape_inputs(inputs, n_leading=2)
         return forward_models(
-            self._module, self.plan, parameters, shaped, training, seen=seen
+            self._module, self.plan, parameters, shaped, training, before=before
         ).flatten(2)
 
     def forward_each(self, weights: Tensor, inputs: Tensor) -> Tensor:

@@ -4,7 +4,7 @@ What a layer computes lives in ``_operations``, chunking in ``_forward``; a modu
 has no operation there runs under ``vmap``.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
@@ -24,7 +24,7 @@ def forward_models(
     inputs: Tensor,
     training: Training | None = None,
     memory: Memory | None = None,
-    seen: list[Tensor] | None = None,
+    before: Callable[[Step, list[Tensor]], None] | None = None,
 ) -> Tensor:
     """Run every model on its inputs.
 
@@ -40,8 +40,9 @@ def forward_models(
         By default models run in evaluation mode.
     memory : Memory, optional
         Where values go, if no gradient is wanted. By default into memory of their own.
-    seen : list of Tensor, optional
-        To it is added what the last layer takes, ``(n_models or 1, *shape, n_inputs)``.
+    before : callable, optional
+        Called before each layer is run with its step and what it takes, ``(n_models or 1, *shape,
+        n_inputs)`` each. It may put the layer's own parameters into ``parameters``.
 
     Returns
     -------
@@ -56,8 +57,8 @@ def forward_models(
     last_use = {source: place for place, step in enumerate(steps) for source in step.sources}
     for place, step in enumerate(steps):
         taken = [values[source] for source in step.sources]
-        if seen is not None and place == len(steps) - 1:
-            seen.append(taken[0])
+        if before is not None:
+            before(step, taken)
         done = [source for source in step.sources if last_use[source] == place]
         if isinstance(step.layer, nn.ReLU) and done and _is_scratch(steps, step.sources[0]):
             values.append(torch.relu_(taken[0]))

@@ -13,23 +13,28 @@ from torch import Tensor
 from .. import _batches
 from .._batches import row_slices
 from ..architectures import Architecture
+from ..exceptions import InvalidInputError
 from ._frame import Frame, Orders
 from ._linear_code import N_DRAWS, fit_linear_code, second_moments
-from ._network import TokenAutoencoder
+from ._network import KindCode, TokenAutoencoder
 from ._objective import Objective, Weighting
 from ._queries import Queries
 from ._refinement import refine_latents
+from ._response_code import ResponseCode, fit_response_code
 from ._rows import FramedRows, working_bytes
 from ._tokens import TokenLayout, architecture_layout, plain_layout
+from ._walk import Walk
 
 CHUNK_MODELS = 256
 START_MODELS = 2048
+WALK_QUERIES = 256
 
 
 @dataclass(frozen=True)
 class NetworkSize:
-    """Sizes of the tokens and of the network around them."""
+    """The code, sizes of the tokens, and of the network around them."""
 
+    code: str
     latent_dim: int | Sequence[int]
     d_model: int
     n_layers: int
@@ -70,7 +75,7 @@ class Codec:
         symmetries: Symmetries,
         generator: torch.Generator,
     ) -> tuple["Codec", FramedRows]:
-        """Return the codec before training, the optimal linear code, and the rows in its frame.
+        """Return the codec before training, a code in closed form, and the rows in its frame.
 
         ``rows`` are ``(n_models, n_weights)``, as they come; the code is that of those with
         indices ``training``.
@@ -87,14 +92,7 @@ class Codec:
         objective = Objective(
             layout, frame.mean, frame.scale, weighting, architecture, queries, permuted, generator
         )
-        few = sample_rows(training, generator)
-        sensitivity = None
-        if queries is not None:
-            chunks = framed.batches(few, N_DRAWS * framed.row_bytes)
-            sensitivity = second_moments(map(objective.gradients, chunks), layout)
-        moments = second_moments(framed.batches(training), layout)
-        n_latents = layout.n_latents(size.latent_dim)
-        code = fit_linear_code(moments, layout, n_latents, sensitivity, weighting.beta)
+        code = _fit_code(size, objective, framed, training)
         network = TokenAutoencoder(layout, code, size.d_model, size.n_layers, size.n_heads)
         return cls(layout, frame, network, objective), framed
 
@@ -106,7 +104,7 @@ class Codec:
         return self.objective.fit_scales(rows.batches(few), min(batch_size, len(training)))
 
     def is_exact(self, rows: FramedRows) -> bool:
-        """Whether the linear code rebuilds all rows, and nothing more is asked."""
+        """Whether the code rebuilds all rows, and nothing more is asked."""
         chunks = (chunk for rows in rows.batches() for chunk in rows.split(self.chunk_models))
         return self.objective.is_met(self.network, chunks)
 
@@ -119,6 +117,7 @@ class Codec:
     def chunk_models(self) -> int:
         """How many models run through the network at once."""
         model_bytes = 4 * self.layout.n_tokens * self.network.d_model
+        model_bytes = max(model_bytes, self.network.code.model_bytes)
         return max(1, min(CHUNK_MODELS, _batches.BATCH_BYTES // model_bytes))
 
     def encode(
@@ -165,6 +164,51 @@ class Codec:
                 return torch.cat([step(chunk.to(device)).cpu() for chunk in chunks])
         finally:
             self.rest()
+
+
+def _fit_code(
+    size: NetworkSize, objective: Objective, framed: FramedRows, training: np.ndarray
+) -> KindCode | ResponseCode:
+    """Return the code in closed form of the rows with indices ``training``."""
+    layout, queries = objective.layout, objective.queries
+    few = sample_rows(training, objective.generator)
+    n_latents = layout.n_latents(size.latent_dim)
+    moments = second_moments(framed.batches(training), layout)
+    sensitivity = None
+    if queries is not None:
+        chunks = framed.batches(few, N_DRAWS * framed.row_bytes)
+        sensitivity = second_moments(map(objective.gradients, chunks), layout)
+    walk = _walk(size.code, objective)
+    if walk is None:
+        linear = fit_linear_code(moments, layout, n_latents, sensitivity, objective.weighting.beta)
+        return KindCode(layout.kind_counts, linear)
+    assert sensitivity is not None
+    return fit_response_code(
+        walk, lambda: framed.batches(few, walk.model_bytes), moments, sensitivity, n_latents,
+        objective.behavioral,
+    )  # fmt: skip
+
+
+def _walk(code: str, objective: Objective) -> Walk | None:
+    """Return how models are run for the code by responses; None for the linear code.
+
+    Raises InvalidInputError where responses are asked for and cannot be had.
+    """
+    layout, architecture, queries = objective.layout, objective.architecture, objective.queries
+    if code == "linear":
+        return None
+    if architecture is None or queries is None:
+        lacking = "an architecture, queries and beta below 1"
+    elif architecture.plan is None:
+        lacking = "an architecture whose layers can be run one by one"
+    elif len(layout.kind_counts) > int(layout.positions[:, 0].max()) + 1:
+        lacking = f"whole units as tokens, and no token_size={layout.token_size}"
+    else:
+        inputs = queries.first(WALK_QUERIES)
+        return Walk(layout, architecture, objective.mean, objective.scale, inputs)
+    if code == "responses":
+        raise InvalidInputError(f"code='responses' needs {lacking}; wanted that, or code='linear'")
+    return None
 
 
 def _have_symmetries(architecture: Architecture | None) -> bool:

@@ -63,6 +63,11 @@ class WeightSpaceAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
         binary logit under the last two.
     n_queries : int, default=256
         Queries drawn afresh for each step.
+    code : {"auto", "linear", "responses"}, default="auto"
+        What the transformers stand on and start from: the optimal linear code of each layer's
+        tokens, or, far better, a code of their responses to what the layer takes in that very
+        model (see Notes). The latter needs an architecture whose layers can be run one by one,
+        queries, ``beta`` below 1 and whole units as tokens: "auto" takes it where it can be had.
     latent_dim : int or sequence of int, default=16
         Latent numbers per token, on average: a model has at most ``n_tokens * latent_dim``, and
         each layer gets the share that its weights deserve. A sequence says how many a token of each
@@ -167,19 +172,20 @@ class WeightSpaceAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
     front once an architecture is given: scaled columns are not weights, so the queries would be run
     through other networks, and permuting units would no longer keep the function.
 
-    Training starts from the optimal linear code of the tokens under the metric
-    :math:`\beta I + (1 - \beta) J'J` with J the derivative of the outputs on the queries, so
-    directions that change behavior are kept first; with ``beta=1`` that is PCA layer by layer. If
-    rows have no more numbers than latents and only the structural loss is on, that code is exact
-    and no epoch is trained.
+    The transformers are added to a code in closed form, and start at zero. With
+    ``code="responses"`` a layer is decoded when all layers before it are: what they answer to 256
+    of the queries has a second moment M in this model, an error e in a unit's weights costs
+    :math:`e'Me` in its responses, and r latents a unit keep the r leading eigenvectors of
+    :math:`S M`, with S the second moment of the zoo's weights. So each model has the basis that its
+    own behavior asks for, and it costs no latents. Encoding follows the decoder from layer to layer
+    and makes up for the errors of those before. Latents are shared out among layers by what a
+    trial on 64 models loses. The idea that layers are best compressed by their responses is that of
+    [4]_; that the decoder can tell the basis from what it has decoded is ours.
 
-    With ``pooling="behavior"`` and class probabilities as answers, the zoo's average
-    :math:`\pi_c(x)` stands in for the unknown labels: a model that decides :math:`\hat y(x)` has
-    the expected accuracy :math:`E_x\, \pi_{\hat y(x)}(x)`, an expected recall of each class, and
-    an agreement with :math:`\arg\max_c \pi_c(x)`. That the average of many trained models is well
-    calibrated is found in [4]_. In regression it is the squared distance of each output from its
-    average. After these come 64 principal components of the answers. No label is seen, and nothing
-    but the models and inputs given to ``fit``.
+    ``code="linear"`` is the optimal linear code of the tokens under the metric
+    :math:`\beta I + (1 - \beta) J'J` with J the derivative of the outputs on the queries; with
+    ``beta=1`` that is PCA layer by layer. If rows have no more numbers than latents and only the
+    structural loss is on, that code is exact and no epoch is trained.
 
     X may be a float32 memory map larger than memory, ``ModelZoo.load(path, mmap=True).weights``:
     it is read in batches, and beside it stand latents and the orders of units, a few numbers a
@@ -191,6 +197,8 @@ class WeightSpaceAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
        Weight Reconstruction", arXiv:2503.17138.
     .. [2] Schürholt et al. (2024), "Towards Scalable and Versatile Weight Space Learning", ICML.
     .. [3] Schürholt et al. (2022), "Hyper-Representations as Generative Models", NeurIPS.
+    .. [4] Zhang et al. (2016), "Accelerating Very Deep Convolutional Networks for Classification
+       and Detection", IEEE TPAMI 38(10).
     .. [4] Jiang et al. (2022), "Assessing Generalization of SGD via Disagreement", ICLR.
 
     Examples
@@ -226,6 +234,7 @@ class WeightSpaceAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
         beta: float = 0.1,
         behavioral_loss: str = "l2",
         n_queries: int = 256,
+        code: str = "auto",
         latent_dim: int | Sequence[int] = 16,
         d_model: int = 128,
         n_layers: int = 4,
@@ -258,6 +267,7 @@ class WeightSpaceAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
         self.beta = beta
         self.behavioral_loss = behavioral_loss
         self.n_queries = n_queries
+        self.code = code
         self.latent_dim = latent_dim
         self.d_model = d_model
         self.n_layers = n_layers

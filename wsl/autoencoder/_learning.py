@@ -113,6 +113,7 @@ def _start(
     rng: np.random.Generator,
 ) -> tuple[Codec, FramedRows]:
     size = NetworkSize(
+        estimator.code,
         check_latent_dim(estimator.latent_dim),
         estimator.d_model,
         estimator.n_layers,

@@ -102,7 +102,7 @@ def fit_linear_code(
         )
     codes = [_directions(c, m) for c, m in zip(moments, metrics, strict=True)]
     if isinstance(n_latents, int):
-        sizes = _share_out([importance for importance, _, _ in codes], counts, n_latents)
+        sizes = share_out([importance for importance, _, _ in codes], counts, n_latents)
     else:
         sizes = tuple(map(min, n_latents, lengths))
     encode = torch.zeros(len(codes), layout.token_size, max(sizes))
@@ -141,7 +141,7 @@ def _directions(moment: Tensor, metric: Tensor) -> tuple[Tensor, Tensor, Tensor]
     return importance, into.float(), out.float()
 
 
-def _share_out(spectra: list[Tensor], counts: list[int], n_latents: int) -> tuple[int, ...]:
+def share_out(spectra: list[Tensor], counts: list[int], n_latents: int) -> tuple[int, ...]:
     """Give each kind the number of latents whose importances are the largest over all kinds."""
     ranked = sorted(
         (

@@ -1,4 +1,4 @@
-"""The network: a transformer over the tokens of one model, around a linear code of each token.
+"""The network: a transformer over the tokens of one model, around a closed-form code of each.
 
 Losses, scaling and training live elsewhere; nothing here knows what a weight means.
 """
@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from ._linear_code import LinearCode
+from ._response_code import ResponseCode
 from ._tokens import TokenLayout
 
 INITIAL_SPREAD = 0.02
@@ -37,12 +38,31 @@ class KindLinear(nn.Module):
         return torch.cat([part @ weight + bias for part, weight, bias in maps], dim=1)
 
 
+class KindCode(nn.Module):
+    """A linear code of each kind of token, trained on from where it starts."""
+
+    def __init__(self, kind_counts: list[int], code: LinearCode):
+        super().__init__()
+        self.sizes = code.sizes
+        self.model_bytes = 0  # beside the tokens
+        self.into = KindLinear(kind_counts, code.encode)
+        self.out = KindLinear(kind_counts, code.decode)
+
+    def encode(self, tokens: Tensor) -> Tensor:
+        """Map tokens ``(n_models, n_tokens, token_size)`` to ``n_latents`` numbers each."""
+        return self.into(tokens)
+
+    def decode(self, latents: Tensor) -> Tensor:
+        """Map latents ``(n_models, n_tokens, n_latents)`` to tokens of ``token_size`` numbers."""
+        return self.out(latents)
+
+
 class TokenTransformer(nn.Module):
     """Attention among the tokens of a model, told by position which token is which.
 
-    What it returns is added to a linear map of the same tokens, and it starts at zero. With
-    ``mixed_precision`` it is trained in bfloat16, which needs no scaling of the loss; the linear
-    map, which carries most of what is known, stays in float32, and so does all but training.
+    What it returns is added to a code of the same tokens, and it starts at zero. With
+    ``mixed_precision`` it is trained in bfloat16, which needs no scaling of the loss; the code,
+    which carries most of what is known, stays in float32, and so does all but training.
     """
 
     mixed_precision = False
@@ -90,27 +110,29 @@ class TokenTransformer(nn.Module):
 class TokenAutoencoder(nn.Module):
     """Encoder, bottleneck, decoder and projection head.
 
-    ``z = x A + T_e(x)`` and ``x' = z B + T_d(z)``, with A and B linear maps for each kind of token
-    and T transformers. A and B start as the closed-form linear code, T at zero, so training starts
-    from the best linear code and not from noise.
+    ``z = C_e(x) + T_e(x)`` and ``x' = C_d(z) + T_d(z)``, with C a code in closed form and T
+    transformers. T starts at zero, so training starts from that code and not from noise.
 
     Parameters
     ----------
     layout : TokenLayout
-    code : LinearCode
+    code : KindCode or ResponseCode
     d_model, n_layers, n_heads : int
         Of the encoder and of the decoder each.
     """
 
     def __init__(
-        self, layout: TokenLayout, code: LinearCode, d_model: int, n_layers: int, n_heads: int
+        self,
+        layout: TokenLayout,
+        code: KindCode | ResponseCode,
+        d_model: int,
+        n_layers: int,
+        n_heads: int,
     ):
         super().__init__()
         self.d_model = d_model
-        n_in, n_latent = layout.token_size, code.encode.shape[2]
-        counts = layout.kind_counts
-        self.encode_linear = KindLinear(counts, code.encode)
-        self.decode_linear = KindLinear(counts, code.decode)
+        n_in, n_latent = layout.token_size, max(code.sizes)
+        self.code = code
         self.encoder = TokenTransformer(layout, n_in, n_latent, d_model, n_layers, n_heads)
         self.decoder = TokenTransformer(layout, n_latent, n_in, d_model, n_layers, n_heads)
         used = torch.arange(n_latent) < torch.tensor(code.sizes)[:, None]  # (n_kinds, n_latent)
@@ -146,13 +168,13 @@ class TokenAutoencoder(nn.Module):
 
     def encode(self, tokens: Tensor) -> Tensor:
         """Map tokens ``(n_models, n_tokens, token_size)`` to latents ``(n_models, n_latents)``."""
-        return (self.encode_linear(tokens) + self.encoder(tokens))[:, self.used]
+        return (self.code.encode(tokens) + self.encoder(tokens))[:, self.used]
 
     def decode(self, latents: Tensor) -> Tensor:
         """Map latents ``(n_models, n_latents)`` to tokens ``(n_models, n_tokens, token_size)``."""
         spread = latents.new_zeros(len(latents), *self.used.shape)
         spread[:, self.used] = latents
-        return self.decode_linear(spread) + self.decoder(spread)
+        return self.code.decode(spread) + self.decoder(spread)
 
     def pool(self, latents: Tensor) -> Tensor:
         """Average latents over the tokens of one kind, ``(n_models, n_pooled)``."""

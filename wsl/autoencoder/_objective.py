@@ -212,6 +212,11 @@ class Objective(nn.Module):
             losses["behavioral"] = loss.item()
         return losses
 
+    def behavioral(self, rows: Tensor, rebuilt: Tensor) -> Tensor:
+        """Return the behavioral loss of rebuilt rows ``(n_models, n_weights)`` on fixed queries."""
+        assert self.queries is not None
+        return self._behavioral(rebuilt, self.weights(rows), self.queries.pick(SCALE_QUERIES, 1))
+
     def _behavioral(self, rebuilt: Tensor, weights: Tensor, queries: Tensor) -> Tensor:
         assert self.architecture is not None
         with torch.no_grad():

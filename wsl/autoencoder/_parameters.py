@@ -28,6 +28,7 @@ PARAMETER_CONSTRAINTS: dict[str, list] = {
     "beta": _SHARE,
     "behavioral_loss": [StrOptions(set(BEHAVIORAL_LOSSES))],
     "n_queries": _COUNT,
+    "code": [StrOptions({"auto", "linear", "responses"})],
     "latent_dim": [*_COUNT, "array-like"],
     "d_model": _COUNT,
     "n_layers": _COUNT,

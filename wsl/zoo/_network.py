@@ -224,37 +224,40 @@ class AutogradNetwork:
         self._leaves = {n: self._parameters[n].detach().requires_grad_() for n in names}
         self._slopes = [slopes[name] for name in names]
         self._outputs: Tensor | None = None
-        self._seen: list[Tensor] = []
+        self._taken: Tensor | None = None  # by the last layer
         self._statistics: dict[str, Tensor] = {}
 
     def forward(self, x: Tensor) -> Tensor:
         """Return outputs ``(n_models, n_outputs, n_inputs)``."""
         training = None if self._dropout is None else Training(self._dropout)
-        self._seen = []
         with torch.set_grad_enabled(training is not None):
             self._outputs = self._architecture.forward_parameters(
-                self._parameters | self._leaves, x[:, :-1].mT, training, self._seen
+                self._parameters | self._leaves, x[:, :-1].mT, training, self._note
             )
         self._statistics = {} if training is None else training.statistics
         return self._outputs.detach().mT
+
+    def _note(self, step: Step, taken: list[Tensor]) -> None:
+        self._taken = taken[0]
 
     @property
     def features(self) -> Tensor:
         """What the last layer took in the last pass, ``(n_models, n_features, n_inputs)``."""
         assert self._outputs is not None
-        return self._seen[-1].detach().expand(len(self._outputs), -1, -1)
+        assert self._taken is not None
+        return self._taken.detach().expand(len(self._outputs), -1, -1)
 
     def backward(self, delta: Tensor, in_features: Tensor | None = None) -> None:
         """Write the gradient in the weights, and running statistics."""
         assert self._outputs is not None
         values, slopes_of_values = [self._outputs], [delta.mT]
-        if in_features is not None and self._seen[-1].requires_grad:
-            values.append(self._seen[-1])
+        if in_features is not None and self._taken is not None and self._taken.requires_grad:
+            values.append(self._taken)
             slopes_of_values.append(in_features)
         slopes = torch.autograd.grad(
             values, list(self._leaves.values()), slopes_of_values, materialize_grads=True
         )
-        self._outputs, self._seen = None, []
+        self._outputs = self._taken = None
         for place, slope in zip(self._slopes, slopes, strict=True):
             place.copy_(slope)
         for name, value in self._statistics.items():  # not before: backward reads what they lie in

@@ -1,0 +1,55 @@
+"""What the weights of a layer are multiplied with, as one matrix: an affine layer is no more.
+
+How a layer runs lives in ``_operations``.
+"""
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from ._convolution import Grid
+from ._graph import Step
+from ._operations import CONVOLUTION, is_plain_convolution
+
+
+def is_affine(layer: nn.Module) -> bool:
+    """Tell whether a layer is a product of its weights with what :func:`taken_columns` returns."""
+    return type(layer) is nn.Linear or is_plain_convolution(layer)
+
+
+def taken_columns(step: Step, taken: Tensor) -> Tensor:
+    """Return what each unit's weights meet, ``(n_models or 1, n_weights_of_unit, n_places)``.
+
+    Parameters
+    ----------
+    step : Step
+        Of an affine layer.
+    taken : Tensor ``(n_models or 1, *features, n_inputs)``
+        What it takes, as ``forward_models`` tells.
+
+    Notes
+    -----
+    A unit's response is the product of its flat weights, its bias last, with a column. A column
+    stands for an input and a place in it, the inputs of one place together.
+    """
+    layer = step.layer
+    if isinstance(layer, CONVOLUTION):
+        columns = _windows(layer, taken)
+    else:
+        columns = taken.movedim(-2, 1).flatten(2)
+    if layer.bias is None:
+        return columns
+    return torch.cat([columns, columns.new_ones(len(columns), 1, columns.shape[2])], dim=1)
+
+
+def _windows(layer: nn.Module, taken: Tensor) -> Tensor:
+    images = taken.unsqueeze(2) if isinstance(layer, nn.Conv1d) else taken
+    shapes = {
+        name: (*[fill] * (2 - len(getattr(layer, name))), *getattr(layer, name))
+        for name, fill in (("kernel_size", 1), ("stride", 1), ("padding", 0), ("dilation", 1))
+    }
+    height, width = shapes["padding"]
+    images = F.pad(images, (0, 0, width, width, height, height))
+    grid = Grid(images.shape[2:4], shapes["kernel_size"], shapes["stride"], shapes["dilation"])
+    windows = [images[:, :, rows, columns] for rows in grid.rows for columns in grid.columns]
+    return torch.stack(windows, dim=2).flatten(1, 2).flatten(2)

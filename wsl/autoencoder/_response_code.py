@@ -1,0 +1,285 @@
+"""A code of layers by the responses of their units to what they take: closed form, front to back.
+
+Plain torch on tokens; nothing here is trained by gradient steps. The code that does not look at
+responses lives in ``_linear_code``.
+"""
+
+from collections.abc import Callable, Iterable, Sequence
+from itertools import permutations
+
+import torch
+from torch import Tensor, nn
+
+from ._linear_code import share_out
+from ._walk import Walk
+
+SHARED = 1e-3  # weight of the zoo's moment beside the model's own, which may be singular
+FLOOR = 1e-4
+LEAST = 1e-6
+N_TURNS = 2
+TRIED_MODELS = 64
+AMOUNTS = (4, 2, 1)
+
+
+class ResponseCode(nn.Module):
+    r"""Tokens to latents and back, in a basis of its own for each layer of each model.
+
+    Parameters
+    ----------
+    walk : Walk
+        The layers, and the inputs on which they are compared.
+    priors : sequence of Tensor ``(length, length)`` float64
+        For each kind of token the second moment of its tokens.
+    moments : sequence of Tensor ``(length, length)`` float64
+        From ``mean_moments``.
+    sizes : sequence of int
+        Latent numbers of a token of each kind.
+
+    Notes
+    -----
+    Let a layer of a model take the columns of A, n of them, and let :math:`M = A A' / n`. An error
+    e in the weights of a unit is an error :math:`e' M e` in its responses. With S the second moment
+    of the zoo's tokens, r numbers a unit lose least in the subspace of the leading eigenvectors of
+    :math:`S M`. The basis B comes from ``N_TURNS`` of the power method, which starts from the
+    eigenvectors of the zoo's mean M; it is made orthonormal in M by Gram and Schmidt. So it is
+    smooth in the model, and latents of two models mean about the same.
+
+    Decoding goes from the first layer to the last: what has been decoded is run on the inputs, and
+    gives the next layer's M. So a basis costs no latents. Encoding follows the decoder, and fits
+    the responses of the original to the columns that the decoder sees, which makes up for the
+    errors of earlier layers. It is exact where a token has as many latents as numbers.
+
+    Layers that are no product have the principal components of their tokens.
+    """
+
+    def __init__(
+        self,
+        walk: Walk,
+        priors: Sequence[Tensor],
+        moments: Sequence[Tensor],
+        sizes: Sequence[int],
+    ):
+        super().__init__()
+        self.walk, self.sizes = walk, tuple(sizes)
+        for kind, (prior, moment, size) in enumerate(zip(priors, moments, sizes, strict=True)):
+            start = leading_directions(prior, moment)[1][:, :size]
+            prior = prior + LEAST * (prior.diagonal().mean() or 1.0) * torch.eye(len(prior))
+            self.register_buffer(f"prior_{kind}", prior.float())
+            self.register_buffer(f"moment_{kind}", moment.float())
+            self.register_buffer(f"start_{kind}", start.float())
+            self.register_buffer(f"spread_{kind}", torch.ones(size))
+
+    @property
+    def model_bytes(self) -> int:
+        """What one model takes beside its tokens."""
+        return self.walk.model_bytes
+
+    def fit_spread(self, batches: Iterable[Tensor]) -> None:
+        """Scale latents to unit variance over tokens ``(n_models, n_tokens, token_size)``."""
+        squares = [(len(tokens), self.encode(tokens).square().sum(0)) for tokens in batches]
+        n_models = sum(n for n, _ in squares)
+        mean = torch.stack([total for _, total in squares]).sum(0) / n_models
+        by_kind = mean.split(self.walk.layout.kind_counts)
+        for kind, (own, size) in enumerate(zip(by_kind, self.sizes, strict=True)):
+            spread = own[:, :size].mean(0).sqrt()
+            self.get_buffer(f"spread_{kind}").copy_(torch.where(spread > 0, spread, 1.0))
+
+    def encode(self, tokens: Tensor) -> Tensor:
+        """Map tokens ``(n_models, n_tokens, token_size)`` to ``max(sizes)`` latents each."""
+        layout, walk = self.walk.layout, self.walk
+        parts = tokens.split(layout.kind_counts, dim=1)
+        originals = [part[..., :n] for part, n in zip(parts, layout.kind_lengths, strict=True)]
+        wanted: dict[int, Tensor] = {}
+        latents: dict[int, Tensor] = {}
+
+        def keep(kind: int, columns: Tensor | None) -> Tensor:
+            if columns is not None:
+                wanted[kind] = walk.weights(kind, originals[kind]) @ columns
+            return originals[kind]
+
+        def fit(kind: int, columns: Tensor | None) -> Tensor:
+            basis, moment = self._basis(kind, columns)
+            against = originals[kind] @ moment
+            if columns is not None:
+                missed = wanted[kind] - walk.weights(kind, originals[kind]) @ columns
+                missed = missed / (walk.scale_of(kind) * columns.shape[2])
+                against = against + missed @ columns.mT
+            found = against @ basis
+            latents[kind] = found / self.get_buffer(f"spread_{kind}")
+            return found @ basis.mT
+
+        walk(keep)
+        walk(fit)
+        return _join(latents, max(self.sizes))
+
+    def decode(self, latents: Tensor) -> Tensor:
+        """Map latents ``(n_models, n_tokens, n_latents)`` to tokens of ``token_size`` numbers."""
+        parts = latents.split(self.walk.layout.kind_counts, dim=1)
+        tokens: dict[int, Tensor] = {}
+
+        def rebuild(kind: int, columns: Tensor | None) -> Tensor:
+            basis, _ = self._basis(kind, columns)
+            own = parts[kind][..., : self.sizes[kind]] * self.get_buffer(f"spread_{kind}")
+            tokens[kind] = own @ basis.mT
+            return tokens[kind]
+
+        self.walk(rebuild)
+        return _join(tokens, self.walk.layout.token_size)
+
+    def _basis(self, kind: int, columns: Tensor | None) -> tuple[Tensor, Tensor]:
+        """Return bases ``(n_models or 1, length, size)``, and the moments they are orthonormal in.
+
+        In double precision within, where the device has it: powers spread eigenvalues far apart.
+        """
+        wide = torch.float32 if self.walk.mean.device.type == "mps" else torch.float64
+        prior, shared, start = (
+            self.get_buffer(f"{name}_{kind}").to(wide) for name in ("prior", "moment", "start")
+        )
+        moment = shared[None]
+        if columns is not None:
+            moment = SHARED * moment + (columns @ columns.mT).to(wide) / columns.shape[2]
+        basis = orthonormal(start, moment)
+        if start.shape[1] < start.shape[0]:
+            for _ in range(N_TURNS):
+                basis = orthonormal(prior @ (moment @ basis), moment)
+        return basis.float(), moment.float()
+
+
+def orthonormal(vectors: Tensor, moment: Tensor) -> Tensor:
+    """Return a basis of the span of ``vectors`` ``(..., length, size)``, orthonormal in ``moment``.
+
+    By Gram and Schmidt from the first to the last, as a Cholesky factor.
+    """
+    vectors = vectors / vectors.norm(dim=-2, keepdim=True)
+    gram = vectors.mT @ moment @ vectors
+    ridge = 1e-9 * gram.diagonal(dim1=-2, dim2=-1).mean(-1)[..., None, None]
+    factor = torch.linalg.cholesky(gram + ridge * torch.eye(gram.shape[-1]).to(gram))
+    return torch.linalg.solve_triangular(factor, vectors.mT, upper=False).mT
+
+
+def leading_directions(prior: Tensor, moment: Tensor) -> tuple[Tensor, Tensor]:
+    """Return eigenvalues ``(length,)`` of ``prior @ moment``, largest first, and eigenvectors."""
+    root = torch.linalg.cholesky(moment)
+    values, axes = torch.linalg.eigh(root.mT @ prior @ root)
+    vectors = torch.linalg.solve_triangular(root.mT, axes.flip(1), upper=True)
+    return values.flip(0).clamp_min(0.0), vectors
+
+
+def fit_response_code(
+    walk: Walk,
+    batches: Callable[[], Iterable[Tensor]],
+    priors: Sequence[Tensor],
+    sensitivity: Sequence[Tensor],
+    n_latents: int | Sequence[int],
+    loss: Callable[[Tensor, Tensor], Tensor],
+) -> ResponseCode:
+    """Return the code of rows ``(n_models, n_weights)``, which each ``batches()`` yields anew.
+
+    Parameters
+    ----------
+    priors, sensitivity : sequence of Tensor ``(length, length)`` float64
+        For each kind the second moments of its tokens, and of the gradients of outputs by them.
+    n_latents : int or sequence of int
+        Latent numbers of one model, at most, or of a token of each kind.
+    loss : callable
+        ``(rows, rebuilt)`` to a number, by which latents are shared out among kinds.
+    """
+    layout = walk.layout
+    moments = mean_moments(walk, map(layout.to_tokens, batches()))
+    if isinstance(n_latents, int):
+        rows = next(iter(batches()))[:TRIED_MODELS]
+
+        def lost(sizes: tuple[int, ...]) -> float:
+            code, tokens = ResponseCode(walk, priors, moments, sizes), layout.to_tokens(rows)
+            return float(loss(rows, layout.to_rows(code.decode(code.encode(tokens)))))
+
+        start = share_latents(priors, moments, sensitivity, layout.kind_counts, n_latents)
+        sizes = exchange(start, layout.kind_lengths, layout.kind_counts, n_latents, lost)
+    else:
+        sizes = tuple(map(min, n_latents, layout.kind_lengths))
+    code = ResponseCode(walk, priors, moments, sizes)
+    code.fit_spread(map(layout.to_tokens, batches()))
+    return code
+
+
+def mean_moments(walk: Walk, batches: Iterable[Tensor]) -> list[Tensor]:
+    """Return for each kind the mean second moment of what its layer takes, ``(length, length)``.
+
+    ``batches`` are tokens ``(n_models, n_tokens, token_size)``. The unit matrix where a layer is no
+    product; elsewhere a small multiple of it is added.
+    """
+    layout = walk.layout
+    totals = [torch.zeros(n, n, dtype=torch.float64) for n in layout.kind_lengths]
+    counts = [0] * len(totals)
+    for tokens in batches:
+        parts = tokens.split(layout.kind_counts, dim=1)
+
+        def add(kind: int, columns: Tensor | None, parts: Sequence[Tensor] = parts) -> Tensor:
+            if columns is not None:
+                squares = (columns @ columns.mT).double() / columns.shape[2]
+                totals[kind] += squares.sum(0)
+                counts[kind] += len(columns)
+            return parts[kind][..., : layout.kind_lengths[kind]]
+
+        walk(add)
+    moments = []
+    for total, count in zip(totals, counts, strict=True):
+        identity = torch.eye(len(total), dtype=torch.float64)
+        mean = total / max(count, 1)
+        moments.append(mean + FLOOR * mean.diagonal().mean() * identity if count else identity)
+    return moments
+
+
+def share_latents(
+    priors: Sequence[Tensor],
+    moments: Sequence[Tensor],
+    sensitivity: Sequence[Tensor],
+    counts: list[int],
+    n_latents: int,
+) -> tuple[int, ...]:
+    """Give each kind of token the number of latents that its responses deserve.
+
+    A response counts by how outputs react to it: with G the second moment of the gradients of the
+    outputs by tokens, that is about ``tr(G) / tr(M)`` for all units of a layer.
+    """
+    spectra = [
+        leading_directions(prior, moment)[0] * (gradients.trace() / moment.trace())
+        for prior, moment, gradients in zip(priors, moments, sensitivity, strict=True)
+    ]
+    return share_out(spectra, counts, n_latents)
+
+
+def exchange(
+    sizes: tuple[int, ...],
+    lengths: Sequence[int],
+    counts: Sequence[int],
+    n_latents: int,
+    lost: Callable[[tuple[int, ...]], float],
+) -> tuple[int, ...]:
+    """Move latents from kind to kind while less is lost, many at first, then few.
+
+    A kind keeps one latent a token, or what it has if that is none.
+    """
+    least = lost(sizes)
+    for amount in AMOUNTS:
+        improved = True
+        while improved:
+            improved = False
+            for giver, taker in permutations(range(len(sizes)), 2):
+                tried = list(sizes)
+                tried[giver] -= min(amount, max(tried[giver] - 1, 0))
+                left = n_latents - sum(n * size for n, size in zip(counts, tried, strict=True))
+                tried[taker] = min(lengths[taker], tried[taker] + left // counts[taker])
+                if tuple(tried) == sizes or tried[taker] == sizes[taker]:
+                    continue
+                found = lost(tuple(tried))
+                if found < least:
+                    least, sizes, improved = found, tuple(tried), True
+    return sizes
+
+
+def _join(parts: dict[int, Tensor], width: int) -> Tensor:
+    """Return the tokens of all kinds, each filled up to ``width`` with zeros."""
+    filled = [nn.functional.pad(parts[k], (0, width - parts[k].shape[2])) for k in sorted(parts)]
+    n_models = max(map(len, filled))
+    return torch.cat([part.expand(n_models, -1, -1) for part in filled], dim=1)
