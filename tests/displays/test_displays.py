@@ -197,6 +197,17 @@ def test_reports_are_drawn_with_their_knee():
         PrivacyUtilityDisplay.from_reports({"ERM": report(0.9)})
 
 
+def test_many_settings_can_be_told_apart():
+    table = settings(**{f"learner {i}": [i, i, i, 1.0, 1.0, 1.0] for i in range(25)})
+    display = PrivacyUtilityDisplay(table).plot()
+    looks = {
+        (container.lines[0].get_color(), container.lines[0].get_marker())
+        for container in display.ax_.containers
+    }
+    assert len(looks) == 25
+
+
+
 def test_a_table_without_figures_is_refused():
     with pytest.raises(InvalidInputError, match=r"table has 0 rows"):
         PrivacyUtilityDisplay(settings())

@@ -17,6 +17,8 @@ from ..risk._front import Z, find_knee, leakage_of, on_front
 COLUMNS = (
     "utility", "utility_low", "utility_high", "leakage", "leakage_low", "leakage_high",
 )  # fmt: skip
+N_COLORS = 10
+MARKERS = "osD^vP"  # another for each round of colors
 
 
 class PrivacyUtilityDisplay:
@@ -158,7 +160,8 @@ class PrivacyUtilityDisplay:
                 row["utility"],
                 xerr=_reach(row, "leakage"),
                 yerr=_reach(row, "utility"),
-                fmt="*" if position == self.knee else "o",
+                color=f"C{position % N_COLORS}",
+                fmt="*" if position == self.knee else MARKERS[position // N_COLORS % len(MARKERS)],
                 markersize=13 if position == self.knee else 6,
                 capsize=3,
                 label=f"{name} (knee)" if position == self.knee else str(name),
