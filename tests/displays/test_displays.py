@@ -207,7 +207,6 @@ def test_many_settings_can_be_told_apart():
     assert len(looks) == 25
 
 
-
 def test_a_table_without_figures_is_refused():
     with pytest.raises(InvalidInputError, match=r"table has 0 rows"):
         PrivacyUtilityDisplay(settings())
