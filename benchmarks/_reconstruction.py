@@ -148,11 +148,15 @@ def fit(study: Study, seed: int, **settings: Any) -> WeightSpaceAutoencoder:
     ).fit(rows)
 
 
-def mixtures(X: np.ndarray) -> np.ndarray:
-    """Return as many mixtures of two inputs: on these models cannot be matched one by one."""
+def mixtures(X: np.ndarray, n_times: int = 8) -> np.ndarray:
+    """Return mixtures of three inputs, ``n_times`` as many as inputs, in uneven shares.
+
+    Many steps of refinement match models on a few hundred inputs, and on no others.
+    """
     rng = np.random.default_rng(0)
-    other, share = rng.permutation(len(X)), rng.random((len(X), 1), dtype=np.float32)
-    return share * X + (1 - share) * X[other]
+    n_rows = n_times * len(X)
+    shares = rng.dirichlet([0.5] * 3, n_rows).astype(np.float32)
+    return sum(share[:, None] * X[rng.integers(len(X), size=n_rows)] for share in shares.T)
 
 
 def ablations(study: Study, quick: bool) -> Iterator[tuple[str, str, dict[str, Any]]]:
