@@ -93,6 +93,12 @@ def test_a_layer_is_the_product_of_its_weights_with_what_it_takes(layer):
         weights = torch.cat([weights, layer.bias[:, None]], dim=1)
     wanted = layer(inputs).movedim(0, -1).flatten(1)
     torch.testing.assert_close((weights @ columns)[0], wanted, rtol=1e-5, atol=1e-5)
+    if not isinstance(layer, nn.Linear):
+        some = taken_columns(architecture.plan[0], inputs.movedim(0, -1)[None], max_places=3)
+        places = (weights @ some)[0].unflatten(1, (3, 8)).unbind(1)
+        blocks = wanted.unflatten(1, (-1, 8)).unbind(1)
+        for place in places:
+            assert any(torch.allclose(place, block, atol=1e-5) for block in blocks)
 
 
 def test_with_as_many_latents_as_weights_it_is_exact(architecture):

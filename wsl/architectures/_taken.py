@@ -17,7 +17,7 @@ def is_affine(layer: nn.Module) -> bool:
     return type(layer) is nn.Linear or is_plain_convolution(layer)
 
 
-def taken_columns(step: Step, taken: Tensor) -> Tensor:
+def taken_columns(step: Step, taken: Tensor, max_places: int | None = None) -> Tensor:
     """Return what each unit's weights meet, ``(n_models or 1, n_weights_of_unit, n_places)``.
 
     Parameters
@@ -26,6 +26,9 @@ def taken_columns(step: Step, taken: Tensor) -> Tensor:
         Of an affine layer.
     taken : Tensor ``(n_models or 1, *features, n_inputs)``
         What it takes, as ``forward_models`` tells.
+    max_places : int, optional
+        Of how many places of an image a convolution is looked at, always the same ones; by default
+        all. Each is as many numbers as a kernel holds.
 
     Notes
     -----
@@ -34,7 +37,7 @@ def taken_columns(step: Step, taken: Tensor) -> Tensor:
     """
     layer = step.layer
     if isinstance(layer, CONVOLUTION):
-        columns = _windows(layer, taken)
+        columns = _windows(layer, taken, max_places)
     else:
         columns = taken.movedim(-2, 1).flatten(2)
     if layer.bias is None:
@@ -42,7 +45,7 @@ def taken_columns(step: Step, taken: Tensor) -> Tensor:
     return torch.cat([columns, columns.new_ones(len(columns), 1, columns.shape[2])], dim=1)
 
 
-def _windows(layer: nn.Module, taken: Tensor) -> Tensor:
+def _windows(layer: nn.Module, taken: Tensor, max_places: int | None) -> Tensor:
     images = taken.unsqueeze(2) if isinstance(layer, nn.Conv1d) else taken
     shapes = {
         name: (*[fill] * (2 - len(getattr(layer, name))), *getattr(layer, name))
@@ -51,5 +54,15 @@ def _windows(layer: nn.Module, taken: Tensor) -> Tensor:
     height, width = shapes["padding"]
     images = F.pad(images, (0, 0, width, width, height, height))
     grid = Grid(images.shape[2:4], shapes["kernel_size"], shapes["stride"], shapes["dilation"])
-    windows = [images[:, :, rows, columns] for rows in grid.rows for columns in grid.columns]
+    places = torch.arange(grid.height * grid.width, device=taken.device)
+    if max_places is not None and len(places) > max_places:
+        order = torch.randperm(len(places), generator=torch.Generator().manual_seed(0))
+        places = order[:max_places].to(taken.device)
+    rows = places // grid.width * shapes["stride"][0]
+    columns = places % grid.width * shapes["stride"][1]
+    windows = [
+        images[:, :, rows + above.start, columns + left.start]
+        for above in grid.rows
+        for left in grid.columns
+    ]
     return torch.stack(windows, dim=2).flatten(1, 2).flatten(2)

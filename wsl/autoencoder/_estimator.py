@@ -50,7 +50,7 @@ class WeightSpaceAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
     queries : array-like ``(n_all_queries, n_features)``, or dict of such arrays, optional
         Inputs on which behavior is compared. Needed with an architecture unless ``beta=1``. Data
         like the models' own training data serve best. Of several sets by name, such as data, noise
-        and other data, each step sees equal shares. Mixtures of two inputs as a second set let
+        and other data, each step sees equal shares. Mixtures of a few inputs as a second set let
         many ``refine_steps`` match models on new data too, and not on these inputs alone.
     gamma : float, default=0.05
         Weight of the contrastive loss, in [0, 1].
@@ -120,7 +120,7 @@ class WeightSpaceAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
     refine_steps : int, default=0
         Steps of descent on the latents of each model that is embedded, from the encoder's answer,
         with the network held fixed, on all of ``queries`` in turn. Some 30 steps raise agreement
-        far above the encoder's; each costs about as much as a step of training.
+        above the encoder's, and 200 more so; each costs about as much as a step of training.
     device : str or torch.device, default="auto"
     random_state : int, RandomState, Generator or None
     verbose : int, default=0

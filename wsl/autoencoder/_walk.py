@@ -17,7 +17,7 @@ from ..architectures._run import prefix
 from ..architectures._taken import is_affine, taken_columns
 from ._tokens import TokenLayout
 
-MAX_COLUMNS = 2048
+MAX_PLACES = 16  # of an image, whose windows take far more memory than the image
 
 
 class Walk(nn.Module):
@@ -67,8 +67,7 @@ class Walk(nn.Module):
             kinds = self._kinds_of_step.get(prefix(step), ())
             columns = None
             if len(kinds) == 1 and is_affine(step.layer):
-                columns = taken_columns(step, taken[0])
-                columns = columns[..., self._chosen(columns.shape[2])]
+                columns = taken_columns(step, taken[0], MAX_PLACES)
             for kind in kinds:
                 weights = self.weights(kind, tell(kind, columns))
                 for name, shape, part in self._held[kind]:
@@ -119,11 +118,3 @@ class Walk(nn.Module):
             head, dot, _ = own[0][0].rpartition(".")
             kinds.setdefault(head + dot, []).append(kind)
         return kinds
-
-    def _chosen(self, n_columns: int) -> Tensor | slice:
-        """Return which columns are looked at: all, or ``MAX_COLUMNS`` of many, always the same."""
-        if n_columns <= MAX_COLUMNS:
-            return slice(None)
-        generator = torch.Generator().manual_seed(n_columns)
-        drawn = torch.randperm(n_columns, generator=generator)[:MAX_COLUMNS]
-        return drawn.to(self.inputs.device)
