@@ -329,7 +329,7 @@ def theory(table: pd.DataFrame) -> pd.DataFrame:
         if experiment == "b":
             by = -by  # training is stopped at a lower error
         rank = stats.spearmanr(by, own["advantage"]).statistic
-        holds = "yes" if rank * sign > 0 else "no"
+        holds = "yes" if rank * sign > 0.5 else "hardly" if rank * sign > 0 else "no"
         if experiment == "a":
             first = own.iloc[0]
             holds += f", at 0 {first['value']:.3f} ({first['ci_low']:.2f}-{first['ci_high']:.2f})"
