@@ -13,6 +13,7 @@ import resource
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -25,12 +26,14 @@ from benchmarks._networks import multiplications
 from wsl import Architecture, WeightSpaceAutoencoder
 
 ARCHITECTURE = Architecture.cnn((1, 8, 8), [6, 8], [16], 10)
-ARMS = {
-    "structural": {"beta": 1.0, "gamma": 0.0},
-    "behavioral": {"beta": 0.0, "gamma": 0.0},
-    "structural + behavioral": {"beta": 0.1, "gamma": 0.0},
-    "contrastive + structural": {"beta": 1.0, "gamma": 0.05},
-    "all three": {"beta": 0.1, "gamma": 0.05},
+LINEAR = {"code": "linear"}  # the reference has no other
+ARMS: dict[str, dict[str, Any]] = {
+    "structural": {"beta": 1.0, "gamma": 0.0, **LINEAR},
+    "behavioral": {"beta": 0.0, "gamma": 0.0, **LINEAR},
+    "structural + behavioral": {"beta": 0.1, "gamma": 0.0, **LINEAR},
+    "contrastive + structural": {"beta": 1.0, "gamma": 0.05, **LINEAR},
+    "all three": {"beta": 0.1, "gamma": 0.05, **LINEAR},
+    "all three, code by responses": {"beta": 0.1, "gamma": 0.05, "code": "responses"},
 }
 PEAK_SIZE = 2048
 REPEATS = 7
@@ -70,7 +73,7 @@ def peak_gflops() -> float:
     return 2e-9 * PEAK_SIZE**3 / best_seconds(lambda: a @ b)
 
 
-def fitted(settings: Settings, rows: np.ndarray, queries: np.ndarray, arm: dict[str, float]):
+def fitted(settings: Settings, rows: np.ndarray, queries: np.ndarray, arm: dict[str, Any]):
     """Return an autoencoder of one epoch: all parts are there, and the network is off its start."""
     return WeightSpaceAutoencoder(
         ARCHITECTURE,

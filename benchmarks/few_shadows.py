@@ -148,6 +148,7 @@ def pretrain(setup: SetUp, scale: Scale) -> WeightSpaceAutoencoder:
     return WeightSpaceAutoencoder(
         setup.architecture,
         queries=queries_of(setup, 128),
+        code="linear",
         n_queries=64,
         d_model=32,
         n_layers=2,
