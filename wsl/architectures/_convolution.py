@@ -8,7 +8,7 @@ instead of once for each of its weights.
 from collections.abc import Callable, Sequence
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 from torch.nn import functional as F
 
@@ -46,6 +46,15 @@ def convolve(
         return _Convolution.apply(x, weight, bias, grid)
     unfolded = memory((*x.shape[:2], len(grid.columns), x.shape[2], *places[1:]), x, 1)
     return _products(unfold(x, grid, unfolded), weight, bias, grid, out)
+
+
+def geometry(layer: nn.Conv1d | nn.Conv2d) -> list[tuple[int, ...]]:
+    """Return kernel size, stride, padding and dilation along height and width.
+
+    A sequence is an image of height 1.
+    """
+    known = ((1, layer.kernel_size), (1, layer.stride), (0, layer.padding), (1, layer.dilation))
+    return [(missing, *map(int, sizes))[-2:] for missing, sizes in known]
 
 
 class Grid:

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from ..exceptions import UnsupportedModuleError
 from ._build import SelectFeatures
-from ._convolution import convolve
+from ._convolution import convolve, geometry
 from ._graph import Add, GlobalMean, Step
 from ._pooling import pool
 from ._run import Run, Training, prefix
@@ -78,12 +78,11 @@ def product(matrices: Tensor, x: Tensor, out: Tensor | None = None) -> Tensor:
 def _convolution(step: Step, values, run: Run) -> Tensor:
     weight, bias = run.parameter(step, "weight"), run.optional(step, "bias")
     layer, (x,) = step.layer, values
+    _, stride, padding, dilation = geometry(layer)
     if isinstance(layer, nn.Conv1d):
-        return convolve(
-            x.unsqueeze(2), weight.unsqueeze(3), bias, (1, *layer.stride), (0, *layer.padding),
-            (1, *layer.dilation), run.out,
-        ).squeeze(2)  # fmt: skip
-    return convolve(x, weight, bias, layer.stride, layer.padding, layer.dilation, run.out)
+        x, weight = x.unsqueeze(2), weight.unsqueeze(3)
+        return convolve(x, weight, bias, stride, padding, dilation, run.out).squeeze(2)
+    return convolve(x, weight, bias, stride, padding, dilation, run.out)
 
 
 def _pooling(step: Step, values, run: Run) -> Tensor:

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from ._convolution import Grid
+from ._convolution import Grid, geometry
 from ._graph import Step
 from ._operations import CONVOLUTION, is_plain_convolution
 
@@ -45,21 +45,17 @@ def taken_columns(step: Step, taken: Tensor, max_places: int | None = None) -> T
     return torch.cat([columns, columns.new_ones(len(columns), 1, columns.shape[2])], dim=1)
 
 
-def _windows(layer: nn.Module, taken: Tensor, max_places: int | None) -> Tensor:
+def _windows(layer: nn.Conv1d | nn.Conv2d, taken: Tensor, max_places: int | None) -> Tensor:
     images = taken.unsqueeze(2) if isinstance(layer, nn.Conv1d) else taken
-    shapes = {
-        name: (*[fill] * (2 - len(getattr(layer, name))), *getattr(layer, name))
-        for name, fill in (("kernel_size", 1), ("stride", 1), ("padding", 0), ("dilation", 1))
-    }
-    height, width = shapes["padding"]
+    kernel, stride, (height, width), dilation = geometry(layer)
     images = F.pad(images, (0, 0, width, width, height, height))
-    grid = Grid(images.shape[2:4], shapes["kernel_size"], shapes["stride"], shapes["dilation"])
+    grid = Grid(images.shape[2:4], kernel, stride, dilation)
     places = torch.arange(grid.height * grid.width, device=taken.device)
     if max_places is not None and len(places) > max_places:
         order = torch.randperm(len(places), generator=torch.Generator().manual_seed(0))
         places = order[:max_places].to(taken.device)
-    rows = places // grid.width * shapes["stride"][0]
-    columns = places % grid.width * shapes["stride"][1]
+    rows = places // grid.width * stride[0]
+    columns = places % grid.width * stride[1]
     windows = [
         images[:, :, rows + above.start, columns + left.start]
         for above in grid.rows

@@ -116,8 +116,8 @@ class Codec:
     @property
     def chunk_models(self) -> int:
         """How many models run through the network at once."""
-        model_bytes = 4 * self.layout.n_tokens * self.network.d_model
-        model_bytes = max(model_bytes, self.network.code.model_bytes)
+        hidden_bytes = 4 * self.layout.n_tokens * self.network.d_model
+        model_bytes = max(hidden_bytes, self.network.code.model_bytes)
         return max(1, min(CHUNK_MODELS, _batches.BATCH_BYTES // model_bytes))
 
     def encode(

@@ -113,10 +113,10 @@ class WeightSpaceAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
         ``"mean"`` makes ``transform`` average over the units of a layer: fewer features, for
         predicting properties of models. ``"behavior"`` adds to these what a model answers to the
         first 1,000 of ``queries``: scores against the average answer of the models of ``fit``,
-        which stands in for labels, and places along the directions in which their answers differ
-        most. These tell best how accurate a model is. The averages are then divided by the square
-        root of their number, lest they outweigh answers where models are few. There is no way back
-        from either.
+        which stands in for labels [5]_, and places along the directions in which their answers
+        differ most. These tell best how accurate a model is. The averages are then divided by the
+        square root of their number, lest they outweigh answers where models are few. There is no
+        way back from either.
     refine_steps : int, default=0
         Steps of descent on the latents of each model that is embedded, from the encoder's answer,
         with the network held fixed, on all of ``queries`` in turn. Some 30 steps raise agreement
@@ -199,7 +199,7 @@ class WeightSpaceAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
     .. [3] Schürholt et al. (2022), "Hyper-Representations as Generative Models", NeurIPS.
     .. [4] Zhang et al. (2016), "Accelerating Very Deep Convolutional Networks for Classification
        and Detection", IEEE TPAMI 38(10).
-    .. [4] Jiang et al. (2022), "Assessing Generalization of SGD via Disagreement", ICLR.
+    .. [5] Jiang et al. (2022), "Assessing Generalization of SGD via Disagreement", ICLR.
 
     Examples
     --------

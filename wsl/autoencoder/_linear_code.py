@@ -122,9 +122,8 @@ def second_moments(batches: Iterable[Tensor], layout: TokenLayout) -> list[Tenso
     n_rows = 0
     for rows in batches:
         n_rows += len(rows)
-        tokens = layout.to_tokens(rows).split(layout.kind_counts, dim=1)
-        for total, own, n in zip(sums, tokens, layout.kind_lengths, strict=True):
-            flat = own[..., :n].flatten(0, -2).double().cpu()
+        for total, own in zip(sums, layout.by_kind(layout.to_tokens(rows)), strict=True):
+            flat = own.flatten(0, -2).double().cpu()
             total += flat.T @ flat
     return [total / (n_rows * count) for total, count in zip(sums, layout.kind_counts, strict=True)]
 

@@ -5,6 +5,7 @@ responses lives in ``_linear_code``.
 """
 
 from collections.abc import Callable, Iterable, Sequence
+from functools import cache
 from itertools import permutations
 
 import torch
@@ -14,8 +15,8 @@ from ._linear_code import share_out
 from ._walk import Walk
 
 SHARED = 1e-3  # weight of the zoo's moment beside the model's own, which may be singular
-FLOOR = 1e-4
-LEAST = 1e-6
+FLOOR = 1e-4  # of the zoo's moment, for inputs that are never on
+LEAST = 1e-6  # of the prior, for weights that are alike in all models
 N_TURNS = 2
 TRIED_MODELS = 64
 AMOUNTS = (4, 2, 1)
@@ -86,9 +87,7 @@ class ResponseCode(nn.Module):
 
     def encode(self, tokens: Tensor) -> Tensor:
         """Map tokens ``(n_models, n_tokens, token_size)`` to ``max(sizes)`` latents each."""
-        layout, walk = self.walk.layout, self.walk
-        parts = tokens.split(layout.kind_counts, dim=1)
-        originals = [part[..., :n] for part, n in zip(parts, layout.kind_lengths, strict=True)]
+        walk, originals = self.walk, self.walk.layout.by_kind(tokens)
         wanted: dict[int, Tensor] = {}
         latents: dict[int, Tensor] = {}
 
@@ -189,6 +188,7 @@ def fit_response_code(
     if isinstance(n_latents, int):
         rows = next(iter(batches()))[:TRIED_MODELS]
 
+        @cache
         def lost(sizes: tuple[int, ...]) -> float:
             code, tokens = ResponseCode(walk, priors, moments, sizes), layout.to_tokens(rows)
             return float(loss(rows, layout.to_rows(code.decode(code.encode(tokens)))))
@@ -212,14 +212,14 @@ def mean_moments(walk: Walk, batches: Iterable[Tensor]) -> list[Tensor]:
     totals = [torch.zeros(n, n, dtype=torch.float64) for n in layout.kind_lengths]
     counts = [0] * len(totals)
     for tokens in batches:
-        parts = tokens.split(layout.kind_counts, dim=1)
+        parts = layout.by_kind(tokens)
 
         def add(kind: int, columns: Tensor | None, parts: Sequence[Tensor] = parts) -> Tensor:
             if columns is not None:
                 squares = (columns @ columns.mT).double() / columns.shape[2]
                 totals[kind] += squares.sum(0)
                 counts[kind] += len(columns)
-            return parts[kind][..., : layout.kind_lengths[kind]]
+            return parts[kind]
 
         walk(add)
     moments = []

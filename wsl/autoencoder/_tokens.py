@@ -110,6 +110,11 @@ class TokenLayout:
         tokens = padded.index_select(1, self._gather.to(rows.device))
         return tokens.unflatten(1, self.columns.shape)
 
+    def by_kind(self, tokens: Tensor) -> list[Tensor]:
+        """Return the tokens of each kind without padding, ``(n_models, n_units, length)``."""
+        parts = tokens.split(self.kind_counts, dim=1)
+        return [part[..., :n] for part, n in zip(parts, self.kind_lengths, strict=True)]
+
     def to_rows(self, tokens: Tensor) -> Tensor:
         """Join tokens ``(n_models, n_tokens, token_size)`` to rows; padding is dropped."""
         return tokens.flatten(1).index_select(1, self._places.to(tokens.device))

@@ -11,6 +11,7 @@ import pandas as pd
 from sklearn.utils.validation import check_is_fitted
 
 from ..exceptions import InvalidInputError
+from ..risk._pictures import new_figure
 
 STYLES = {"train": {"linestyle": "-"}, "valid": {"linestyle": "--"}}
 NAMES = {"train": "training", "valid": "validation"}
@@ -78,10 +79,7 @@ class TrainingHistoryDisplay:
     def plot(self, ax: Any = None) -> "TrainingHistoryDisplay":
         """Draw a panel a loss; the first loss alone where ``ax`` is given."""
         if ax is None:
-            from matplotlib.figure import Figure
-
-            size = (1 + 2.8 * len(self.losses), 3)
-            figure = Figure(figsize=size, layout="constrained")
+            figure = new_figure(1 + 2.8 * len(self.losses), 3.0)
             self.axes_ = figure.subplots(1, len(self.losses), squeeze=False)[0]
         else:
             self.axes_ = np.array([ax])

@@ -11,6 +11,7 @@ from sklearn.decomposition import PCA
 
 from .._validation import check_length, check_rows
 from ..exceptions import InvalidInputError
+from ..risk._pictures import new_axes
 
 MAX_CATEGORIES = 10
 
@@ -97,10 +98,7 @@ class LatentDisplay:
 
     def plot(self, ax: Any = None) -> "LatentDisplay":
         """Draw one point a model."""
-        if ax is None:
-            from matplotlib.figure import Figure
-
-            ax = Figure(figsize=(6, 4.5), layout="constrained").add_subplot()
+        ax = new_axes(6.0, 4.5) if ax is None else ax
         self.ax_, self.figure_, self.colorbar_ = ax, ax.figure, None
         if self.colors is None:
             self.scatter_ = [self._draw(slice(None))]

@@ -13,6 +13,7 @@ from scipy import stats
 from ..exceptions import InvalidInputError
 from ..risk import AuditReport, knee
 from ..risk._front import Z, find_knee, leakage_of, on_front
+from ..risk._pictures import new_axes
 
 COLUMNS = (
     "utility", "utility_low", "utility_high", "leakage", "leakage_low", "leakage_high",
@@ -148,10 +149,7 @@ class PrivacyUtilityDisplay:
 
     def plot(self, ax: Any = None) -> "PrivacyUtilityDisplay":
         """Draw one point a setting; up is more useful, left gives away less."""
-        if ax is None:
-            from matplotlib.figure import Figure
-
-            ax = Figure(figsize=(6.5, 4.5), layout="constrained").add_subplot()
+        ax = new_axes(6.5, 4.5) if ax is None else ax
         x, y = (self.table[name].to_numpy(float) for name in ("leakage", "utility"))
         self.front_ = on_front(y, x)
         for position, (name, row) in enumerate(self.table.iterrows()):

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from .._validation import check_length
+from ..risk._pictures import new_axes
 from ..zoo import ModelZoo
 
 
@@ -65,10 +66,7 @@ class ReconstructionDisplay:
 
     def plot(self, ax: Any = None) -> "ReconstructionDisplay":
         """Draw one point a model; on the diagonal, rebuilding costs nothing."""
-        if ax is None:
-            from matplotlib.figure import Figure
-
-            ax = Figure(figsize=(5, 5), layout="constrained").add_subplot()
+        ax = new_axes(5.0, 5.0) if ax is None else ax
         for name, values in self.rebuilt_accuracy.items():
             label = f"{name}, mean {values.mean():.3f}"
             ax.scatter(self.accuracy, values, s=18, alpha=0.6, linewidths=0, label=label)

@@ -19,11 +19,13 @@ from ._intervals import Estimate
 from ._looks import Look
 from ._packing import (
     pack,
+    pack_each,
     pack_frame,
     plain,
     read_report,
     unpack,
     unpack_classes,
+    unpack_each,
     unpack_frame,
     write_report,
 )
@@ -172,10 +174,7 @@ class GameReport:
             **{name: getattr(self, name) for name in ("skipped", "settings")},
             "classes": plain(self.classes),
             "truth": pack(self.truth),
-            **{
-                part: {name: pack(values) for name, values in getattr(self, part).items()}
-                for part in ("guesses", "losses")
-            },
+            **{part: pack_each(getattr(self, part)) for part in ("guesses", "losses")},
         }
         return write_report(path, "game", VERSION, contents)
 
@@ -217,8 +216,5 @@ def _fields(contents: dict[str, Any]) -> dict[str, Any]:
         "looks": [Look(int(n_targets), float(width)) for n_targets, width in contents["looks"]],
         "classes": unpack_classes(contents["classes"]),
         "truth": unpack(contents["truth"]),
-        **{
-            part: {name: unpack(values) for name, values in contents[part].items()}
-            for part in ("guesses", "losses")
-        },
+        **{part: unpack_each(contents[part]) for part in ("guesses", "losses")},
     }

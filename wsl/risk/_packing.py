@@ -94,6 +94,16 @@ def pack(array: np.ndarray) -> dict[str, Any]:
     return {"dtype": array.dtype.str, "shape": list(array.shape), "data": data}
 
 
+def pack_each(arrays: dict[str, np.ndarray]) -> dict[str, dict[str, Any]]:
+    """Return arrays by name, each packed."""
+    return {name: pack(array) for name, array in arrays.items()}
+
+
+def unpack_each(packed: dict[str, dict[str, Any]]) -> dict[str, np.ndarray]:
+    """Return the arrays that ``pack_each`` was given."""
+    return {name: unpack(array) for name, array in packed.items()}
+
+
 def unpack(packed: dict[str, Any]) -> np.ndarray:
     """Return the array that ``pack`` was given; ValueError if ``packed`` is none of its making."""
     dtype = np.dtype(str(packed["dtype"]))

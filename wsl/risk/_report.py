@@ -18,11 +18,13 @@ from ._curves import confusion_table, roc_points
 from ._figures import COLUMNS
 from ._packing import (
     pack,
+    pack_each,
     pack_frame,
     plain,
     read_report,
     unpack,
     unpack_classes,
+    unpack_each,
     unpack_frame,
     write_report,
 )
@@ -216,8 +218,8 @@ class AuditReport:
             "settings": self.settings,
             "classes": plain(self.classes),
             "truth": None if self.truth is None else pack(self.truth),
-            "guesses": {name: pack(values) for name, values in self.guesses.items()},
-            "scores": {name: pack(values) for name, values in self.scores.items()},
+            "guesses": pack_each(self.guesses),
+            "scores": pack_each(self.scores),
         }
         return write_report(path, "audit", VERSION, contents)
 
@@ -252,8 +254,5 @@ def _fields(contents: dict[str, Any]) -> dict[str, Any]:
         **{name: contents[name] for name in ("chance", "skipped", "settings")},
         "classes": unpack_classes(contents["classes"]),
         "truth": None if truth is None else unpack(truth),
-        **{
-            part: {name: unpack(values) for name, values in contents[part].items()}
-            for part in ("guesses", "scores")
-        },
+        **{part: unpack_each(contents[part]) for part in ("guesses", "scores")},
     }

@@ -51,7 +51,6 @@ class SourcesReport:
     unavailable : dict from source to str
         Why it could not be switched off; it is at work throughout.
     settings : dict
-
     """
 
     table: pd.DataFrame
