@@ -9,7 +9,7 @@ from wsl import Architecture, WeightSpaceAutoencoder, metrics, train_zoo
 from wsl.architectures._taken import taken_columns
 from wsl.autoencoder import _response_code as responses
 from wsl.autoencoder._linear_code import second_moments
-from wsl.autoencoder._response_code import ResponseCode, exchange, mean_moments
+from wsl.autoencoder._response_code import ResponseCode, mean_moments
 from wsl.autoencoder._tokens import architecture_layout
 from wsl.autoencoder._walk import Walk
 from wsl.exceptions import InvalidInputError
@@ -65,8 +65,15 @@ def make_code(architecture, size, **settings):
     walk, rows = make_walk(architecture, **settings)
     tokens = walk.layout.to_tokens(rows)
     priors, moments = second_moments([rows], walk.layout), mean_moments(walk, [tokens])
-    sizes = [min(size, length) for length in walk.layout.kind_lengths]
-    return ResponseCode(walk, priors, moments, sizes), tokens
+    return ResponseCode(walk, priors, moments, by_token(walk.layout, size)), tokens
+
+
+def by_token(layout, sizes):
+    """Return latents of each token, at most as many as it has numbers."""
+    return np.minimum(
+        np.repeat(np.broadcast_to(sizes, len(layout.kind_counts)), layout.kind_counts),
+        layout.mask.sum(axis=1),
+    ).tolist()
 
 
 @pytest.fixture(params=ARCHITECTURES)
@@ -189,9 +196,9 @@ def test_spreads_make_latents_of_unit_variance():
     code, tokens = make_code(ARCHITECTURES["perceptron"](), size=3)
     code.fit_spread([tokens[:5], tokens[5:]])
     parts = code.encode(tokens).split(code.walk.layout.kind_counts, dim=1)
-    for part, size in zip(parts, code.sizes, strict=True):
-        squares = part[..., :size].square().mean((0, 1))
-        torch.testing.assert_close(squares, torch.ones(size), rtol=1e-3, atol=1e-3)
+    for part, length in zip(parts, code.walk.layout.kind_lengths, strict=True):
+        squares = part[..., :length].square().mean((0, 1))
+        torch.testing.assert_close(squares, torch.ones(3), rtol=1e-3, atol=1e-3)
 
 
 def test_dead_layers_and_kinds_without_latents_are_coded():
@@ -202,30 +209,39 @@ def test_dead_layers_and_kinds_without_latents_are_coded():
     walk.mean[architecture.slices["0.bias"]] = -100.0  # the first never answers
     priors = second_moments([walk.layout.to_rows(tokens)], walk.layout)
     moments = mean_moments(walk, [tokens])
-    code = ResponseCode(walk, priors, moments, [2, 2, 0])
+    code = ResponseCode(walk, priors, moments, by_token(walk.layout, [2, 2, 0]))
     code.fit_spread([tokens])
     rebuilt = code.decode(code.encode(tokens))
     assert torch.isfinite(rebuilt).all()
     assert (rebuilt[:, 12:] == 0).all()
 
 
-def test_latents_go_where_they_are_worth_most_within_the_budget():
-    counts, lengths, worth = [6, 8, 10], [10, 20, 9], np.array([1.0, 5.0, 2.0])
-
-    def lost(sizes):
-        assert np.dot(counts, sizes) <= 200
-        return float((worth * counts / (1 + np.array(sizes))).sum())
-
-    found = exchange((9, 6, 9), lengths, counts, 200, lost)
-    options = [
-        (a, b, c)
-        for a in range(1, 11)
-        for b in range(1, 21)
-        for c in range(1, 10)
-        if np.dot(counts, (a, b, c)) <= 200
-    ]
-    assert lost(found) <= 1.02 * min(map(lost, options))
-    assert lost(found) < lost((9, 6, 9))
+def test_units_of_a_layer_may_have_latents_of_their_own_number():
+    walk, rows = make_walk(ARCHITECTURES["perceptron"]())
+    tokens = walk.layout.to_tokens(rows)
+    parts = second_moments([rows], walk.layout), mean_moments(walk, [tokens])
+    mixed = [4, 3, 3, 1, 1, 0, 2, *(8, 2, 2, 0, 1), 3, 6, 2]
+    code = ResponseCode(walk, *parts, mixed)
+    code.fit_spread([tokens])
+    latents = code.encode(tokens)
+    used = torch.arange(latents.shape[2]) < torch.tensor(mixed)[:, None]
+    assert (latents[:, ~used] == 0).all()
+    assert (latents[:, used] != 0).all()
+    for first, last in ((0, 7), (7, 12), (12, 15)):
+        own = used[first:last]
+        means = latents[:, first:last].square().mean(0).sum(0) / own.sum(0)
+        torch.testing.assert_close(means[own.any(0)], torch.ones(int(own.any(0).sum())))
+    even = ResponseCode(walk, *parts, by_token(walk.layout, 4)).encode(tokens)
+    scaled = latents[..., :4] * code.get_buffer("spread_0")
+    torch.testing.assert_close(scaled[:, 0], even[:, 0], rtol=1e-3, atol=1e-3)
+    torch.testing.assert_close(scaled[:, 3, 0], even[:, 3, 0], rtol=1e-3, atol=1e-3)
+    # a unit with as many latents as numbers answers as it did, though those before it do not
+    rebuilt = code.decode(latents)
+    wide = ResponseCode(walk, *parts, [5] * 7 + mixed[7:])
+    torch.testing.assert_close(
+        wide.decode(wide.encode(tokens))[:, 7, :8], tokens[:, 7, :8], rtol=1e-2, atol=1e-2
+    )
+    assert (rebuilt[:, 7, :8] - tokens[:, 7, :8]).abs().max() > 0.1
 
 
 def trained_rows(n_models=40):

@@ -35,18 +35,18 @@ def permute_units(
 
 
 def _take(parameter: Tensor, axis: PermutedAxis, order: Tensor) -> Tensor:
-    by_unit = _by_unit(parameter, axis)
-    n_models, n_before, n_units, size = by_unit.shape
+    units = by_unit(parameter, axis)
+    n_models, n_before, n_units, size = units.shape
     if size == 1:
         index = order[:, None].expand(-1, n_before, -1)
-        return by_unit.squeeze(3).gather(2, index).view(parameter.shape)
+        return units.squeeze(3).gather(2, index).view(parameter.shape)
     # whole runs of memory are moved: many times faster than number by number
     first = torch.arange(0, n_models * n_before * n_units, n_units, device=order.device)
     index = first.view(n_models, n_before, 1) + order[:, None]
-    return by_unit.reshape(-1, size).index_select(0, index.flatten()).view(parameter.shape)
+    return units.reshape(-1, size).index_select(0, index.flatten()).view(parameter.shape)
 
 
-def _by_unit(parameter: Tensor, axis: PermutedAxis) -> Tensor:
+def by_unit(parameter: Tensor, axis: PermutedAxis) -> Tensor:
     """View a parameter as ``(n_models, axes before, n_units, places of a unit and axes after)``."""
     n_models, *shape = parameter.shape
     n_before, n_units = math.prod(shape[: axis.axis]), shape[axis.axis] // axis.block
@@ -198,8 +198,8 @@ def _similarity(
     """
     products = []
     for axis in group.weights:
-        units = _by_unit(parameters[axis.parameter], axis).transpose(1, 2).flatten(2)
-        places = _by_unit(reference[axis.parameter].to(units), axis).transpose(1, 2).flatten(2)
+        units = by_unit(parameters[axis.parameter], axis).transpose(1, 2).flatten(2)
+        places = by_unit(reference[axis.parameter].to(units), axis).transpose(1, 2).flatten(2)
         products.append(units @ places[0].T)
     return sum(products[1:], products[0])
 
@@ -224,7 +224,7 @@ def _features(parameters: Mapping[str, Tensor], axes: Sequence[PermutedAxis]) ->
     """Return the weights along some axes by unit, ``(n_models, n_units, -1)``, in float64."""
     return torch.cat(
         [
-            _by_unit(parameters[axis.parameter].double(), axis).movedim(2, 1).flatten(2)
+            by_unit(parameters[axis.parameter].double(), axis).movedim(2, 1).flatten(2)
             for axis in axes
         ],
         dim=2,

@@ -3,7 +3,7 @@
 Plain torch on rows; parameters are checked and training is started in ``_estimator``.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,20 +14,23 @@ from .. import _batches
 from .._batches import row_slices
 from ..architectures import Architecture
 from ..exceptions import InvalidInputError
-from ._frame import Frame, Orders
+from ._frame import Frame
 from ._linear_code import N_DRAWS, fit_linear_code, second_moments
 from ._network import KindCode, TokenAutoencoder
 from ._objective import Objective, Weighting
+from ._orders import Alignment, Orders, Ranking
 from ._queries import Queries
 from ._refinement import refine_latents
-from ._response_code import ResponseCode, fit_response_code
-from ._rows import FramedRows, working_bytes
+from ._response_code import ResponseCode
+from ._rows import FramedRows, largest_row, working_bytes
+from ._sharing import fit_response_code
 from ._tokens import TokenLayout, architecture_layout, plain_layout
 from ._walk import Walk
 
 CHUNK_MODELS = 256
 START_MODELS = 2048
 WALK_QUERIES = 256
+SHARING_MODELS = 256
 
 
 @dataclass(frozen=True)
@@ -46,11 +49,11 @@ class NetworkSize:
 class Symmetries:
     """What is done about the order of hidden units.
 
-    ``aligned``: rows are brought into the order of a reference; ``permuted``: copies in other
-    orders are shown in training.
+    ``align``: in which order they come, as ``WeightSpaceAutoencoder`` takes it; ``permuted``:
+    copies in other orders are shown in training.
     """
 
-    aligned: bool
+    align: bool | str
     permuted: bool
 
 
@@ -84,17 +87,23 @@ class Codec:
             layout = plain_layout(rows.shape[1], size.token_size)
         else:
             layout = architecture_layout(architecture, size.token_size)
-        framed = FramedRows.fit(
-            rows, training, layout, architecture if symmetries.aligned else None
-        )
-        frame = framed.frame
+        walks = _can_walk(size.code, layout, architecture, queries)
         permuted = symmetries.permuted and _have_symmetries(architecture)
-        objective = Objective(
-            layout, frame.mean, frame.scale, weighting, architecture, queries, permuted, generator
-        )
-        code = _fit_code(size, objective, framed, training)
+        found, least = None, np.inf
+        for ordering in _orderings(symmetries.align, walks, rows, training, architecture, queries):
+            framed = FramedRows.fit(rows, training, layout, ordering)
+            frame = framed.frame
+            objective = Objective(
+                layout, frame.mean, frame.scale, weighting, architecture, queries, permuted,
+                ordering is not None, generator,
+            )  # fmt: skip
+            code, lost = _fit_code(size, objective, framed, training, walks)
+            if found is None or lost < least:
+                found, least = (code, objective, framed), lost
+        assert found is not None
+        code, objective, framed = found
         network = TokenAutoencoder(layout, code, size.d_model, size.n_layers, size.n_heads)
-        return cls(layout, frame, network, objective), framed
+        return cls(layout, framed.frame, network, objective), framed
 
     def fit_scales(
         self, rows: FramedRows, training: np.ndarray, batch_size: int
@@ -111,7 +120,7 @@ class Codec:
     @property
     def row_bytes(self) -> int:
         """What work on one row takes, to choose how many rows are embedded or rebuilt at once."""
-        return working_bytes(self.layout, self.frame.architecture)
+        return working_bytes(self.layout, self.frame.ordering)
 
     @property
     def chunk_models(self) -> int:
@@ -166,37 +175,75 @@ class Codec:
             self.rest()
 
 
+def _orderings(
+    align: bool | str,
+    walks: bool,
+    rows: np.ndarray,
+    training: np.ndarray,
+    architecture: Architecture | None,
+    queries: Queries | None,
+) -> Iterator[Alignment | Ranking | None]:
+    """Yield the orders of hidden units that are to be tried, of which one is kept.
+
+    The reference is the row of largest norm: its units differ most from each other. Raises
+    InvalidInputError where units are to be ranked and models cannot be run.
+    """
+    if architecture is None or align is False:
+        yield None
+        return
+    runs = queries is not None and architecture.plan is not None
+    if align == "importance" and not runs:
+        raise InvalidInputError(
+            "align='importance' needs queries, beta below 1 and an architecture whose layers can "
+            "be run one by one; wanted those, or align='reference'"
+        )
+    if align == "importance" or (align is True and walks and _have_symmetries(architecture)):
+        assert queries is not None
+        yield Ranking(architecture, queries.first(WALK_QUERIES))
+    if align != "importance":
+        yield Alignment(architecture, largest_row(rows, training))
+
+
 def _fit_code(
-    size: NetworkSize, objective: Objective, framed: FramedRows, training: np.ndarray
-) -> KindCode | ResponseCode:
-    """Return the code in closed form of the rows with indices ``training``."""
-    layout, queries = objective.layout, objective.queries
+    size: NetworkSize,
+    objective: Objective,
+    framed: FramedRows,
+    training: np.ndarray,
+    walks: bool,
+) -> tuple[KindCode | ResponseCode, float]:
+    """Return the code in closed form of the rows with indices ``training``, and what it loses.
+
+    The loss is that of the code by responses; 0 of the linear one.
+    """
+    layout, architecture, queries = objective.layout, objective.architecture, objective.queries
     few = sample_rows(training, objective.generator)
     n_latents = layout.n_latents(size.latent_dim)
     moments = second_moments(framed.batches(training), layout)
+    if walks:
+        assert architecture is not None
+        assert queries is not None
+        inputs = queries.first(WALK_QUERIES)
+        walk = Walk(layout, architecture, objective.mean, objective.scale, inputs)
+        tried = framed.take(few[:: -(-len(few) // SHARING_MODELS)])
+        return fit_response_code(
+            walk, lambda: framed.batches(few, walk.model_bytes), moments, n_latents, tried,
+            objective.gradients, objective.behavioral,
+        )  # fmt: skip
     sensitivity = None
     if queries is not None:
         chunks = framed.batches(few, N_DRAWS * framed.row_bytes)
         sensitivity = second_moments(map(objective.gradients, chunks), layout)
-    walk = _walk(size.code, objective)
-    if walk is None:
-        linear = fit_linear_code(moments, layout, n_latents, sensitivity, objective.weighting.beta)
-        return KindCode(layout.kind_counts, linear)
-    assert sensitivity is not None
-    return fit_response_code(
-        walk, lambda: framed.batches(few, walk.model_bytes), moments, sensitivity, n_latents,
-        objective.behavioral,
-    )  # fmt: skip
+    linear = fit_linear_code(moments, layout, n_latents, sensitivity, objective.weighting.beta)
+    return KindCode(layout.kind_counts, linear), 0.0
 
 
-def _walk(code: str, objective: Objective) -> Walk | None:
-    """Return how models are run for the code by responses; None for the linear code.
+def _can_walk(
+    code: str, layout: TokenLayout, architecture: Architecture | None, queries: Queries | None
+) -> bool:
+    """Tell whether the code is by responses, for which models are run layer by layer.
 
     Raises InvalidInputError where responses are asked for and cannot be had.
     """
-    layout, architecture, queries = objective.layout, objective.architecture, objective.queries
-    if code == "linear":
-        return None
     if architecture is None or queries is None:
         lacking = "an architecture, queries and beta below 1"
     elif architecture.plan is None:
@@ -204,11 +251,10 @@ def _walk(code: str, objective: Objective) -> Walk | None:
     elif len(layout.kind_counts) > int(layout.positions[:, 0].max()) + 1:
         lacking = f"whole units as tokens, and no token_size={layout.token_size}"
     else:
-        inputs = queries.first(WALK_QUERIES)
-        return Walk(layout, architecture, objective.mean, objective.scale, inputs)
+        return code != "linear"
     if code == "responses":
         raise InvalidInputError(f"code='responses' needs {lacking}; wanted that, or code='linear'")
-    return None
+    return False
 
 
 def _have_symmetries(architecture: Architecture | None) -> bool:

@@ -23,9 +23,9 @@ from ..architectures import Architecture
 from ..exceptions import InvalidInputError
 from ._behavior import BehaviorCode
 from ._codec import Codec
-from ._frame import Orders
 from ._generation import averaged_labels, data_losses, imitate_parents
 from ._learning import Lesson, learn
+from ._orders import Orders
 from ._parameters import PARAMETER_CONSTRAINTS, check_queries
 from ._queries import Queries
 from ._sampling import N_PARENTS, draw_shares, sample_latents
@@ -70,8 +70,8 @@ class WeightSpaceAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
         queries, ``beta`` below 1 and whole units as tokens: "auto" takes it where it can be had.
     latent_dim : int or sequence of int, default=16
         Latent numbers per token, on average: a model has at most ``n_tokens * latent_dim``, and
-        each layer gets the share that its weights deserve. A sequence says how many a token of each
-        layer gets, at most as many as it has weights.
+        each layer, with ``code="responses"`` each unit, gets the share that its weights deserve. A
+        sequence says how many a token of each layer gets, at most as many as it has weights.
     d_model, n_layers, n_heads : int, default=128, 4, 4
         Width, layers and heads of the encoder and of the decoder each.
     token_size : int, optional
@@ -80,9 +80,13 @@ class WeightSpaceAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
     permutations : bool, default=True
         Whether hidden units have no order: copies with units in random order are shown in training,
         and the contrastive loss is on.
-    align : bool, optional
-        Whether hidden units are matched to those of a reference model before a model is encoded. By
-        default where ``permutations`` is on.
+    align : {True, "importance", "reference", False}, optional
+        The order into which hidden units are brought before a model is encoded: by what the layers
+        behind them get from them, so that units that matter can have more latents than others; or
+        that of the most similar units of a reference model, which makes sums of latents mean
+        something. True, the default where ``permutations`` is on, takes the order that loses less
+        where there are both, and that of a reference with ``code="linear"``. False leaves units
+        where they are.
     cycle_weight : float, default=0.0
         Weight, beside the others, of the distance between a model's latents and those of its
         rebuild.
@@ -178,8 +182,11 @@ class WeightSpaceAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
     :math:`e'Me` in its responses, and r latents a unit keep the r leading eigenvectors of
     :math:`S M`, with S the second moment of the zoo's weights. So each model has the basis that its
     own behavior asks for, and it costs no latents. Encoding follows the decoder from layer to layer
-    and makes up for the errors of those before. Latents are shared out among layers by what a
-    trial on 64 models loses. The idea that layers are best compressed by their responses is that of
+    and makes up for the errors of those before. Latents are shared out among the units of a layer
+    by what outputs lose to first order without them, and among layers by what a trial on 64 models
+    loses. In the order of importance a place among the units is a rank, and the first have many
+    latents where the last have none; no latent says which unit came where, since the function does
+    not depend on it. The idea that layers are best compressed by their responses is that of
     [4]_; that the decoder can tell the basis from what it has decoded is ours.
 
     ``code="linear"`` is the optimal linear code of the tokens under the metric
@@ -241,7 +248,7 @@ class WeightSpaceAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
         n_heads: int = 4,
         token_size: int | None = None,
         permutations: bool = True,
-        align: bool | None = None,
+        align: bool | str | None = None,
         cycle_weight: float = 0.0,
         temperature: float = 0.1,
         epochs: int = 100,

@@ -85,7 +85,7 @@ def learn(
 def _check_together(estimator: Any, X: np.ndarray) -> tuple[Symmetries, Queries | None]:
     align = estimator.permutations if estimator.align is None else estimator.align
     symmetries = Symmetries(align, estimator.permutations)
-    symmetric = symmetries.aligned or symmetries.permuted
+    symmetric = symmetries.align is not False or symmetries.permuted
     sets = check_architecture(
         estimator.architecture, estimator.queries, estimator.beta, symmetric, X
     )

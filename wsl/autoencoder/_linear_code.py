@@ -9,14 +9,10 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from ..architectures import Architecture
-from ._losses import behavior
 from ._tokens import TokenLayout
 
 RIDGE = 1e-3
-GRADIENT_ROWS = 64
 N_DRAWS = 4
-GRADIENT_BYTES = 256 * 2**20
 
 
 @dataclass(frozen=True)
@@ -37,28 +33,29 @@ class LinearCode:
 
 
 def output_gradients(
-    architecture: Architecture,
-    rows: Tensor,
-    queries: Tensor,
+    answer: Callable[[Tensor], Tensor],
+    points: Tensor,
     generator: torch.Generator,
+    chunk_models: int,
     n_draws: int = N_DRAWS,
-    seen: Callable[[Tensor], Tensor] = behavior,
 ) -> Tensor:
-    """Return gradients of random projections of the outputs, ``(n_draws * n_models, n_weights)``.
+    """Return gradients of random projections of what models answer, ``(n_draws * n_models, ...)``.
 
-    With ``s`` standard normal and outputs ``f``, the gradient ``g`` of ``s . f(w)`` has
-    ``E[g g'] = J'J``: the second-order cost of an error in the weights, in squared output. Outputs
-    are as ``seen`` returns them.
+    With ``s`` standard normal and ``answer`` f, the gradient ``g`` of ``s . f(w)`` has
+    ``E[g g'] = J'J``: the second-order cost of an error in a point, in squared output.
+
+    Parameters
+    ----------
+    answer : callable
+        Of models, by points ``(n_models, ...)`` to ``(n_models, n_queries, n_outputs)``.
     """
     gradients = []
-    row_bytes = 4 * architecture.activation_size * len(queries)
-    size = max(1, min(GRADIENT_ROWS, GRADIENT_BYTES // row_bytes))
     for _ in range(n_draws):
-        for chunk in rows.split(size):
-            weights = chunk.clone().requires_grad_(True)
-            outputs = seen(architecture.forward(weights, queries))
+        for chunk in points.split(chunk_models):
+            given = chunk.clone().requires_grad_(True)
+            outputs = answer(given)
             signs = torch.randn(outputs.shape, generator=generator).to(outputs)
-            gradients.append(torch.autograd.grad((outputs * signs).sum(), weights)[0])
+            gradients.append(torch.autograd.grad((outputs * signs).sum(), given)[0])
     return torch.cat(gradients)
 
 

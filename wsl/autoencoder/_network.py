@@ -43,7 +43,7 @@ class KindCode(nn.Module):
 
     def __init__(self, kind_counts: list[int], code: LinearCode):
         super().__init__()
-        self.sizes = code.sizes
+        self.sizes = tuple(np.repeat(code.sizes, kind_counts).tolist())
         self.model_bytes = 0  # beside the tokens
         self.into = KindLinear(kind_counts, code.encode)
         self.out = KindLinear(kind_counts, code.decode)
@@ -135,15 +135,15 @@ class TokenAutoencoder(nn.Module):
         self.code = code
         self.encoder = TokenTransformer(layout, n_in, n_latent, d_model, n_layers, n_heads)
         self.decoder = TokenTransformer(layout, n_latent, n_in, d_model, n_layers, n_heads)
-        used = torch.arange(n_latent) < torch.tensor(code.sizes)[:, None]  # (n_kinds, n_latent)
+        used = torch.arange(n_latent) < torch.tensor(code.sizes)[:, None]
         kinds = torch.from_numpy(layout.kinds)
         self.used: Tensor
-        self.register_buffer("used", used[kinds])  # (n_tokens, n_latent)
+        self.register_buffer("used", used)  # (n_tokens, n_latent)
         self.kind_of_latent: Tensor
         places = kinds[:, None] * n_latent + torch.arange(n_latent)
         ranks = torch.unique(places[self.used], return_inverse=True)[1]
         self.register_buffer("kind_of_latent", ranks)  # (n_latents,)
-        self.n_pooled = sum(code.sizes)
+        self.n_pooled = int(ranks.max()) + 1
         self.head = nn.Sequential(
             nn.Linear(self.n_pooled, d_model), nn.GELU(), nn.Linear(d_model, d_model)
         )

@@ -4,7 +4,7 @@ The formulas of the losses live in ``_losses``, the loop around this in ``_train
 """
 
 import math
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 import torch
@@ -27,6 +27,8 @@ LOSS_NAMES = ("total", "structural", "behavioral", "contrastive", "cycle")
 NOISE = 0.5
 SCALE_QUERIES = 256
 EXACT = 1e-9
+GRADIENT_ROWS = 64
+GRADIENT_BYTES = 256 * 2**20
 
 
 @dataclass(frozen=True)
@@ -58,7 +60,9 @@ class Objective(nn.Module):
         Needed for the behavioral and the contrastive term.
     queries : Queries or None
     permuted : bool
-        Whether models are shown with their hidden units in other orders too.
+        Whether models have copies with hidden units in other orders: views of the contrastive term.
+    ordered : bool
+        Whether units come in one order. If not, and ``permuted``, copies are rebuilt too.
     generator : torch.Generator
         On CPU; draws queries, views and noise.
     """
@@ -72,11 +76,12 @@ class Objective(nn.Module):
         architecture: Architecture | None,
         queries: Queries | None,
         permuted: bool,
+        ordered: bool,
         generator: torch.Generator,
     ):
         super().__init__()
         self.layout, self.weighting, self.architecture = layout, weighting, architecture
-        self.permuted, self.generator = permuted, generator
+        self.permuted, self.ordered, self.generator = permuted, ordered, generator
         self.mean: Tensor
         self.scale: Tensor
         self.mask: Tensor
@@ -113,18 +118,24 @@ class Objective(nn.Module):
         self.scales = {name: value or 1.0 for name, value in scales.items()}
         return self.scales
 
-    def gradients(self, rows: Tensor) -> Tensor:
-        """Return gradients of the outputs by the rows, ``(n_gradients, n_weights)``."""
+    def gradients(
+        self, points: Tensor, rows: Callable[[Tensor], Tensor] = lambda rows: rows
+    ) -> Tensor:
+        """Return gradients of the outputs by points, of which ``rows`` makes rows in the frame.
+
+        That is ``(n_draws * n_models, ...)``; by the rows themselves where nothing is told.
+        """
         assert self.architecture is not None
         assert self.queries is not None
-        drawn = output_gradients(
-            self.architecture,
-            self.weights(rows),
-            self.queries.first(SCALE_QUERIES),
-            self.generator,
-            seen=seen_outputs(self.weighting.behavioral_loss),
-        )
-        return self.scale * drawn
+        architecture, queries = self.architecture, self.queries.first(SCALE_QUERIES)
+        seen = seen_outputs(self.weighting.behavioral_loss)
+
+        def answer(own: Tensor) -> Tensor:
+            return seen(architecture.forward(self.weights(rows(own)), queries))
+
+        model_bytes = 4 * architecture.activation_size * len(queries)
+        chunk_models = max(1, min(GRADIENT_ROWS, GRADIENT_BYTES // model_bytes))
+        return output_gradients(answer, points, self.generator, chunk_models)
 
     def is_met(self, network: TokenAutoencoder, batches: Iterable[Tensor]) -> bool:
         """Whether the network rebuilds rows exactly, and that is all that is asked.
@@ -230,12 +241,11 @@ class Objective(nn.Module):
             amount = NOISE * torch.rand(len(rows), 1, generator=self.generator)
             noise = torch.randn(rows.shape, generator=self.generator)
             rows = rows + (amount * noise).to(rows)
-        if not (self.contrasts or (training and self.permuted)):
+        mixed = training and self.permuted and not self.ordered
+        if not (self.contrasts or mixed):
             return rows, None
         other = self._permute(rows)
-        if (
-            training
-        ):  # half of the batch is rebuilt from a random order, so that orders do not matter
+        if mixed:  # half of the batch is rebuilt from a random order, so that orders do not matter
             half = torch.arange(len(rows), device=rows.device)[:, None] < len(rows) // 2
             rows, other = torch.where(half, other, rows), torch.where(half, rows, other)
         return rows, other if self.contrasts else None

@@ -35,7 +35,7 @@ PARAMETER_CONSTRAINTS: dict[str, list] = {
     "n_heads": _COUNT,
     "token_size": [*_COUNT, None],
     "permutations": ["boolean"],
-    "align": ["boolean", None],
+    "align": ["boolean", StrOptions({"importance", "reference"}), None],
     "cycle_weight": [Interval(Real, 0, None, closed="left")],
     "temperature": [Interval(Real, 0, None, closed="neither")],
     "epochs": _COUNT_OR_ZERO,

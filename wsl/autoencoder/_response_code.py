@@ -1,25 +1,20 @@
 """A code of layers by the responses of their units to what they take: closed form, front to back.
 
 Plain torch on tokens; nothing here is trained by gradient steps. The code that does not look at
-responses lives in ``_linear_code``.
+responses lives in ``_linear_code``, how latents are shared out among tokens in ``_sharing``.
 """
 
-from collections.abc import Callable, Iterable, Sequence
-from functools import cache
-from itertools import permutations
+from collections.abc import Iterable, Sequence
 
 import torch
 from torch import Tensor, nn
 
-from ._linear_code import share_out
 from ._walk import Walk
 
 SHARED = 1e-3  # weight of the zoo's moment beside the model's own, which may be singular
 FLOOR = 1e-4  # of the zoo's moment, for inputs that are never on
 LEAST = 1e-6  # of the prior, for weights that are alike in all models
 N_TURNS = 2
-TRIED_MODELS = 64
-AMOUNTS = (4, 2, 1)
 
 
 class ResponseCode(nn.Module):
@@ -34,7 +29,7 @@ class ResponseCode(nn.Module):
     moments : sequence of Tensor ``(length, length)`` float64
         From ``mean_moments``.
     sizes : sequence of int
-        Latent numbers of a token of each kind.
+        Latent numbers of each token.
 
     Notes
     -----
@@ -43,7 +38,8 @@ class ResponseCode(nn.Module):
     of the zoo's tokens, r numbers a unit lose least in the subspace of the leading eigenvectors of
     :math:`S M`. The basis B comes from ``N_TURNS`` of the power method, which starts from the
     eigenvectors of the zoo's mean M; it is made orthonormal in M by Gram and Schmidt. So it is
-    smooth in the model, and latents of two models mean about the same.
+    smooth in the model, and latents of two models mean about the same. A unit that has fewer
+    latents than another of its layer has the first ones.
 
     Decoding goes from the first layer to the last: what has been decoded is run on the inputs, and
     gives the next layer's M. So a basis costs no latents. Encoding follows the decoder, and fits
@@ -62,13 +58,16 @@ class ResponseCode(nn.Module):
     ):
         super().__init__()
         self.walk, self.sizes = walk, tuple(sizes)
-        for kind, (prior, moment, size) in enumerate(zip(priors, moments, sizes, strict=True)):
+        by_kind = torch.tensor(self.sizes).split(walk.layout.kind_counts)
+        for kind, (prior, moment, own) in enumerate(zip(priors, moments, by_kind, strict=True)):
+            size = int(own.max())
             start = leading_directions(prior, moment)[1][:, :size]
             prior = prior + LEAST * (prior.diagonal().mean() or 1.0) * torch.eye(len(prior))
             self.register_buffer(f"prior_{kind}", prior.float())
             self.register_buffer(f"moment_{kind}", moment.float())
             self.register_buffer(f"start_{kind}", start.float())
             self.register_buffer(f"spread_{kind}", torch.ones(size))
+            self.register_buffer(f"used_{kind}", torch.arange(size) < own[:, None])
 
     @property
     def model_bytes(self) -> int:
@@ -81,8 +80,9 @@ class ResponseCode(nn.Module):
         n_models = sum(n for n, _ in squares)
         mean = torch.stack([total for _, total in squares]).sum(0) / n_models
         by_kind = mean.split(self.walk.layout.kind_counts)
-        for kind, (own, size) in enumerate(zip(by_kind, self.sizes, strict=True)):
-            spread = own[:, :size].mean(0).sqrt()
+        for kind, own in enumerate(by_kind):
+            used = self.get_buffer(f"used_{kind}")
+            spread = (own[:, : used.shape[1]].sum(0) / used.sum(0)).sqrt()
             self.get_buffer(f"spread_{kind}").copy_(torch.where(spread > 0, spread, 1.0))
 
     def encode(self, tokens: Tensor) -> Tensor:
@@ -103,7 +103,7 @@ class ResponseCode(nn.Module):
                 missed = wanted[kind] - walk.weights(kind, originals[kind]) @ columns
                 missed = missed / (walk.scale_of(kind) * columns.shape[2])
                 against = against + missed @ columns.mT
-            found = against @ basis
+            found = (against @ basis) * self.get_buffer(f"used_{kind}")
             latents[kind] = found / self.get_buffer(f"spread_{kind}")
             return found @ basis.mT
 
@@ -118,7 +118,8 @@ class ResponseCode(nn.Module):
 
         def rebuild(kind: int, columns: Tensor | None) -> Tensor:
             basis, _ = self._basis(kind, columns)
-            own = parts[kind][..., : self.sizes[kind]] * self.get_buffer(f"spread_{kind}")
+            spread = self.get_buffer(f"spread_{kind}")
+            own = parts[kind][..., : len(spread)] * spread
             tokens[kind] = own @ basis.mT
             return tokens[kind]
 
@@ -164,44 +165,6 @@ def leading_directions(prior: Tensor, moment: Tensor) -> tuple[Tensor, Tensor]:
     return values.flip(0).clamp_min(0.0), vectors
 
 
-def fit_response_code(
-    walk: Walk,
-    batches: Callable[[], Iterable[Tensor]],
-    priors: Sequence[Tensor],
-    sensitivity: Sequence[Tensor],
-    n_latents: int | Sequence[int],
-    loss: Callable[[Tensor, Tensor], Tensor],
-) -> ResponseCode:
-    """Return the code of rows ``(n_models, n_weights)``, which each ``batches()`` yields anew.
-
-    Parameters
-    ----------
-    priors, sensitivity : sequence of Tensor ``(length, length)`` float64
-        For each kind the second moments of its tokens, and of the gradients of outputs by them.
-    n_latents : int or sequence of int
-        Latent numbers of one model, at most, or of a token of each kind.
-    loss : callable
-        ``(rows, rebuilt)`` to a number, by which latents are shared out among kinds.
-    """
-    layout = walk.layout
-    moments = mean_moments(walk, map(layout.to_tokens, batches()))
-    if isinstance(n_latents, int):
-        rows = next(iter(batches()))[:TRIED_MODELS]
-
-        @cache
-        def lost(sizes: tuple[int, ...]) -> float:
-            code, tokens = ResponseCode(walk, priors, moments, sizes), layout.to_tokens(rows)
-            return float(loss(rows, layout.to_rows(code.decode(code.encode(tokens)))))
-
-        start = share_latents(priors, moments, sensitivity, layout.kind_counts, n_latents)
-        sizes = exchange(start, layout.kind_lengths, layout.kind_counts, n_latents, lost)
-    else:
-        sizes = tuple(map(min, n_latents, layout.kind_lengths))
-    code = ResponseCode(walk, priors, moments, sizes)
-    code.fit_spread(map(layout.to_tokens, batches()))
-    return code
-
-
 def mean_moments(walk: Walk, batches: Iterable[Tensor]) -> list[Tensor]:
     """Return for each kind the mean second moment of what its layer takes, ``(length, length)``.
 
@@ -228,54 +191,6 @@ def mean_moments(walk: Walk, batches: Iterable[Tensor]) -> list[Tensor]:
         mean = total / max(count, 1)
         moments.append(mean + FLOOR * mean.diagonal().mean() * identity if count else identity)
     return moments
-
-
-def share_latents(
-    priors: Sequence[Tensor],
-    moments: Sequence[Tensor],
-    sensitivity: Sequence[Tensor],
-    counts: list[int],
-    n_latents: int,
-) -> tuple[int, ...]:
-    """Give each kind of token the number of latents that its responses deserve.
-
-    A response counts by how outputs react to it: with G the second moment of the gradients of the
-    outputs by tokens, that is about ``tr(G) / tr(M)`` for all units of a layer.
-    """
-    spectra = [
-        leading_directions(prior, moment)[0] * (gradients.trace() / moment.trace())
-        for prior, moment, gradients in zip(priors, moments, sensitivity, strict=True)
-    ]
-    return share_out(spectra, counts, n_latents)
-
-
-def exchange(
-    sizes: tuple[int, ...],
-    lengths: Sequence[int],
-    counts: Sequence[int],
-    n_latents: int,
-    lost: Callable[[tuple[int, ...]], float],
-) -> tuple[int, ...]:
-    """Move latents from kind to kind while less is lost, many at first, then few.
-
-    A kind keeps one latent a token, or what it has if that is none.
-    """
-    least = lost(sizes)
-    for amount in AMOUNTS:
-        improved = True
-        while improved:
-            improved = False
-            for giver, taker in permutations(range(len(sizes)), 2):
-                tried = list(sizes)
-                tried[giver] -= min(amount, max(tried[giver] - 1, 0))
-                left = n_latents - sum(n * size for n, size in zip(counts, tried, strict=True))
-                tried[taker] = min(lengths[taker], tried[taker] + left // counts[taker])
-                if tuple(tried) == sizes or tried[taker] == sizes[taker]:
-                    continue
-                found = lost(tuple(tried))
-                if found < least:
-                    least, sizes, improved = found, tuple(tried), True
-    return sizes
 
 
 def _join(parts: dict[int, Tensor], width: int) -> Tensor:

@@ -13,8 +13,8 @@ from torch.utils.data import Dataset
 from .. import _batches
 from .._batches import column_moments, map_rows, row_slices
 from .._validation import owned_tensor
-from ..architectures import Architecture
-from ._frame import Frame, Orders, match_units, reorder
+from ._frame import Frame
+from ._orders import Alignment, Orders, Ranking, reorder
 from ._tokens import TokenLayout
 
 
@@ -49,16 +49,12 @@ class FramedRows(Dataset):
         rows: np.ndarray,
         training: np.ndarray,
         layout: TokenLayout,
-        architecture: Architecture | None,
+        ordering: Alignment | Ranking | None,
     ) -> "FramedRows":
-        """Choose the frame from the rows with indices ``training``, and bring all rows into it.
-
-        The reference is the row of largest norm: its units differ most from each other. An
-        ``architecture`` of None means no alignment.
-        """
-        row_bytes = working_bytes(layout, architecture)
-        reference = None if architecture is None else _largest(rows, training)
-        orders = _all_orders(rows, architecture, reference, row_bytes)
+        """Choose the frame from the rows with indices ``training``, and bring all rows into it."""
+        row_bytes = working_bytes(layout, ordering)
+        orders = _all_orders(rows, ordering, row_bytes)
+        architecture = None if ordering is None else ordering.architecture
 
         def aligned() -> Iterator[np.ndarray]:
             for part in row_slices(len(training), row_bytes):
@@ -66,14 +62,14 @@ class FramedRows(Dataset):
                 yield reorder(architecture, owned_tensor(rows[own]), _at(orders, own)).numpy()
 
         mean, variance = map(torch.from_numpy, column_moments(aligned))
-        frame = Frame(mean.float(), _spread(mean, variance, layout), architecture, reference)
+        frame = Frame(mean.float(), _spread(mean, variance, layout), ordering)
         return cls(rows, frame, orders, row_bytes)
 
     @classmethod
     def enter(cls, rows: np.ndarray, layout: TokenLayout, frame: Frame) -> "FramedRows":
         """Bring rows into a frame that is there already."""
-        row_bytes = working_bytes(layout, frame.architecture)
-        orders = _all_orders(rows, frame.architecture, frame.reference, row_bytes)
+        row_bytes = working_bytes(layout, frame.ordering)
+        orders = _all_orders(rows, frame.ordering, row_bytes)
         return cls(rows, frame, orders, row_bytes)
 
     def __len__(self) -> int:
@@ -102,10 +98,9 @@ class FramedRows(Dataset):
             yield self.take(part if indices is None else indices[part])
 
 
-def working_bytes(layout: TokenLayout, architecture: Architecture | None) -> int:
-    """Return what one row takes: its tokens, and the similarities of its units if aligned."""
-    groups = () if architecture is None else architecture.permutation_groups
-    return 4 * layout.columns.size + max((8 * group.n_units**2 for group in groups), default=0)
+def working_bytes(layout: TokenLayout, ordering: Alignment | Ranking | None) -> int:
+    """Return what one row takes: its tokens, and what ordering its units takes."""
+    return 4 * layout.columns.size + (0 if ordering is None else ordering.row_bytes)
 
 
 def as_collated(batch: tuple[Tensor, Tensor]) -> tuple[Tensor, Tensor]:
@@ -113,27 +108,25 @@ def as_collated(batch: tuple[Tensor, Tensor]) -> tuple[Tensor, Tensor]:
     return batch
 
 
-def _largest(rows: np.ndarray, training: np.ndarray) -> Tensor:
+def largest_row(rows: np.ndarray, training: np.ndarray) -> Tensor:
     """Return the training row of largest norm, the first of several."""
     norms = map_rows(lambda batch: owned_tensor(batch).norm(dim=1).numpy(), rows)
     return owned_tensor(rows[training[norms[training].argmax()]])
 
 
-def _all_orders(
-    rows: np.ndarray, architecture: Architecture | None, reference: Tensor | None, row_bytes: int
-) -> Orders:
-    """Align all rows; the orders are kept in the smallest type that holds them."""
-    if architecture is None:
+def _all_orders(rows: np.ndarray, ordering: Alignment | Ranking | None, row_bytes: int) -> Orders:
+    """Order all rows; the orders are kept in the smallest type that holds them."""
+    if ordering is None:
         return ()
     # laid out beforehand: small results kept between large batches would tear the heap to pieces
     orders = [
         torch.empty(
             len(rows), group.n_units, dtype=torch.int16 if group.n_units < 2**15 else torch.int32
         )
-        for group in architecture.permutation_groups
+        for group in ordering.architecture.permutation_groups
     ]
     for part in row_slices(len(rows), row_bytes):
-        found = match_units(architecture, owned_tensor(rows[part]), reference)
+        found = ordering.orders(owned_tensor(rows[part]))
         for order, own in zip(orders, found, strict=True):
             order[part] = own
     return orders

@@ -15,9 +15,8 @@ from ..architectures import Architecture
 from ..architectures._graph import Step
 from ..architectures._run import prefix
 from ..architectures._taken import is_affine, taken_columns
+from ._orders import MAX_PLACES
 from ._tokens import TokenLayout
-
-MAX_PLACES = 16  # of an image, whose windows take far more memory than the image
 
 
 class Walk(nn.Module):
