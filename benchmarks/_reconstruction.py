@@ -22,6 +22,7 @@ ARMS = {
     "all three": {"gamma": 0.05, "beta": 0.1},
 }
 COMPRESSIONS = (1.3, 1.8, 2.5, 4.0, 8.0)
+ABLATED = 3  # one in so many test models is rebuilt there, after half the steps
 
 
 @dataclass(frozen=True)
@@ -53,17 +54,24 @@ class Scale:
     network: dict[str, int]
     n_generated: int = 50
     refine_steps: int = 200
+    anchor_steps: int = 30  # of refinement of the anchors that are generated from
     generation_steps: int = 300
 
 
-_FULL = Scale(1000, 25, (1, 5, 10, 25), 600, 3, 256, {"d_model": 64, "n_layers": 2})
-_QUICK = Scale(60, 10, (1, 10), 40, 1, 64, {"d_model": 16, "n_layers": 1}, 10, 5, 30)
+_FULL = Scale(1000, 25, (1, 5, 10, 25), 300, 3, 256, {"d_model": 64, "n_layers": 2})
+_QUICK = Scale(60, 10, (1, 10), 40, 1, 64, {"d_model": 16, "n_layers": 1}, 10, 5, 5, 30)
 SCALES = {
     "full": {
         "digits": _FULL,
-        # images of 784 pixels cost some twenty times as much: one seed, fewer queries a step
+        # images of 784 pixels cost some twenty times as much: one seed, fewer queries and steps
         "mnist": replace(
-            _FULL, n_models=300, epochs=15, checkpoints=(1, 5, 10, 15), n_seeds=1, n_queries=64
+            _FULL,
+            n_models=300,
+            epochs=15,
+            checkpoints=(1, 5, 10, 15),
+            n_seeds=1,
+            n_queries=64,
+            generation_steps=100,
         ),
         "census": replace(_FULL, n_models=500),
     },
@@ -99,6 +107,11 @@ class Study:
     def training(self) -> ModelZoo:
         """The finished models among those for training."""
         return self.zoo[np.intersect1d(self.data.train, self.last)]
+
+    def ablated(self) -> "Study":
+        """Return the study with fewer models to rebuild and fewer steps."""
+        scale = replace(self.scale, n_steps=self.scale.n_steps // 2)
+        return replace(self, scale=scale, last=self.last[::ABLATED])
 
     def anchors(self) -> ModelZoo:
         """Return the best third of the finished training models, by training accuracy."""
@@ -164,15 +177,16 @@ def ablations(study: Study, quick: bool) -> Iterator[tuple[str, str, dict[str, A
     rng = np.random.default_rng(0)
     data = study.data.X_train
     noise = rng.normal(data.mean(axis=0), data.std(axis=0) + 1e-6, data.shape).astype(np.float32)
-    sets = {"data": data, "noise": noise, "union": np.concatenate([data, noise])}
-    sizes = [max(1, round(1.8 * SUBJECTS[study.name].latent_dim / c)) for c in COMPRESSIONS]
+    sets = {"data": data, "noise": noise, "data and noise": {"data": data, "noise": noise}}
+    sizes = {c: max(1, round(1.8 * SUBJECTS[study.name].latent_dim / c)) for c in COMPRESSIONS}
     varied: dict[str, dict[Any, dict[str, Any]]] = {
-        "beta": {b: {"beta": b} for b in (0.0, 0.1, 0.25, 0.5, 0.75, 1.0)},
+        "beta": {b: {"beta": b} for b in (0.0, 0.1, 0.5, 0.9, 1.0)},
         "gamma": {g: {"gamma": g} for g in (0.0, 0.05, 0.2)},
-        "query set": {name: {"queries": queries} for name, queries in sets.items()},
+        "queries": {name: {"queries": queries} for name, queries in sets.items()},
         "code": {name: {"code": name} for name in ("linear", "responses")},
-        "number of queries": {n: {"n_queries": n} for n in (16, 64, 256)},
-        "latent_dim": {n: {"latent_dim": n} for n in sizes},
+        "align": {name: {"align": name} for name in ("reference", "importance")},
+        "n_queries": {n: {"n_queries": n} for n in (16, 64, 256)},
+        "compression": {c: {"latent_dim": n} for c, n in sizes.items()},
     }
     for name, values in varied.items():
         for value, settings in list(values.items())[: 2 if quick else None]:

@@ -97,6 +97,7 @@ def generation(
     """
     data, n_models = study.data, study.scale.n_generated
     chosen = {"n_candidates": N_TRIED * n_models, "queries": data.X_train, "labels": data.y_train}
+    autoencoder.set_params(refine_steps=study.scale.anchor_steps)
     rows = autoencoder.sample(
         n_models,
         anchors=study.anchors().weights,
@@ -105,6 +106,7 @@ def generation(
         random_state=seed,
         **(chosen if best else {}),
     )
+    autoencoder.set_params(refine_steps=study.scale.refine_steps)
     rows = study.zoo.architecture.canonicalize(rows, reference=study.reference)
     rate = float(study.training.metadata["learning_rate"].min())
     return {**_accuracies(study, seed, rate, init=rows), **_differences(study, rows)}

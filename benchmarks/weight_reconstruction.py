@@ -1,11 +1,12 @@
 """Rebuilding, generating and predicting real models: six arms of the autoencoder on a real zoo.
 
 ``python -m benchmarks.weight_reconstruction [--zoo digits|mnist|census] [--scale full|quick]
-[--seeds N] [--no-ablations]``
+[--seeds N] [--tables NAME ...]``
 
 Every arm is trained by as many steps on the same models; means and spreads are over seeds of the
 autoencoder. Beside them stand PCA with as many latent numbers, the mean of the zoo, and what a
-constant answer reaches. The figures of Meynent et al. (2025) are on zoos of their own.
+constant answer reaches. The figures of Meynent et al. (2025) are on zoos of their own. What is
+found is written as CSV whenever an arm is done.
 """
 
 import argparse
@@ -22,7 +23,8 @@ from benchmarks import _reconstruction as bench
 from benchmarks import _reconstruction_tables as tables
 from benchmarks._machine import describe_machine
 from benchmarks._reconstruction import ARMS, SCALES, SUBJECTS, Study
-from wsl import ModelZoo
+from wsl import ModelZoo, WeightSpaceAutoencoder
+from wsl._files import write_text
 from wsl.displays import LatentDisplay, ReconstructionDisplay, TrainingHistoryDisplay
 
 PUBLISHED = Path(__file__).parent / "published" / "weight_reconstruction.csv"
@@ -35,10 +37,16 @@ TABLES = {
 
 
 class Records:
-    """One row a seed for each thing that is measured, by table."""
+    """One row a seed for each thing that is measured, by table; files start with ``stem``."""
 
-    def __init__(self) -> None:
+    def __init__(self, stem: Path) -> None:
+        self.stem = stem
         self.rows: dict[str, list[dict]] = defaultdict(list)
+
+    def save(self) -> None:
+        """Write every seed's figures so far as CSV."""
+        for table in self.rows:
+            write_text(Path(f"{self.stem}_{table}.csv"), self.frame(table).to_csv(index=False))
 
     def add(self, table: str, name: str, seed: int, values: dict[str, float]) -> None:
         self.rows[table].append({"models": name, "seed": seed, **values})
@@ -65,49 +73,82 @@ def _text(mean: float, spread: float) -> str:
     return f"{mean:.3f}" if np.isnan(spread) or spread == 0 else f"{mean:.3f}±{spread:.3f}"
 
 
-def run_arms(study: Study, records: Records) -> tuple[dict, dict]:
+def run_arms(study: Study, records: Records, wanted: set[str]) -> tuple[dict, dict]:
     """Fill the first three tables; return the first seed's autoencoders and what they rebuilt."""
     autoencoders, rebuilt = {}, {}
     for seed in range(study.scale.n_seeds):
         for arm, settings in ARMS.items():
             start = time.perf_counter()
             autoencoder = bench.fit(study, seed, pooling="behavior", **settings)
-            seconds = time.perf_counter() - start
-            rows = autoencoder.reconstruct(study.test.weights)
-            found = tables.rebuilding(study, rows, autoencoder.n_latents_)
-            records.add("rebuilding", arm, seed, {**found, "minutes": seconds / 60})
-            methods = tables.METHODS if arm == "all three" else ("kde", "ensemble")
-            for method in methods:
-                found = tables.generation(study, autoencoder, method, seed)
-                records.add("generation", f"{arm}, {method}", seed, found)
-            if arm == "all three":
-                found = tables.generation(study, autoencoder, "ensemble", seed, best=True)
-                records.add("generation", f"{arm}, ensemble, best of {tables.N_TRIED}", seed, found)
-            for name, found in tables.embedding_scores(study, autoencoder).items():
-                records.add("prediction", f"{arm}{name}", seed, found)
-            print(f"  seed {seed}, {arm}: {seconds:.0f} s of training", flush=True)
+            minutes = (time.perf_counter() - start) / 60
+            if "rebuilding" in wanted:
+                rows = autoencoder.reconstruct(study.test.weights)
+                found = tables.rebuilding(study, rows, autoencoder.n_latents_)
+                records.add("rebuilding", arm, seed, {**found, "minutes": minutes})
+                if seed == 0:
+                    rebuilt[arm] = rows
+            if "generation" in wanted:
+                generate(study, records, autoencoder, arm, seed)
+            if "prediction" in wanted:
+                for name, found in tables.embedding_scores(study, autoencoder).items():
+                    records.add("prediction", f"{arm}{name}", seed, found)
             if seed == 0:
-                autoencoders[arm], rebuilt[arm] = autoencoder, rows
+                autoencoders[arm] = autoencoder
+            records.save()
+            print(f"  seed {seed}, {arm}: {minutes:.1f} min of training", flush=True)
     return autoencoders, rebuilt
 
 
-def run_baselines(study: Study, records: Records, n_latents: int) -> None:
+def generate(
+    study: Study, records: Records, autoencoder: WeightSpaceAutoencoder, arm: str, seed: int
+) -> None:
+    """Generate by the method that works best; by the others with all three losses and one seed."""
+    full = arm == "all three"
+    methods = ["ensemble"] if seed else list(tables.METHODS if full else ("ensemble", "kde"))
+    for method in methods:
+        found = tables.generation(study, autoencoder, method, seed)
+        records.add("generation", f"{arm}, {method}", seed, found)
+    if full:
+        found = tables.generation(study, autoencoder, "ensemble", seed, best=True)
+        records.add("generation", f"{arm}, ensemble, best of {tables.N_TRIED}", seed, found)
+
+
+def run_baselines(study: Study, records: Records, n_latents: int, wanted: set[str]) -> None:
     """Add what needs no autoencoder; only that which draws at random is repeated."""
-    for name, found in tables.rebuilding_baselines(study, n_latents):
-        records.add("rebuilding", name, 0, found)
-    for name, found in tables.generation_baselines(study, 0):
-        records.add("generation", name, 0, found)
-    for seed in range(study.scale.n_seeds):
-        for name, found in tables.prediction_baselines(study, n_latents, seed):
-            records.add("prediction", name, seed, found)
+    if "rebuilding" in wanted:
+        for name, found in tables.rebuilding_baselines(study, n_latents):
+            records.add("rebuilding", name, 0, found)
+    if "generation" in wanted:
+        for name, found in tables.generation_baselines(study, 0):
+            records.add("generation", name, 0, found)
+    if "prediction" in wanted:
+        for seed in range(study.scale.n_seeds):
+            for name, found in tables.prediction_baselines(study, n_latents, seed):
+                records.add("prediction", name, seed, found)
+    records.save()
 
 
-def run_ablations(study: Study, records: Records, quick: bool) -> None:
+def run_ablations(study: Study, records: Records, quick: bool, jobs: int) -> None:
+    """Fill the fourth table: on fewer test models, after half the steps."""
+    study = study.ablated()
+    other = bench.load_study(study.name, study.scale, jobs, other=True)
+    for arm in ("structural", "all three"):
+        autoencoder = bench.fit(study, 0, **ARMS[arm])
+        found = tables.elsewhere(study, autoencoder, other)
+        records.add("ablations", f"other data: {arm}", 0, found)
+    base = _found(study, autoencoder)
     for name, value, settings in bench.ablations(study, quick):
-        autoencoder = bench.fit(study, 0, **settings)
-        rows = autoencoder.reconstruct(study.test.weights)
-        found = tables.rebuilding(study, rows, autoencoder.n_latents_)
+        found = base
+        if settings != ARMS["all three"]:
+            found = _found(study, bench.fit(study, 0, **settings))
         records.add("ablations", f"{name} {value}", 0, found)
+        records.save()
+        print(f"  {name} {value}: agreement {found['agreement']:.3f}", flush=True)
+
+
+def _found(study: Study, autoencoder: WeightSpaceAutoencoder) -> dict[str, float]:
+    rows = autoencoder.reconstruct(study.test.weights)
+    return tables.rebuilding(study, rows, autoencoder.n_latents_)
 
 
 def show_published() -> str:
@@ -116,7 +157,7 @@ def show_published() -> str:
     return kept.to_string(index=False)
 
 
-def draw(study: Study, records: Records, autoencoders: dict, rebuilt: dict, stem: Path) -> None:
+def draw(study: Study, autoencoders: dict, rebuilt: dict, stem: Path) -> None:
     """Write the pictures beside the tables."""
     zoos = {arm: ModelZoo(rows, study.zoo.architecture) for arm, rows in rebuilt.items()}
     display = ReconstructionDisplay.from_zoos(
@@ -131,16 +172,15 @@ def draw(study: Study, records: Records, autoencoders: dict, rebuilt: dict, stem
         colors = values.astype(str) if column == "epoch" else values
         shown = LatentDisplay.from_estimator(best, study.zoo.weights, colors, name=column)
         shown.figure_.savefig(f"{stem}_map_{column}.png", dpi=110)
-    if records.rows["ablations"]:
-        draw_ablations(records.frame("ablations"), stem)
 
 
 def draw_ablations(table: pd.DataFrame, stem: Path) -> None:
     """Draw agreement and behavioral R2 against what is varied, a panel each."""
     table = table[~table["models"].str.startswith("other data")]
-    parts = table["models"].str.rsplit(n=1)
-    groups = list(table.assign(varied=parts.str[0], value=parts.str[1]).groupby("varied"))
-    figure = Figure(figsize=(3 * len(groups), 3.2), layout="constrained")
+    parts = table["models"].str.split(n=1)
+    table = table.assign(varied=parts.str[0], value=parts.str[1])
+    groups = list(table.groupby("varied", sort=False))
+    figure = Figure(figsize=(2.6 * len(groups), 3.2), layout="constrained")
     for ax, (name, own) in zip(
         figure.subplots(1, len(groups), squeeze=False)[0], groups, strict=True
     ):
@@ -151,12 +191,11 @@ def draw_ablations(table: pd.DataFrame, stem: Path) -> None:
     figure.savefig(f"{stem}_ablations.png", dpi=110)
 
 
-def report(records: Records, stem: Path) -> None:
-    """Print the tables and write every seed's figures as CSV."""
+def report(records: Records) -> None:
+    """Print the tables."""
     for name, title in TABLES.items():
         if records.rows[name]:
             print(f"\n{title}\n{records.summary(name).to_string()}", flush=True)
-            records.frame(name).to_csv(f"{stem}_{name}.csv", index=False)
     print(f"\nPublished, on zoos of 10,853 weights\n{show_published()}", flush=True)
 
 
@@ -171,9 +210,14 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, help="how many; by default what the scale says")
     parser.add_argument("--jobs", type=int, default=2, help="workers that train the zoo")
     parser.add_argument("--out", type=Path, default=Path("benchmark-results"))
-    parser.add_argument("--no-ablations", action="store_true", help="leave out table 4")
+    parser.add_argument(
+        "--tables", nargs="+", choices=TABLES, default=list(TABLES), help="which of the four"
+    )
     args = parser.parse_args()
-    start, records, scale = time.perf_counter(), Records(), SCALES[args.scale][args.zoo]
+    start, scale, wanted = time.perf_counter(), SCALES[args.scale][args.zoo], set(args.tables)
+    args.out.mkdir(parents=True, exist_ok=True)
+    stem = args.out / f"weight_reconstruction_{args.zoo}"
+    records = Records(stem)
     scale = replace(scale, n_seeds=args.seeds or scale.n_seeds)
     print(describe_machine("scikit-learn"), flush=True)
     study = bench.load_study(args.zoo, scale, args.jobs)
@@ -182,18 +226,17 @@ def main() -> None:
         f"{len(study.data.train)} to train on, {len(study.test)} finished models to rebuild",
         flush=True,
     )
-    autoencoders, rebuilt = run_arms(study, records)
-    run_baselines(study, records, autoencoders["all three"].n_latents_)
-    if not args.no_ablations:
-        run_ablations(study, records, args.scale == "quick")
-        other = bench.load_study(args.zoo, scale, args.jobs, other=True)
-        for arm in ("structural", "all three"):
-            found = tables.elsewhere(study, autoencoders[arm], other)
-            records.add("ablations", f"other data: {arm}", 0, found)
-    args.out.mkdir(parents=True, exist_ok=True)
-    stem = args.out / f"weight_reconstruction_{args.zoo}"
-    report(records, stem)
-    draw(study, records, autoencoders, rebuilt, stem)
+    autoencoders: dict[str, WeightSpaceAutoencoder] = {}
+    rebuilt: dict[str, np.ndarray] = {}
+    if wanted - {"ablations"}:
+        autoencoders, rebuilt = run_arms(study, records, wanted)
+        run_baselines(study, records, autoencoders["all three"].n_latents_, wanted)
+    if "ablations" in wanted:
+        run_ablations(study, records, args.scale == "quick", args.jobs)
+        draw_ablations(records.frame("ablations"), stem)
+    report(records)
+    if rebuilt:
+        draw(study, autoencoders, rebuilt, stem)
     print(f"{(time.perf_counter() - start) / 60:.1f} min")
 
 

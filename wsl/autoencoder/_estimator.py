@@ -177,8 +177,8 @@ class WeightSpaceAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
     through other networks, and permuting units would no longer keep the function.
 
     The transformers are added to a code in closed form, and start at zero. With
-    ``code="responses"`` a layer is decoded when all layers before it are: what they answer to 256
-    of the queries has a second moment M in this model, an error e in a unit's weights costs
+    ``code="responses"`` a layer is decoded when all layers before it are: what they answer to 64
+    to 256 of the queries has a second moment M in this model, an error e in a unit's weights costs
     :math:`e'Me` in its responses, and r latents a unit keep the r leading eigenvectors of
     :math:`S M`, with S the second moment of the zoo's weights. So each model has the basis that its
     own behavior asks for, and it costs no latents. Encoding follows the decoder from layer to layer

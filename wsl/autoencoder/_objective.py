@@ -197,7 +197,7 @@ class Objective(nn.Module):
                 queries = self.queries.draw(n_queries, self.generator)
             else:
                 queries = self.queries.pick(n_queries, step)
-            losses["behavioral"] = self._behavioral(rebuilt_rows, self.weights(rows), queries)
+            losses["behavioral"] = self._behavioral(rebuilt_rows, rows, queries)
         return losses
 
     def weigh(self, losses: dict[str, Tensor]) -> Tensor:
@@ -219,21 +219,35 @@ class Objective(nn.Module):
         if self.queries is not None:
             queries = self.queries.first(SCALE_QUERIES)
             with torch.no_grad():
-                loss = self._behavioral(torch.zeros_like(rows), self.weights(rows), queries)
+                loss = self._behavioral(torch.zeros_like(rows), rows, queries)
             losses["behavioral"] = loss.item()
         return losses
 
-    def behavioral(self, rows: Tensor, rebuilt: Tensor) -> Tensor:
-        """Return the behavioral loss of rebuilt rows ``(n_models, n_weights)`` on fixed queries."""
-        assert self.queries is not None
-        return self._behavioral(rebuilt, self.weights(rows), self.queries.pick(SCALE_QUERIES, 1))
+    def lost_by(self, rows: Tensor) -> Callable[[Tensor], float]:
+        """Return the behavioral loss of rebuilds of rows ``(n_models, n_weights)``, on few queries.
 
-    def _behavioral(self, rebuilt: Tensor, weights: Tensor, queries: Tensor) -> Tensor:
-        assert self.architecture is not None
+        The originals are run once.
+        """
+        assert self.queries is not None
+        queries = self.queries.pick(SCALE_QUERIES, 1)
+        original = self._outputs(rows, queries)
+
+        def loss(rebuilt: Tensor) -> float:
+            return float(self._distance(self._outputs(rebuilt, queries), original))
+
+        return loss
+
+    def _behavioral(self, rebuilt: Tensor, rows: Tensor, queries: Tensor) -> Tensor:
         with torch.no_grad():
-            original = self.architecture.forward(weights, queries)
-        loss = BEHAVIORAL_LOSSES[self.weighting.behavioral_loss]
-        return loss(self.architecture.forward(self.weights(rebuilt), queries), original)
+            original = self._outputs(rows, queries)
+        return self._distance(self._outputs(rebuilt, queries), original)
+
+    def _outputs(self, rows: Tensor, queries: Tensor) -> Tensor:
+        assert self.architecture is not None
+        return self.architecture.forward(self.weights(rows), queries)
+
+    def _distance(self, rebuilt: Tensor, original: Tensor) -> Tensor:
+        return BEHAVIORAL_LOSSES[self.weighting.behavioral_loss](rebuilt, original)
 
     def _views(self, rows: Tensor, training: bool) -> tuple[Tensor, Tensor | None]:
         """Return rows to rebuild and, for the contrastive term, other copies of the same models."""

@@ -87,14 +87,26 @@ class ResponseCode(nn.Module):
 
     def encode(self, tokens: Tensor) -> Tensor:
         """Map tokens ``(n_models, n_tokens, token_size)`` to ``max(sizes)`` latents each."""
+        return self.fit(tokens, self.responses(tokens))[0]
+
+    def responses(self, tokens: Tensor) -> dict[int, Tensor]:
+        """Return what units answer, ``(n_models, n_units, n_columns)`` by kind of a product."""
         walk, originals = self.walk, self.walk.layout.by_kind(tokens)
         wanted: dict[int, Tensor] = {}
-        latents: dict[int, Tensor] = {}
 
         def keep(kind: int, columns: Tensor | None) -> Tensor:
             if columns is not None:
                 wanted[kind] = walk.weights(kind, originals[kind]) @ columns
             return originals[kind]
+
+        walk(keep)
+        return wanted
+
+    def fit(self, tokens: Tensor, wanted: dict[int, Tensor]) -> tuple[Tensor, Tensor]:
+        """Return latents of tokens with known responses, and what ``decode`` makes of them."""
+        walk, originals = self.walk, self.walk.layout.by_kind(tokens)
+        latents: dict[int, Tensor] = {}
+        rebuilt: dict[int, Tensor] = {}
 
         def fit(kind: int, columns: Tensor | None) -> Tensor:
             basis, moment = self._basis(kind, columns)
@@ -105,11 +117,11 @@ class ResponseCode(nn.Module):
                 against = against + missed @ columns.mT
             found = (against @ basis) * self.get_buffer(f"used_{kind}")
             latents[kind] = found / self.get_buffer(f"spread_{kind}")
-            return found @ basis.mT
+            rebuilt[kind] = found @ basis.mT
+            return rebuilt[kind]
 
-        walk(keep)
         walk(fit)
-        return _join(latents, max(self.sizes))
+        return _join(latents, max(self.sizes)), _join(rebuilt, walk.layout.token_size)
 
     def decode(self, latents: Tensor) -> Tensor:
         """Map latents ``(n_models, n_tokens, n_latents)`` to tokens of ``token_size`` numbers."""

@@ -27,7 +27,7 @@ def fit_response_code(
     n_latents: int | Sequence[int],
     tried: Tensor,
     gradients: Callable[[Tensor, Callable[[Tensor], Tensor]], Tensor],
-    loss: Callable[[Tensor, Tensor], Tensor],
+    loss: Callable[[Tensor], Callable[[Tensor], float]],
 ) -> tuple[ResponseCode, float]:
     """Return the code of rows ``(n_models, n_weights)``, and what it loses on those ``tried``.
 
@@ -44,16 +44,19 @@ def fit_response_code(
     gradients : callable
         ``(points, to_rows)`` to gradients of outputs by points, ``(n_draws * n_models, ...)``.
     loss : callable
-        ``(rows, rebuilt)`` to a number.
+        Rows to what a rebuild of them loses.
     """
     layout = walk.layout
     moments = mean_moments(walk, map(layout.to_tokens, batches()))
     few = evenly(tried, TRIED_MODELS)
+    tokens = layout.to_tokens(few)
+    whole = ResponseCode(walk, priors, moments, _token_sizes(layout, layout.kind_lengths))
+    wanted, lost_by = whole.responses(tokens), loss(few)
 
     @cache
     def lost(sizes: tuple[int, ...]) -> float:
-        code, tokens = ResponseCode(walk, priors, moments, sizes), layout.to_tokens(few)
-        return float(loss(few, layout.to_rows(code.decode(code.encode(tokens)))))
+        rebuilt = ResponseCode(walk, priors, moments, sizes).fit(tokens, wanted)[1]
+        return lost_by(layout.to_rows(rebuilt))
 
     if isinstance(n_latents, int):
         most = -(-MOST * n_latents // layout.n_tokens)
