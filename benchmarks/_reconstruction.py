@@ -21,6 +21,7 @@ ARMS = {
     "structural+behavioral": {"gamma": 0.0, "beta": 0.1},
     "all three": {"gamma": 0.05, "beta": 0.1},
 }
+GENERATING = ("contrastive+structural", "all three")  # those that the paper compares
 COMPRESSIONS = (1.3, 1.8, 2.5, 4.0, 8.0)
 ABLATED = 3  # one in so many test models is rebuilt there, after half the steps
 

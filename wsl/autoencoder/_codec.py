@@ -29,8 +29,6 @@ from ._walk import Walk
 
 CHUNK_MODELS = 256
 START_MODELS = 2048
-WALK_QUERIES, LEAST_QUERIES = 256, 64
-WALK_SIZE = 2**18  # of numbers: an image has many windows, so fewer large ones will do
 SHARING_MODELS = 256
 
 
@@ -200,7 +198,7 @@ def _orderings(
         )
     if align == "importance" or (align is True and walks and _have_symmetries(architecture)):
         assert queries is not None
-        yield Ranking(architecture, _walked(architecture, queries))
+        yield Ranking(architecture, queries.few(architecture.activation_size))
     if align != "importance":
         yield Alignment(architecture, largest_row(rows, training))
 
@@ -223,7 +221,7 @@ def _fit_code(
     if walks:
         assert architecture is not None
         assert queries is not None
-        inputs = _walked(architecture, queries)
+        inputs = queries.few(architecture.activation_size)
         walk = Walk(layout, architecture, objective.mean, objective.scale, inputs)
         tried = framed.take(few[:: -(-len(few) // SHARING_MODELS)])
         return fit_response_code(
@@ -236,12 +234,6 @@ def _fit_code(
         sensitivity = second_moments(map(objective.gradients, chunks), layout)
     linear = fit_linear_code(moments, layout, n_latents, sensitivity, objective.weighting.beta)
     return KindCode(layout.kind_counts, linear), 0.0
-
-
-def _walked(architecture: Architecture, queries: Queries) -> Tensor:
-    """Return the queries on which models are run layer by layer."""
-    n_queries = WALK_SIZE // architecture.activation_size
-    return queries.first(min(WALK_QUERIES, max(LEAST_QUERIES, n_queries)))
 
 
 def _can_walk(

@@ -25,7 +25,6 @@ from ._tokens import TokenLayout
 
 LOSS_NAMES = ("total", "structural", "behavioral", "contrastive", "cycle")
 NOISE = 0.5
-SCALE_QUERIES = 256
 EXACT = 1e-9
 GRADIENT_ROWS = 64
 GRADIENT_BYTES = 256 * 2**20
@@ -127,7 +126,10 @@ class Objective(nn.Module):
         """
         assert self.architecture is not None
         assert self.queries is not None
-        architecture, queries = self.architecture, self.queries.first(SCALE_QUERIES)
+        architecture, queries = (
+            self.architecture,
+            self.queries.few(self.architecture.activation_size),
+        )
         seen = seen_outputs(self.weighting.behavioral_loss)
 
         def answer(own: Tensor) -> Tensor:
@@ -217,7 +219,8 @@ class Objective(nn.Module):
         """Return the losses of rebuilding every row as the mean of the zoo."""
         losses = {"structural": rows.square().mean().item()}
         if self.queries is not None:
-            queries = self.queries.first(SCALE_QUERIES)
+            assert self.architecture is not None
+            queries = self.queries.few(self.architecture.activation_size)
             with torch.no_grad():
                 loss = self._behavioral(torch.zeros_like(rows), rows, queries)
             losses["behavioral"] = loss.item()
@@ -229,7 +232,8 @@ class Objective(nn.Module):
         The originals are run once.
         """
         assert self.queries is not None
-        queries = self.queries.pick(SCALE_QUERIES, 1)
+        assert self.architecture is not None
+        queries = self.queries.few(self.architecture.activation_size, 1)
         original = self._outputs(rows, queries)
 
         def loss(rebuilt: Tensor) -> float:

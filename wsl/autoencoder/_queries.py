@@ -8,6 +8,8 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
+LEAST, MOST, SIZE = 64, 256, 2**18
+
 
 class Queries(nn.Module):
     """Inputs in one or several sets, such as data, noise and other data.
@@ -47,6 +49,15 @@ class Queries(nn.Module):
         """Return the first queries of each set, ``n_queries`` at most."""
         shares = self._shares(n_queries)
         return torch.cat([self.inputs[start : start + share] for start, _, share in shares])
+
+    def few(self, activation_size: int, step: int | None = None) -> Tensor:
+        """Return what closed forms look at: the first queries, or those of a step.
+
+        That is 64 to 256, the fewer the more numbers a network makes of each: an image has many
+        windows, so fewer large ones will do.
+        """
+        n_queries = min(MOST, max(LEAST, SIZE // activation_size))
+        return self.first(n_queries) if step is None else self.pick(n_queries, step)
 
     def _shares(self, n_queries: int) -> list[tuple[int, int, int]]:
         """Return where each set starts, its size, and how many of it are wanted, 1 at least."""

@@ -10,6 +10,7 @@ from ._network import TokenAutoencoder
 from ._objective import Objective
 
 STEP_SIZE = 0.05  # latents have about unit variance
+STEP_SUM = 10.0  # of all latents: a step moves each alike, however little it matters
 
 
 def refine_latents(
@@ -21,7 +22,8 @@ def refine_latents(
     depend on the other rows. Queries change from step to step in a fixed order.
     """
     latents = latents.clone().requires_grad_(True)
-    optimizer = torch.optim.Adam([latents], lr=STEP_SIZE, betas=(0.9, 0.95))
+    rate = min(STEP_SIZE, STEP_SUM / latents.shape[1])
+    optimizer = torch.optim.Adam([latents], lr=rate, betas=(0.9, 0.95))
     schedule = torch.optim.lr_scheduler.LinearLR(optimizer, 1.0, 0.0, total_iters=n_steps)
     for step in range(n_steps):
         with torch.enable_grad():
