@@ -94,7 +94,7 @@ class Codec:
             frame = framed.frame
             objective = Objective(
                 layout, frame.mean, frame.scale, weighting, architecture, queries, permuted,
-                ordering is not None, generator,
+                walks and ordering is not None, generator,
             )  # fmt: skip
             code, lost = _fit_code(size, objective, framed, training, walks)
             if found is None or lost < least:
