@@ -129,7 +129,7 @@ def run_baselines(study: Study, records: Records, n_latents: int, wanted: set[st
 
 
 def run_ablations(study: Study, records: Records, quick: bool, jobs: int) -> None:
-    """Fill the fourth table: on fewer test models, after half the steps."""
+    """Fill the fourth table: on fewer test models, after fewer steps."""
     study = study.ablated()
     other = bench.load_study(study.name, study.scale, jobs, other=True)
     for arm in ("structural", "all three"):

@@ -14,10 +14,12 @@ from skorch.callbacks import EpochScoring
 from torch import nn
 
 from wsl import Architecture, WeightSpaceAutoencoder, metrics, train_zoo
+from wsl.autoencoder._orders import Alignment, Ranking
 from wsl.exceptions import InvalidInputError, UnsupportedModuleError
 
 ARCHITECTURE = Architecture.mlp(4, [6], 3)
 SMALL = {"latent_dim": 3, "d_model": 16, "n_layers": 1, "n_heads": 2, "epochs": 3, "batch_size": 8}
+ORDERINGS = {"importance": Ranking, "reference": Alignment}
 DIGITS = Architecture.cnn((1, 8, 8), (4, 6), (12,), 10)
 
 
@@ -251,6 +253,43 @@ def test_alignment_by_choice():
     copies = ARCHITECTURE.permute(rows, random_state=0)
     np.testing.assert_allclose(fixed.transform(copies), fixed.transform(rows), atol=1e-4)
     assert np.abs(free.transform(copies) - free.transform(rows)).max() > 0.1
+
+
+@pytest.mark.parametrize("align", ["importance", "reference"])
+def test_either_order_of_units_by_name(align):
+    rows = make_rows()
+    fitted = make(align=align).fit(rows)
+    assert isinstance(fitted.codec_.frame.ordering, ORDERINGS[align])
+    copies = ARCHITECTURE.permute(rows, random_state=0)
+    np.testing.assert_allclose(fitted.transform(copies), fitted.transform(rows), atol=1e-3)
+    outputs = [ARCHITECTURE.forward(fitted.reconstruct(own), QUERIES) for own in (rows, copies)]
+    np.testing.assert_allclose(*outputs, atol=1e-2)
+    again = pickle.loads(pickle.dumps(fitted))
+    np.testing.assert_array_equal(again.transform(copies), fitted.transform(copies))
+
+
+def test_the_order_that_loses_less_is_taken(digits):
+    training, held_out, queries, images = digits
+    found = {}
+    for align in (True, "importance", "reference"):
+        own = WeightSpaceAutoencoder(
+            DIGITS, queries=queries, latent_dim=8, d_model=8, n_layers=1, n_heads=2, epochs=0,
+            align=align, random_state=0,
+        ).fit(training)  # fmt: skip
+        outputs = (DIGITS.forward(r, images) for r in (held_out, own.reconstruct(held_out)))
+        found[align] = type(own.codec_.frame.ordering), metrics.behavioral_r2(*outputs)
+    taken, other = found["importance"], found["reference"]
+    if found[True][0] is other[0]:
+        taken, other = other, taken
+    assert found[True][0] is taken[0]
+    assert taken[1] > other[1]
+
+
+def test_units_are_not_ranked_without_models_that_run():
+    with pytest.raises(InvalidInputError, match="align='importance' needs queries"):
+        make(align="importance", beta=1.0).fit(make_rows())
+    with pytest.raises(ValueError, match="'align' parameter"):
+        make(align="size").fit(make_rows())
 
 
 def share_found(gamma):

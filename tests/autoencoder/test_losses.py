@@ -214,3 +214,14 @@ def test_views_are_the_same_functions(objective):
         for v in (view, other)
     ]
     torch.testing.assert_close(*outputs, rtol=1e-4, atol=1e-4)
+
+
+def test_where_units_have_codes_of_their_own_only_the_other_view_is_permuted():
+    objective = make_objective(gamma=0.5, beta=0.5, ordered=True)
+    rows = 100 * torch.randn(6, objective.layout.n_columns)
+    view, other = objective._views(rows, training=True)
+    assert (view - rows).abs().max() < 3  # noise alone
+    assert (other - rows).abs().max() > 10
+    mixed, _ = make_objective(gamma=0.5, beta=0.5)._views(rows, training=True)
+    assert (mixed - rows).abs().max() > 10
+    assert make_objective(gamma=0.0, beta=0.5, ordered=True)._views(rows, True)[1] is None

@@ -38,3 +38,11 @@ def test_every_query_has_its_turn_in_steps(queries):
 
 def test_the_first_are_of_each_set(queries):
     assert queries.first(5).flatten().tolist() == [0, 1, 1000, 1001, 1002]
+
+
+def test_closed_forms_look_at_fewer_queries_of_large_networks():
+    queries = Queries([torch.arange(1000.0)[:, None]])
+    found = [len(queries.few(size)) for size in (1, 1024, 2048, 4096, 10**9)]
+    assert found == [256, 256, 128, 64, 64]
+    assert queries.few(1).tolist() == queries.first(256).tolist()
+    assert queries.few(1, 1).tolist() == queries.pick(256, 1).tolist()

@@ -145,7 +145,7 @@ class WeightSpaceAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
     compression_ : float
         Weights of a model over its latent numbers.
     codec_ : Codec
-        Token layout, reference row, scales and network.
+        Token layout, order of units, scales and network.
     behavior_code_ : BehaviorCode or None
         Average and directions of answers, from the first models that were fitted to, where
         ``pooling="behavior"`` asks for it.
@@ -380,7 +380,7 @@ class WeightSpaceAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
         return map_rows(join, rows, row_bytes + code.row_bytes)
 
     def inverse_transform(self, Z):
-        """Rebuild models from their latents, hidden units in the order of the reference row.
+        """Rebuild models from their latents, hidden units in the order that ``align`` asks for.
 
         Parameters
         ----------
@@ -471,7 +471,7 @@ class WeightSpaceAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
 
         Returns
         -------
-        ndarray ``(n_models, n_weights)`` float32, hidden units in the order of the reference row
+        ndarray ``(n_models, n_weights)`` float32, hidden units in the order of ``align``
             ``train_zoo(init=rows)`` trains them on.
 
         Raises

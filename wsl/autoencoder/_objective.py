@@ -61,8 +61,8 @@ class Objective(nn.Module):
     permuted : bool
         Whether models have copies with hidden units in other orders: views of the contrastive term.
     ordered : bool
-        Whether units come in one order and have codes of their own. If not, and ``permuted``, copies
-        are rebuilt too.
+        Whether units come in one order and have codes of their own. If not, and ``permuted``,
+        copies are rebuilt too.
     generator : torch.Generator
         On CPU; draws queries, views and noise.
     """
