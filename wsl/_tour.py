@@ -24,7 +24,7 @@ from .distributions import EnvironmentMembershipFamily, SubsampledFamily
 from .risk import AuditReport, audit
 from .zoo import ModelZoo
 
-GENERATED = 50
+GENERATED, CANDIDATES = 50, 200
 ARMS = {"structural": 1.0, "behavioral": 0.1}  # the weight beta of the structural loss
 
 
@@ -41,8 +41,8 @@ class Scale:
 
 
 SCALES = {
-    "full": Scale(200, 25, 60, 256, 128, 10),
-    "quick": Scale(64, 15, 30, 96, 64, 4),
+    "full": Scale(200, 25, 15, 256, 128, 10),
+    "quick": Scale(64, 15, 10, 96, 64, 4),
 }
 
 
@@ -100,7 +100,12 @@ def rebuild_digit_models(scale: Scale, seed: int, device: str) -> Finding:
         ).fit(digits.zoo.weights[train])
         rebuilt[arm] = ModelZoo(autoencoder.reconstruct(originals.weights), originals.architecture)
         generated = autoencoder.sample(
-            GENERATED, anchors=digits.zoo.weights[best], random_state=seed
+            GENERATED,
+            anchors=digits.zoo.weights[best],
+            n_candidates=CANDIDATES,
+            queries=digits.X_train,
+            labels=digits.y_train,
+            random_state=seed,
         )
         accuracy = ModelZoo(generated, originals.architecture).accuracy(X, y)
         rows.append(
@@ -120,7 +125,8 @@ def rebuild_digit_models(scale: Scale, seed: int, device: str) -> Finding:
         "agreement: share of digits that original and rebuilt model label alike\n"
         f"    (two different originals: {floor:.3f}); shuffled: the same with the wrong original;\n"
         "behavioral R2: 1 is a perfect rebuild, 0 the zoo's averaged prediction;\n"
-        f"generated: test accuracy of {GENERATED} models drawn around the best third of the zoo;\n"
+        f"generated: test accuracy of {GENERATED} models, the best on training data of {CANDIDATES}\n"
+        "    that were drawn around the best third of the zoo;\n"
         "diversity: their spread over the zoo's; compression: weights over latent numbers."
     )
     display = ReconstructionDisplay.from_zoos(

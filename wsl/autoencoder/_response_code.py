@@ -87,20 +87,7 @@ class ResponseCode(nn.Module):
 
     def encode(self, tokens: Tensor) -> Tensor:
         """Map tokens ``(n_models, n_tokens, token_size)`` to ``max(sizes)`` latents each."""
-        return self.fit(tokens, self.responses(tokens))[0]
-
-    def responses(self, tokens: Tensor) -> dict[int, Tensor]:
-        """Return what units answer, ``(n_models, n_units, n_columns)`` by kind of a product."""
-        walk, originals = self.walk, self.walk.layout.by_kind(tokens)
-        wanted: dict[int, Tensor] = {}
-
-        def keep(kind: int, columns: Tensor | None) -> Tensor:
-            if columns is not None:
-                wanted[kind] = walk.weights(kind, originals[kind]) @ columns
-            return originals[kind]
-
-        walk(keep)
-        return wanted
+        return self.fit(tokens, self.walk.responses(tokens))[0]
 
     def fit(self, tokens: Tensor, wanted: dict[int, Tensor]) -> tuple[Tensor, Tensor]:
         """Return latents of tokens with known responses, and what ``decode`` makes of them."""
@@ -108,7 +95,7 @@ class ResponseCode(nn.Module):
         latents: dict[int, Tensor] = {}
         rebuilt: dict[int, Tensor] = {}
 
-        def fit(kind: int, columns: Tensor | None) -> Tensor:
+        def follow(kind: int, columns: Tensor | None) -> Tensor:
             basis, moment = self._basis(kind, columns)
             against = originals[kind] @ moment
             if columns is not None:
@@ -120,7 +107,7 @@ class ResponseCode(nn.Module):
             rebuilt[kind] = found @ basis.mT
             return rebuilt[kind]
 
-        walk(fit)
+        walk(follow)
         return _join(latents, max(self.sizes)), _join(rebuilt, walk.layout.token_size)
 
     def decode(self, latents: Tensor) -> Tensor:

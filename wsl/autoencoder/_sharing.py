@@ -50,8 +50,7 @@ def fit_response_code(
     moments = mean_moments(walk, map(layout.to_tokens, batches()))
     few = evenly(tried, TRIED_MODELS)
     tokens = layout.to_tokens(few)
-    whole = ResponseCode(walk, priors, moments, _token_sizes(layout, layout.kind_lengths))
-    wanted, lost_by = whole.responses(tokens), loss(few)
+    wanted, lost_by = walk.responses(tokens), loss(few)
 
     @cache
     def lost(sizes: tuple[int, ...]) -> float:

@@ -74,6 +74,22 @@ class Walk(nn.Module):
 
         self.architecture.forward_parameters(parameters, self.inputs[None], before=before)
 
+    def responses(self, tokens: Tensor) -> dict[int, Tensor]:
+        """Return what the units of each kind answer, ``(n_models, n_units, n_columns)``.
+
+        Kinds of a layer that is no product are left out.
+        """
+        originals = self.layout.by_kind(tokens)
+        found: dict[int, Tensor] = {}
+
+        def keep(kind: int, columns: Tensor | None) -> Tensor:
+            if columns is not None:
+                found[kind] = self.weights(kind, originals[kind]) @ columns
+            return originals[kind]
+
+        self(keep)
+        return found
+
     def weights(self, kind: int, tokens: Tensor) -> Tensor:
         """Return the weights of a kind's tokens ``(n_models, n_units, length)``."""
         places = self._columns[kind].to(tokens.device)
