@@ -125,8 +125,8 @@ def rebuild_digit_models(scale: Scale, seed: int, device: str) -> Finding:
         "agreement: share of digits that original and rebuilt model label alike\n"
         f"    (two different originals: {floor:.3f}); shuffled: the same with the wrong original;\n"
         "behavioral R2: 1 is a perfect rebuild, 0 the zoo's averaged prediction;\n"
-        f"generated: test accuracy of {GENERATED} models, the best on training data of {CANDIDATES}\n"
-        "    that were drawn around the best third of the zoo;\n"
+        f"generated: test accuracy of {GENERATED} models, the best by training labels of\n"
+        f"    {CANDIDATES} drawn around the best third of the zoo;\n"
         "diversity: their spread over the zoo's; compression: weights over latent numbers."
     )
     display = ReconstructionDisplay.from_zoos(
