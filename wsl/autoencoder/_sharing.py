@@ -17,7 +17,7 @@ from ._walk import Walk
 
 MOST = 4  # latents of one token at most, times those of a token on average
 TRIED_MODELS = 64
-PARTS = (8, 16, 32, 64)
+PARTS = (8, 32)
 
 
 def fit_response_code(
