@@ -102,7 +102,7 @@ class Codec:
         assert found is not None
         code, objective, framed = found
         network = TokenAutoencoder(layout, code, size.d_model, size.n_layers, size.n_heads)
-        return cls(layout, framed.frame, network, objective), framed
+        return cls(layout, framed.frame, network, objective), framed.keep()
 
     def fit_scales(
         self, rows: FramedRows, training: np.ndarray, batch_size: int

@@ -61,7 +61,7 @@ def learn(
         previous = None
     else:
         codec, previous = before
-        rows = FramedRows.enter(X, codec.layout, codec.frame)
+        rows = FramedRows.enter(X, codec.layout, codec.frame).keep()
         codec.objective.weighting, codec.objective.queries = _weighting(estimator), queries
     if before is None or lesson.rescales:
         codec.fit_scales(rows, training, estimator.batch_size)

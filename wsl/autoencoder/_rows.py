@@ -21,8 +21,8 @@ from ._tokens import TokenLayout
 class FramedRows(Dataset):
     """A data set of rows in the frame, as torch takes it.
 
-    Rows in the frame are kept where they take at most ``CACHE_BYTES``. Beyond that they are read
-    from ``rows`` again each time, and only the orders of their units, which are costly, are kept.
+    After ``keep`` rows in the frame stand ready where they take at most ``CACHE_BYTES``. Otherwise
+    they are read from ``rows`` each time; the orders of their units, which are costly, are kept.
 
     Parameters
     ----------
@@ -37,11 +37,15 @@ class FramedRows(Dataset):
     def __init__(self, rows: np.ndarray, frame: Frame, orders: Orders, row_bytes: int):
         self.rows, self.frame, self.orders, self.row_bytes = rows, frame, orders, row_bytes
         self._kept: Tensor | None = None
-        if rows.nbytes <= _batches.CACHE_BYTES:
-            kept = torch.empty(rows.shape)
-            for part in row_slices(len(rows), row_bytes):
+
+    def keep(self) -> "FramedRows":
+        """Bring all rows into the frame once, where they take little memory."""
+        if self.rows.nbytes <= _batches.CACHE_BYTES:
+            kept = torch.empty(self.rows.shape)
+            for part in row_slices(len(kept), self.row_bytes):
                 kept[part] = self.take(part)
             self._kept = kept
+        return self
 
     @classmethod
     def fit(
