@@ -6,7 +6,7 @@
 Every arm is trained by as many steps on the same models; means and spreads are over seeds of the
 autoencoder. Beside them stand PCA with as many latent numbers, the mean of the zoo, and what a
 constant answer reaches. The figures of Meynent et al. (2025) are on zoos of their own. What is
-found is written as CSV whenever an arm is done.
+found is written as CSV at once.
 """
 
 import argparse
@@ -43,13 +43,10 @@ class Records:
         self.stem = stem
         self.rows: dict[str, list[dict]] = defaultdict(list)
 
-    def save(self) -> None:
-        """Write every seed's figures so far as CSV."""
-        for table in self.rows:
-            write_text(Path(f"{self.stem}_{table}.csv"), self.frame(table).to_csv(index=False))
-
     def add(self, table: str, name: str, seed: int, values: dict[str, float]) -> None:
+        """Keep a row, and write its table as CSV: an interrupt loses nothing that was measured."""
         self.rows[table].append({"models": name, "seed": seed, **values})
+        write_text(Path(f"{self.stem}_{table}.csv"), self.frame(table).to_csv(index=False))
 
     def frame(self, table: str) -> pd.DataFrame:
         return pd.DataFrame(self.rows[table])
@@ -96,7 +93,6 @@ def run_arms(
                     records.add("prediction", f"{arm}{name}", seed, found)
             if seed == 0:
                 autoencoders[arm] = autoencoder
-            records.save()
             print(f"  seed {seed}, {arm}: {minutes:.1f} min of training", flush=True)
     return autoencoders, rebuilt
 
@@ -127,7 +123,6 @@ def run_baselines(study: Study, records: Records, n_latents: int, wanted: set[st
         for seed in range(study.scale.n_seeds):
             for name, found in tables.prediction_baselines(study, n_latents, seed):
                 records.add("prediction", name, seed, found)
-    records.save()
 
 
 def run_ablations(study: Study, records: Records, quick: bool, jobs: int) -> None:
@@ -144,7 +139,6 @@ def run_ablations(study: Study, records: Records, quick: bool, jobs: int) -> Non
         if settings != ARMS["all three"]:
             found = _found(study, bench.fit(study, 0, **settings))
         records.add("ablations", f"{name} {value}", 0, found)
-        records.save()
         print(f"  {name} {value}: agreement {found['agreement']:.3f}", flush=True)
 
 
