@@ -220,7 +220,7 @@ class WeightSpaceAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
     ...     random_state=0,
     ... ).fit(rows)
     >>> autoencoder.transform(rows).shape
-    (40, 42)
+    (40, 44)
     >>> autoencoder.reconstruct(rows).shape
     (40, 67)
     >>> autoencoder.sample(5, random_state=0).shape
