@@ -23,7 +23,7 @@ from ._queries import Queries
 from ._refinement import refine_latents
 from ._response_code import ResponseCode
 from ._rows import FramedRows, largest_row, working_bytes
-from ._sharing import fit_response_code
+from ._sharing import evenly, fit_response_code
 from ._tokens import TokenLayout, architecture_layout, plain_layout
 from ._walk import Walk
 
@@ -223,7 +223,7 @@ def _fit_code(
         assert queries is not None
         inputs = queries.few(architecture.activation_size)
         walk = Walk(layout, architecture, objective.mean, objective.scale, inputs)
-        tried = framed.take(few[:: -(-len(few) // SHARING_MODELS)])
+        tried = framed.take(evenly(few, SHARING_MODELS))
         return fit_response_code(
             walk, lambda: framed.batches(few, walk.model_bytes), moments, n_latents, tried,
             objective.gradients, objective.lost_by,

@@ -144,6 +144,9 @@ class TokenAutoencoder(nn.Module):
         ranks = torch.unique(places[self.used], return_inverse=True)[1]
         self.register_buffer("kind_of_latent", ranks)  # (n_latents,)
         self.n_pooled = int(ranks.max()) + 1
+        counts = torch.tensor(layout.kind_counts)[kinds][:, None].expand_as(self.used)[self.used]
+        self.share: Tensor
+        self.register_buffer("share", 1 / counts)  # of a latent in the mean over its layer
         self.head = nn.Sequential(
             nn.Linear(self.n_pooled, d_model), nn.GELU(), nn.Linear(d_model, d_model)
         )
@@ -177,10 +180,12 @@ class TokenAutoencoder(nn.Module):
         return self.code.decode(spread) + self.decoder(spread)
 
     def pool(self, latents: Tensor) -> Tensor:
-        """Average latents over the tokens of one kind, ``(n_models, n_pooled)``."""
-        index = self.kind_of_latent
-        sums = latents.new_zeros(len(latents), int(index.max()) + 1).index_add(1, index, latents)
-        return sums / torch.bincount(index)
+        """Average latents over the tokens of one kind, ``(n_models, n_pooled)``.
+
+        A latent that a token does not have is 0.
+        """
+        sums = latents.new_zeros(len(latents), self.n_pooled)
+        return sums.index_add(1, self.kind_of_latent, self.share * latents)
 
     def project(self, latents: Tensor) -> Tensor:
         """Map latents to the space of the contrastive loss, ``(n_models, d_model)``."""

@@ -74,7 +74,8 @@ class Ranking:
             for axis in group.outgoing:
                 importance += _importance(parameters[axis.parameter], taken, axis)
             importance = importance.take_along_dim(order, 1)
-            orders.append(order.take_along_dim(_by_size(importance), 1))
+            rank = importance.argsort(dim=1, descending=True, stable=True)
+            orders.append(order.take_along_dim(rank, 1))
         return orders
 
     def _taken_squares(self, parameters: dict[str, Tensor]) -> dict[str, Tensor]:
@@ -114,7 +115,3 @@ def _importance(weights: Tensor, taken: dict[str, Tensor], axis: PermutedAxis) -
         met = taken[axis.parameter][:, : prod(shape)]  # without the bias
         squares = squares * met.reshape(len(met), 1, *shape)
     return _symmetry.by_unit(squares, axis).sum((1, 3))
-
-
-def _by_size(values: Tensor) -> Tensor:
-    return values.argsort(dim=1, descending=True, stable=True)

@@ -6,7 +6,9 @@ The code itself lives in ``_response_code``.
 from collections.abc import Callable, Iterable, Sequence
 from functools import cache
 from itertools import permutations
+from typing import TypeVar
 
+import numpy as np
 import torch
 from sklearn.isotonic import isotonic_regression
 from torch import Tensor
@@ -14,6 +16,8 @@ from torch import Tensor
 from ._response_code import ResponseCode, mean_moments
 from ._tokens import TokenLayout
 from ._walk import Walk
+
+Rows = TypeVar("Rows", Tensor, np.ndarray)
 
 MOST = 4  # latents of one token at most, times those of a token on average
 TRIED_MODELS = 64
@@ -71,8 +75,8 @@ def fit_response_code(
     return code, lost(sizes)
 
 
-def evenly(rows: Tensor, n_rows: int) -> Tensor:
-    """Return at most so many rows, from all over ``rows``."""
+def evenly(rows: Rows, n_rows: int) -> Rows:
+    """Return at most so many rows, or indices of rows, from all over."""
     return rows[:: -(-len(rows) // n_rows)]
 
 
