@@ -95,7 +95,7 @@ class DeepSets(MetaNetwork):
     def prepare(self, rows: Tensor) -> Tensor:
         """Standardise rows ``(n_models, n_weights)`` and put together what is read together."""
         rows = rows.to(self.shift.device)
-        return (rows[:, self.columns] - self.shift) * self.scale
+        return rows[:, self.columns].sub_(self.shift).mul_(self.scale)
 
     def forward(self, prepared: Tensor) -> Tensor:
         """Return ``(n_models, n_outputs)`` for what ``prepare`` made of the rows."""

@@ -86,8 +86,14 @@ def keep(rows: np.ndarray, prepare: Prepare) -> np.ndarray | Tensor:
     """Make rows ready once and for all where they take at most ``CACHE_BYTES``; else leave them."""
     if rows.nbytes > _batches.CACHE_BYTES:
         return rows
-    parts = _batches.row_slices(len(rows), rows[:1].nbytes)
-    return torch.cat([prepare(owned_tensor(rows[part])) for part in parts])
+    kept = None
+    for part in _batches.row_slices(len(rows), rows[:1].nbytes):
+        ready = prepare(owned_tensor(rows[part]))
+        if kept is None:
+            kept = ready.new_empty(len(rows), *ready.shape[1:])
+        kept[part] = ready
+    assert kept is not None
+    return kept
 
 
 class FlatAdam(torch.optim.Adam):
