@@ -23,6 +23,7 @@ ARMS = {
 }
 GENERATING = ("contrastive+structural", "all three")  # those that the paper compares
 COMPRESSIONS = (1.3, 1.8, 2.5, 4.0, 8.0)
+REFINEMENTS = (0, 30, 200, 500, 1000)  # steps, at compression 4
 ABLATED = 5  # one in so many test models is rebuilt there, after a quarter of the steps
 
 
@@ -109,10 +110,16 @@ class Study:
         """The finished models among those for training."""
         return self.zoo[np.intersect1d(self.data.train, self.last)]
 
+    @property
+    def learning_rate(self) -> float:
+        """The median rate at which the zoo was trained."""
+        return float(self.training.metadata["learning_rate"].median())
+
     def ablated(self) -> "Study":
-        """Return the study with fewer models to rebuild and fewer steps."""
+        """Return the study of finished models alone, with fewer to rebuild and fewer steps."""
         scale = replace(self.scale, n_steps=self.scale.n_steps // 4)
-        return replace(self, scale=scale, last=self.last[::ABLATED])
+        data = Bunch(**{**self.data, "train": np.intersect1d(self.data.train, self.last)})
+        return replace(self, scale=scale, data=data, last=self.last[::ABLATED])
 
     def anchors(self) -> ModelZoo:
         """Return the best third of the finished training models, by training accuracy."""
@@ -188,6 +195,10 @@ def ablations(study: Study, quick: bool) -> Iterator[tuple[str, str, dict[str, A
         "align": {name: {"align": name} for name in ("reference", "importance")},
         "n_queries": {n: {"n_queries": n} for n in (16, 64, 256)},
         "compression": {c: {"latent_dim": n} for c, n in sizes.items()},
+        "refine_steps": {
+            n: {"refine_steps": n, "latent_dim": sizes[4.0], **ARMS["behavioral"]}
+            for n in REFINEMENTS
+        },
     }
     for name, values in varied.items():
         for value, settings in list(values.items())[: 2 if quick else None]:

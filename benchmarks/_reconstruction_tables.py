@@ -30,6 +30,7 @@ from wsl import (
 METHODS = ("token_kde", "kde", "interpolation", "gmm", "ensemble")
 N_TRIED = 4  # candidates for each model that is kept, where the best are kept by training labels
 FINE_TUNING = (0, 1, 5)
+FINER = 10  # by which the learning rate of fine-tuning is below that of training
 ALPHAS = np.logspace(-3, 5, 17)
 EMBEDDINGS = {"": None, ", pooled": "mean", ", pooled with behavior": "behavior"}
 N_ANSWERED, N_PRINCIPAL = 1000, 64  # as many as the embedding with behavior has
@@ -108,7 +109,7 @@ def generation(
     )
     autoencoder.set_params(refine_steps=study.scale.refine_steps)
     rows = study.zoo.architecture.canonicalize(rows, reference=study.reference)
-    rate = float(study.training.metadata["learning_rate"].min())
+    rate = study.learning_rate / FINER
     return {**_accuracies(study, seed, rate, init=rows), **_differences(study, rows)}
 
 
@@ -118,8 +119,8 @@ def generation_baselines(study: Study, seed: int) -> Iterator[tuple[str, dict[st
         scores = zoo.accuracy(study.data.X_test, study.data.y_test)
         found = {"mean, 0 epochs": scores.mean(), "best, 0 epochs": scores.max()}
         yield name, {**found, **_differences(study, zoo.weights, own=True)}
-    rate = float(study.training.metadata["learning_rate"].median())
-    yield "from scratch", _accuracies(study, seed, rate, n_models=study.scale.n_generated)
+    scratch = _accuracies(study, seed, study.learning_rate, n_models=study.scale.n_generated)
+    yield "from scratch", scratch
 
 
 def _accuracies(study: Study, seed: int, rate: float, **start: Any) -> dict[str, float]:
