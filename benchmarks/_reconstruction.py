@@ -146,9 +146,9 @@ def load_study(name: str, scale: Scale, jobs: int, other: bool = False) -> Study
     return Study(name, scale, zoo, data, reference, last)
 
 
-def fit(study: Study, seed: int, **settings: Any) -> WeightSpaceAutoencoder:
-    """Fit an arm on all checkpoints of the training models, by the same number of steps each."""
-    rows, scale = study.zoo.weights[study.data.train], study.scale
+def build(study: Study, seed: int, **settings: Any) -> WeightSpaceAutoencoder:
+    """Return an arm, not fitted, that will take as many steps as any other."""
+    scale = study.scale
     options = {
         "queries": {"data": study.data.X_train, "mixtures": mixtures(study.data.X_train)},
         "behavioral_loss": "distillation",
@@ -160,13 +160,18 @@ def fit(study: Study, seed: int, **settings: Any) -> WeightSpaceAutoencoder:
         **scale.network,
         **settings,
     }
-    steps_an_epoch = -(-len(rows) // options["batch_size"])
+    steps_an_epoch = -(-len(study.data.train) // options["batch_size"])
     return WeightSpaceAutoencoder(
         study.zoo.architecture,
         epochs=-(-scale.n_steps // steps_an_epoch),
         random_state=seed,
         **options,
-    ).fit(rows)
+    )
+
+
+def fit(study: Study, seed: int, **settings: Any) -> WeightSpaceAutoencoder:
+    """Fit an arm on all checkpoints of the training models."""
+    return build(study, seed, **settings).fit(study.zoo.weights[study.data.train])
 
 
 def mixtures(X: np.ndarray, n_times: int = 8) -> np.ndarray:

@@ -1,8 +1,9 @@
-"""Tables of ``benchmarks.weight_reconstruction``: rebuilding, generation and prediction.
+"""Tables of ``benchmarks.weight_reconstruction``: rebuilding, generation, prediction and time.
 
 Zoos and arms are made in ``_reconstruction``.
 """
 
+import time
 from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any
@@ -16,7 +17,7 @@ from sklearn.model_selection import GridSearchCV, GroupKFold
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from benchmarks._reconstruction import Study
+from benchmarks._reconstruction import ARMS, Study, build
 from wsl import (
     DeepSetsRegressor,
     ModelZoo,
@@ -33,6 +34,8 @@ FINE_TUNING = (0, 1, 5)
 FINER = 10  # by which the learning rate of fine-tuning is below that of training
 ALPHAS = np.logspace(-3, 5, 17)
 EMBEDDINGS = {"": None, ", pooled": "mean", ", pooled with behavior": "behavior"}
+WATCHED = (1, 4, 16, 64)  # epochs
+REFINED = (30, 200)  # steps
 N_ANSWERED, N_PRINCIPAL = 1000, 64  # as many as the embedding with behavior has
 
 
@@ -223,3 +226,35 @@ def _scores(study: Study, features: np.ndarray, fit: Callable[..., Any]) -> dict
 def _pca(rows: np.ndarray, n_latents: int) -> PCA:
     size = min(n_latents, rows.shape[1], len(rows) - 1)  # one more would have no variance
     return PCA(size, svd_solver="full").fit(rows)
+
+
+# --- 5, time
+
+
+def time_course(study: Study, code: str, quick: bool) -> Iterator[tuple[str, dict[str, float]]]:
+    """Yield what all three losses have reached after some epochs, and in how many seconds.
+
+    At a constant learning rate; the code in closed form is part of the first epoch. In the end each
+    test model is refined, whose seconds are those of all of them.
+    """
+    rows, seconds = study.zoo.weights[study.data.train], 0.0
+    autoencoder = build(study, 0, code=code, **ARMS["all three"]).set_params(refine_steps=0)
+    watched = WATCHED[:2] if quick else WATCHED
+    for epoch in range(1, watched[-1] + 1):
+        start = time.perf_counter()
+        autoencoder.partial_fit(rows)
+        seconds += time.perf_counter() - start
+        if epoch in watched:
+            yield f"{code}, epoch {epoch}", _reached(study, autoencoder, seconds)
+    for n_steps in REFINED:
+        autoencoder.set_params(refine_steps=n_steps)
+        yield f"{code}, {n_steps} steps of refinement", _reached(study, autoencoder, seconds)
+
+
+def _reached(study: Study, autoencoder: WeightSpaceAutoencoder, seconds: float) -> dict[str, float]:
+    start = time.perf_counter()
+    rebuilt = autoencoder.reconstruct(study.test.weights)
+    spent = time.perf_counter() - start
+    found = rebuilding(study, rebuilt, autoencoder.n_latents_)
+    kept = {name: found[name] for name in ("agreement", "behavioral R2", "accuracy")}
+    return {"seconds of training": seconds, "of rebuilding": spent, **kept}

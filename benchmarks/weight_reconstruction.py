@@ -33,6 +33,7 @@ TABLES = {
     "generation": "2. Generation from the best third of the zoo",
     "prediction": "3. Prediction of test models, early epochs among them",
     "ablations": "4. Ablations of all three, and models of other data",
+    "time": "5. What is reached in which time, by the linear code and by responses",
 }
 
 
@@ -142,6 +143,13 @@ def run_ablations(study: Study, records: Records, quick: bool, jobs: int) -> Non
         print(f"  {name} {value}: agreement {found['agreement']:.3f}", flush=True)
 
 
+def run_time(study: Study, records: Records, quick: bool) -> None:
+    """Fill the fifth table, on finished models as the ablations."""
+    for code in ("linear", "responses"):
+        for name, found in tables.time_course(study.ablated(), code, quick):
+            records.add("time", name, 0, found)
+
+
 def _found(study: Study, autoencoder: WeightSpaceAutoencoder) -> dict[str, float]:
     rows = autoencoder.reconstruct(study.test.weights)
     return tables.rebuilding(study, rows, autoencoder.n_latents_)
@@ -208,7 +216,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=Path("benchmark-results"))
     parser.add_argument("--arms", nargs="+", choices=ARMS, default=list(ARMS), help="which of six")
     parser.add_argument(
-        "--tables", nargs="+", choices=TABLES, default=list(TABLES), help="which of the four"
+        "--tables", nargs="+", choices=TABLES, default=list(TABLES), help="which of the five"
     )
     args = parser.parse_args()
     start, scale, wanted = time.perf_counter(), SCALES[args.scale][args.zoo], set(args.tables)
@@ -225,12 +233,14 @@ def main() -> None:
     )
     autoencoders: dict[str, WeightSpaceAutoencoder] = {}
     rebuilt: dict[str, np.ndarray] = {}
-    if wanted - {"ablations"}:
+    if wanted - {"ablations", "time"}:
         autoencoders, rebuilt = run_arms(study, records, wanted, args.arms)
         run_baselines(study, records, autoencoders[args.arms[-1]].n_latents_, wanted)
     if "ablations" in wanted:
         run_ablations(study, records, args.scale == "quick", args.jobs)
         draw_ablations(records.frame("ablations"), stem)
+    if "time" in wanted:
+        run_time(study, records, args.scale == "quick")
     report(records)
     if rebuilt:
         draw(study, autoencoders, rebuilt, stem)
