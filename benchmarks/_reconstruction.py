@@ -3,7 +3,7 @@
 What is measured lives in ``_reconstruction_tables``.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -22,8 +22,9 @@ ARMS = {
     "all three": {"gamma": 0.05, "beta": 0.1},
 }
 GENERATING = ("contrastive+structural", "all three")  # those that the paper compares
+VARIED = ("beta", "gamma", "queries", "code", "align", "n_queries", "compression")
 COMPRESSIONS = (1.3, 1.8, 2.5, 4.0, 8.0)
-REFINEMENTS = (0, 30, 200, 500, 1000)  # steps, at compression 4
+REFINEMENTS = (0, 30, 200, 500, 1000)  # steps, by behavior alone at compression 4
 ABLATED = 5  # one in so many test models is rebuilt there, after a quarter of the steps
 
 
@@ -185,26 +186,29 @@ def mixtures(X: np.ndarray, n_times: int = 8) -> np.ndarray:
     return sum(share[:, None] * X[rng.integers(len(X), size=n_rows)] for share in shares.T)
 
 
-def ablations(study: Study, quick: bool) -> Iterator[tuple[str, str, dict[str, Any]]]:
+def ablations(
+    study: Study, quick: bool, varied: Sequence[str]
+) -> Iterator[tuple[str, str, dict[str, Any]]]:
     """Yield what is varied, to what, and the settings for it; the rest is as in all three."""
     rng = np.random.default_rng(0)
     data = study.data.X_train
     noise = rng.normal(data.mean(axis=0), data.std(axis=0) + 1e-6, data.shape).astype(np.float32)
     sets = {"data": data, "noise": noise, "data and noise": {"data": data, "noise": noise}}
-    sizes = {c: max(1, round(1.8 * SUBJECTS[study.name].latent_dim / c)) for c in COMPRESSIONS}
-    varied: dict[str, dict[Any, dict[str, Any]]] = {
+    values: dict[str, dict[Any, dict[str, Any]]] = {
         "beta": {b: {"beta": b} for b in (0.0, 0.1, 0.5, 0.9, 1.0)},
         "gamma": {g: {"gamma": g} for g in (0.0, 0.05, 0.2)},
         "queries": {name: {"queries": queries} for name, queries in sets.items()},
         "code": {name: {"code": name} for name in ("linear", "responses")},
         "align": {name: {"align": name} for name in ("reference", "importance")},
         "n_queries": {n: {"n_queries": n} for n in (16, 64, 256)},
-        "compression": {c: {"latent_dim": n} for c, n in sizes.items()},
-        "refine_steps": {
-            n: {"refine_steps": n, "latent_dim": sizes[4.0], **ARMS["behavioral"]}
-            for n in REFINEMENTS
-        },
+        "compression": {c: {"latent_dim": latent_dim(study, c)} for c in COMPRESSIONS},
     }
-    for name, values in varied.items():
-        for value, settings in list(values.items())[: 2 if quick else None]:
-            yield name, str(value), {**ARMS["all three"], **settings}
+    for name in VARIED:
+        if name in varied:
+            for value, settings in list(values[name].items())[: 2 if quick else None]:
+                yield name, str(value), {**ARMS["all three"], **settings}
+
+
+def latent_dim(study: Study, compression: float) -> int:
+    """Return the latent numbers a token that compress about so much."""
+    return max(1, round(1.8 * SUBJECTS[study.name].latent_dim / compression))

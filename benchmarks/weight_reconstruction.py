@@ -1,7 +1,7 @@
 """Rebuilding, generating and predicting real models: six arms of the autoencoder on a real zoo.
 
 ``python -m benchmarks.weight_reconstruction [--zoo digits|mnist|census] [--scale full|quick]
-[--seeds N] [--arms ARM ...] [--tables NAME ...]``
+[--seeds N] [--arms ARM ...] [--tables NAME ...] [--ablations NAME ...]``
 
 Every arm is trained by as many steps on the same models; means and spreads are over seeds of the
 autoencoder. Beside them stand PCA with as many latent numbers, the mean of the zoo, and what a
@@ -35,6 +35,8 @@ TABLES = {
     "ablations": "4. Ablations of all three, and models of other data",
     "time": "5. What is reached in which time, by the linear code and by responses",
 }
+OTHER_DATA, REFINED = "other data", "refine_steps"
+ABLATIONS = (OTHER_DATA, *bench.VARIED, REFINED)
 
 
 class Records:
@@ -126,21 +128,30 @@ def run_baselines(study: Study, records: Records, n_latents: int, wanted: set[st
                 records.add("prediction", name, seed, found)
 
 
-def run_ablations(study: Study, records: Records, quick: bool, jobs: int) -> None:
+def run_ablations(
+    study: Study, records: Records, quick: bool, jobs: int, varied: list[str]
+) -> None:
     """Fill the fourth table: on fewer test models, after fewer steps."""
     study = study.ablated()
-    other = bench.load_study(study.name, study.scale, jobs, other=True)
-    for arm in ("structural", "all three"):
-        autoencoder = bench.fit(study, 0, **ARMS[arm])
-        found = tables.elsewhere(study, autoencoder, other)
-        records.add("ablations", f"other data: {arm}", 0, found)
-    base = _found(study, autoencoder)
-    for name, value, settings in bench.ablations(study, quick):
-        found = base
-        if settings != ARMS["all three"]:
-            found = _found(study, bench.fit(study, 0, **settings))
+    base = None
+    if OTHER_DATA in varied:
+        other = bench.load_study(study.name, study.scale, jobs, other=True)
+        for arm in ("structural", "all three"):
+            autoencoder = bench.fit(study, 0, **ARMS[arm])
+            found = tables.elsewhere(study, autoencoder, other)
+            records.add("ablations", f"other data: {arm}", 0, found)
+        base = _found(study, autoencoder)
+    for name, value, settings in bench.ablations(study, quick, varied):
+        found = base if settings == ARMS["all three"] else None
+        found = found or _found(study, bench.fit(study, 0, **settings))
         records.add("ablations", f"{name} {value}", 0, found)
         print(f"  {name} {value}: agreement {found['agreement']:.3f}", flush=True)
+    if REFINED in varied:
+        size = bench.latent_dim(study, 4.0)
+        autoencoder = bench.fit(study, 0, latent_dim=size, **ARMS["behavioral"])
+        for n_steps in bench.REFINEMENTS[: 2 if quick else None]:
+            found = _found(study, autoencoder.set_params(refine_steps=n_steps))
+            records.add("ablations", f"{REFINED} {n_steps}", 0, found)
 
 
 def run_time(study: Study, records: Records, quick: bool) -> None:
@@ -180,10 +191,12 @@ def draw(study: Study, autoencoders: dict, rebuilt: dict, stem: Path) -> None:
 
 def draw_ablations(table: pd.DataFrame, stem: Path) -> None:
     """Draw agreement and behavioral R2 against what is varied, a panel each."""
-    table = table[~table["models"].str.startswith("other data")]
+    table = table[~table["models"].str.startswith(OTHER_DATA)]
     parts = table["models"].str.split(n=1)
     table = table.assign(varied=parts.str[0], value=parts.str[1])
     groups = list(table.groupby("varied", sort=False))
+    if not groups:
+        return
     figure = Figure(figsize=(2.6 * len(groups), 3.2), layout="constrained")
     for ax, (name, own) in zip(
         figure.subplots(1, len(groups), squeeze=False)[0], groups, strict=True
@@ -218,6 +231,9 @@ def main() -> None:
     parser.add_argument(
         "--tables", nargs="+", choices=TABLES, default=list(TABLES), help="which of the five"
     )
+    parser.add_argument(
+        "--ablations", nargs="+", choices=ABLATIONS, default=list(ABLATIONS), help="which of them"
+    )
     args = parser.parse_args()
     start, scale, wanted = time.perf_counter(), SCALES[args.scale][args.zoo], set(args.tables)
     args.out.mkdir(parents=True, exist_ok=True)
@@ -237,7 +253,7 @@ def main() -> None:
         autoencoders, rebuilt = run_arms(study, records, wanted, args.arms)
         run_baselines(study, records, autoencoders[args.arms[-1]].n_latents_, wanted)
     if "ablations" in wanted:
-        run_ablations(study, records, args.scale == "quick", args.jobs)
+        run_ablations(study, records, args.scale == "quick", args.jobs, args.ablations)
         draw_ablations(records.frame("ablations"), stem)
     if "time" in wanted:
         run_time(study, records, args.scale == "quick")
