@@ -183,8 +183,7 @@ def draw(study: Study, autoencoders: dict, rebuilt: dict, stem: Path) -> None:
     TrainingHistoryDisplay.from_estimator(best).figure_.savefig(f"{stem}_history.png", dpi=110)
     best.set_params(refine_steps=0)
     for column in ("test_accuracy", "epoch", "init"):
-        values = study.zoo.metadata[column]
-        colors = values.astype(str) if column == "epoch" else values
+        colors = study.zoo.metadata[column]
         shown = LatentDisplay.from_estimator(best, study.zoo.weights, colors, name=column)
         shown.figure_.savefig(f"{stem}_map_{column}.png", dpi=110)
 
