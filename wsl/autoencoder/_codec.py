@@ -1,6 +1,6 @@
 """The parts of a fitted autoencoder together: frame, tokens, network and objective, run in chunks.
 
-Plain torch on rows; parameters are checked and training is started in ``_estimator``.
+Plain torch on rows; parameters are checked and training is started in ``_learning``.
 """
 
 from collections.abc import Callable, Iterator, Sequence

@@ -331,7 +331,7 @@ class WeightSpaceAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
     def partial_fit(self, X, y=None):
         """Train on models for one epoch, at a constant rate; none is held out.
 
-        The first call chooses the frame and the linear code from its models, so give it many. Later
+        The first call chooses the frame and the code from its models, so give it many. Later
         calls, or those after ``fit``, go on training.
 
         Parameters
