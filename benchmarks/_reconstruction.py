@@ -74,7 +74,6 @@ SCALES = {
             checkpoints=(1, 5, 10, 15),
             n_seeds=1,
             n_queries=64,
-            generation_steps=100,
         ),
         "census": replace(_FULL, n_models=500),
     },

@@ -465,8 +465,9 @@ class WeightSpaceAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
             Of ``queries``, to choose by: class labels, or floats in regression. By default what the
             anchors answer on average.
         n_steps : int, default=200
-            Of ``"ensemble"``, each on 256 queries: together they cost about as much as training the
-            models from scratch, without labels. More steps make models better and more diverse.
+            Of ``"ensemble"``, each on 64 to 256 queries: together they cost about as much as
+            training the models from scratch, without labels. More steps make models better and more
+            diverse.
         random_state : int, RandomState, Generator or None
 
         Returns

@@ -13,9 +13,9 @@ from ..architectures import Architecture
 from ..zoo._losses import LOSSES, resolve_loss
 from ._codec import Codec
 from ._losses import cross_entropy_loss
+from ._queries import few_queries
 
 STEP_SIZE = 0.1  # latents have about unit variance
-BATCH_QUERIES = 256
 LEAST_PROBABILITY = 1e-12
 KEPT_COPIES = 8  # of a model's tokens in the decoder, for the backward pass
 
@@ -42,13 +42,13 @@ def imitate_parents(
     shares : ndarray ``(n_models, n_anchors)``
         The weight of each parent in the average.
     queries : ndarray ``(n_queries, n_features)``
-        Each step takes 256 of them, the same for all models.
+        Each step takes some of them, the same for all models.
 
     Returns
     -------
     ndarray ``(n_models, n_latents)`` float32
     """
-    size = min(BATCH_QUERIES, len(queries))
+    size = min(few_queries(_architecture(codec).activation_size), len(queries))
     steps = [torch.from_numpy(rng.permutation(len(queries))[:size]) for _ in range(n_steps)]
     inputs = owned_tensor(queries).to(device)
     moved = np.empty(latents.shape, np.float32)
@@ -144,5 +144,7 @@ def _regresses(codec: Codec) -> bool:
 def _chunk_bytes(codec: Codec, n_queries: int) -> int:
     """Return what the descent of one model takes, to choose how many go at once."""
     tokens = 4 * codec.layout.n_tokens * codec.network.d_model * KEPT_COPIES
-    run = 4 * min(BATCH_QUERIES, n_queries) * _architecture(codec).activation_size
-    return tokens + run + 4 * n_queries * _architecture(codec).n_outputs
+    architecture = _architecture(codec)
+    n_run = min(few_queries(architecture.activation_size), n_queries)
+    run = 4 * n_run * architecture.activation_size
+    return tokens + run + 4 * n_queries * architecture.n_outputs

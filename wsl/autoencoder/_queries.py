@@ -51,12 +51,8 @@ class Queries(nn.Module):
         return torch.cat([self.inputs[start : start + share] for start, _, share in shares])
 
     def few(self, activation_size: int, step: int | None = None) -> Tensor:
-        """Return what closed forms look at: the first queries, or those of a step.
-
-        That is 64 to 256, the fewer the more numbers a network makes of each: an image has many
-        windows, so fewer large ones will do.
-        """
-        n_queries = min(MOST, max(LEAST, SIZE // activation_size))
+        """Return what closed forms look at: the first ``few_queries``, or those of a step."""
+        n_queries = few_queries(activation_size)
         return self.first(n_queries) if step is None else self.pick(n_queries, step)
 
     def _shares(self, n_queries: int) -> list[tuple[int, int, int]]:
@@ -67,3 +63,11 @@ class Queries(nn.Module):
             shares.append((start, size, max(1, min(size, wanted))))
             start += size
         return shares
+
+
+def few_queries(activation_size: int) -> int:
+    """Return how many queries will do, 64 to 256.
+
+    The fewer, the more numbers a network makes of each: of a large image it sees many windows.
+    """
+    return min(MOST, max(LEAST, SIZE // activation_size))
