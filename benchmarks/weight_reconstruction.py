@@ -1,7 +1,7 @@
 """Rebuilding, generating and predicting real models: six arms of the autoencoder on a real zoo.
 
 ``python -m benchmarks.weight_reconstruction [--zoo digits|mnist|census] [--scale full|quick]
-[--seeds N] [--arms ARM ...] [--tables NAME ...] [--ablations NAME ...]``
+[--seeds N] [--queries N] [--arms ARM ...] [--tables NAME ...] [--ablations NAME ...]``
 
 Every arm is trained by as many steps on the same models; means and spreads are over seeds of the
 autoencoder. Beside them stand PCA with as many latent numbers, the mean of the zoo, and what a
@@ -224,6 +224,7 @@ def main() -> None:
     parser.add_argument("--zoo", choices=SUBJECTS, default="digits")
     parser.add_argument("--scale", choices=SCALES, default="full")
     parser.add_argument("--seeds", type=int, help="how many; by default what the scale says")
+    parser.add_argument("--queries", type=int, help="a step; by default what the scale says")
     parser.add_argument("--jobs", type=int, default=2, help="workers that train the zoo")
     parser.add_argument("--out", type=Path, default=Path("benchmark-results"))
     parser.add_argument("--arms", nargs="+", choices=ARMS, default=list(ARMS), help="which of six")
@@ -238,7 +239,11 @@ def main() -> None:
     args.out.mkdir(parents=True, exist_ok=True)
     stem = args.out / f"weight_reconstruction_{args.zoo}"
     records = Records(stem)
-    scale = replace(scale, n_seeds=args.seeds or scale.n_seeds)
+    scale = replace(
+        scale,
+        n_seeds=args.seeds or scale.n_seeds,
+        n_queries=args.queries or scale.n_queries,
+    )
     print(describe_machine("scikit-learn"), flush=True)
     study = bench.load_study(args.zoo, scale, args.jobs)
     print(
