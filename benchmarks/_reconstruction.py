@@ -22,7 +22,6 @@ ARMS = {
     "all three": {"gamma": 0.05, "beta": 0.1},
 }
 GENERATING = ("contrastive+structural", "all three")  # those that the paper compares
-VARIED = ("beta", "gamma", "queries", "code", "align", "n_queries", "compression")
 COMPRESSIONS = (1.3, 1.8, 2.5, 4.0, 8.0)
 REFINEMENTS = (0, 30, 200, 500, 1000)  # steps, by behavior alone at compression 4
 ABLATED = 5  # one in so many test models is rebuilt there, after a quarter of the steps
@@ -170,7 +169,7 @@ def build(study: Study, seed: int, **settings: Any) -> WeightSpaceAutoencoder:
 
 
 def fit(study: Study, seed: int, **settings: Any) -> WeightSpaceAutoencoder:
-    """Fit an arm on all checkpoints of the training models."""
+    """Fit an arm on the rows of the training models."""
     return build(study, seed, **settings).fit(study.zoo.weights[study.data.train])
 
 
@@ -185,29 +184,35 @@ def mixtures(X: np.ndarray, n_times: int = 8) -> np.ndarray:
     return sum(share[:, None] * X[rng.integers(len(X), size=n_rows)] for share in shares.T)
 
 
-def ablations(
-    study: Study, quick: bool, varied: Sequence[str]
-) -> Iterator[tuple[str, str, dict[str, Any]]]:
-    """Yield what is varied, to what, and the settings for it; the rest is as in all three."""
-    rng = np.random.default_rng(0)
-    data = study.data.X_train
+def query_sets(study: Study) -> dict[str, Any]:
+    """Return training inputs, noise of their mean and spread, and both."""
+    rng, data = np.random.default_rng(0), study.data.X_train
     noise = rng.normal(data.mean(axis=0), data.std(axis=0) + 1e-6, data.shape).astype(np.float32)
-    sets = {"data": data, "noise": noise, "data and noise": {"data": data, "noise": noise}}
-    values: dict[str, dict[Any, dict[str, Any]]] = {
-        "beta": {b: {"beta": b} for b in (0.0, 0.1, 0.5, 0.9, 1.0)},
-        "gamma": {g: {"gamma": g} for g in (0.0, 0.05, 0.2)},
-        "queries": {name: {"queries": queries} for name, queries in sets.items()},
-        "code": {name: {"code": name} for name in ("linear", "responses")},
-        "align": {name: {"align": name} for name in ("reference", "importance")},
-        "n_queries": {n: {"n_queries": n} for n in (16, 64, 256)},
-        "compression": {c: {"latent_dim": latent_dim(study, c)} for c in COMPRESSIONS},
-    }
-    for name in VARIED:
-        if name in varied:
-            for value, settings in list(values[name].items())[: 2 if quick else None]:
-                yield name, str(value), {**ARMS["all three"], **settings}
+    return {"data": data, "noise": noise, "data and noise": {"data": data, "noise": noise}}
 
 
 def latent_dim(study: Study, compression: float) -> int:
     """Return the latent numbers a token that compress about so much."""
     return max(1, round(1.8 * SUBJECTS[study.name].latent_dim / compression))
+
+
+VARIED: dict[str, Callable[[Study], dict[Any, Any]]] = {  # values by what they are called
+    "beta": lambda study: {b: b for b in (0.0, 0.1, 0.5, 0.9, 1.0)},
+    "gamma": lambda study: {g: g for g in (0.0, 0.05, 0.2)},
+    "queries": query_sets,
+    "code": lambda study: {name: name for name in ("linear", "responses")},
+    "align": lambda study: {name: name for name in ("reference", "importance")},
+    "n_queries": lambda study: {n: n for n in (16, 64, 256)},
+    "compression": lambda study: {c: latent_dim(study, c) for c in COMPRESSIONS},
+}
+
+
+def ablations(
+    study: Study, quick: bool, varied: Sequence[str]
+) -> Iterator[tuple[str, str, dict[str, Any]]]:
+    """Yield what is varied, to what, and the settings for it; the rest is as in all three."""
+    for name, values in VARIED.items():
+        if name in varied:
+            parameter = "latent_dim" if name == "compression" else name
+            for label, value in list(values(study).items())[: 2 if quick else None]:
+                yield name, str(label), {**ARMS["all three"], parameter: value}

@@ -34,8 +34,8 @@ FINE_TUNING = (0, 1, 5)
 FINER = 10  # by which the learning rate of fine-tuning is below that of training
 ALPHAS = np.logspace(-3, 5, 17)
 EMBEDDINGS = {"": None, ", pooled": "mean", ", pooled with behavior": "behavior"}
-WATCHED = (1, 4, 16, 64)  # epochs
-REFINED = (30, 200)  # steps
+TIMED_EPOCHS = (1, 4, 16, 64)
+TIMED_REFINEMENTS = (30, 200)  # steps
 N_ANSWERED, N_PRINCIPAL = 1000, 64  # as many as the embedding with behavior has
 
 
@@ -239,14 +239,14 @@ def time_course(study: Study, code: str, quick: bool) -> Iterator[tuple[str, dic
     """
     rows, seconds = study.zoo.weights[study.data.train], 0.0
     autoencoder = build(study, 0, code=code, **ARMS["all three"]).set_params(refine_steps=0)
-    watched = WATCHED[:2] if quick else WATCHED
+    watched = TIMED_EPOCHS[: 2 if quick else None]
     for epoch in range(1, watched[-1] + 1):
         start = time.perf_counter()
         autoencoder.partial_fit(rows)
         seconds += time.perf_counter() - start
         if epoch in watched:
             yield f"{code}, epoch {epoch}", _reached(study, autoencoder, seconds)
-    for n_steps in REFINED:
+    for n_steps in TIMED_REFINEMENTS:
         autoencoder.set_params(refine_steps=n_steps)
         yield f"{code}, {n_steps} steps of refinement", _reached(study, autoencoder, seconds)
 

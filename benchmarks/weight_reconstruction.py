@@ -13,6 +13,7 @@ import argparse
 import time
 from collections import defaultdict
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -133,17 +134,20 @@ def run_ablations(
 ) -> None:
     """Fill the fourth table: on fewer test models, after fewer steps."""
     study = study.ablated()
-    base = None
+    usual = ARMS["all three"]
+    all_three = cache(lambda: bench.fit(study, 0, **usual))
+    all_three_found = cache(lambda: _found(study, all_three()))
     if OTHER_DATA in varied:
         other = bench.load_study(study.name, study.scale, jobs, other=True)
-        for arm in ("structural", "all three"):
-            autoencoder = bench.fit(study, 0, **ARMS[arm])
+        structural = bench.fit(study, 0, **ARMS["structural"])
+        for arm, autoencoder in {"structural": structural, "all three": all_three()}.items():
             found = tables.elsewhere(study, autoencoder, other)
-            records.add("ablations", f"other data: {arm}", 0, found)
-        base = _found(study, autoencoder)
+            records.add("ablations", f"{OTHER_DATA}: {arm}", 0, found)
     for name, value, settings in bench.ablations(study, quick, varied):
-        found = base if settings == ARMS["all three"] else None
-        found = found or _found(study, bench.fit(study, 0, **settings))
+        if settings == usual:
+            found = all_three_found()
+        else:
+            found = _found(study, bench.fit(study, 0, **settings))
         records.add("ablations", f"{name} {value}", 0, found)
         print(f"  {name} {value}: agreement {found['agreement']:.3f}", flush=True)
     if REFINED in varied:
@@ -156,8 +160,9 @@ def run_ablations(
 
 def run_time(study: Study, records: Records, quick: bool) -> None:
     """Fill the fifth table, on finished models as the ablations."""
+    study = study.ablated()
     for code in ("linear", "responses"):
-        for name, found in tables.time_course(study.ablated(), code, quick):
+        for name, found in tables.time_course(study, code, quick):
             records.add("time", name, 0, found)
 
 

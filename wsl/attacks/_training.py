@@ -82,17 +82,13 @@ def read(rows: np.ndarray | Tensor, indices: Tensor | slice, prepare: Prepare | 
     return tensor if prepare is None else prepare(tensor)
 
 
-def keep(rows: np.ndarray, prepare: Prepare) -> np.ndarray | Tensor:
+def keep(rows: np.ndarray, prepare: Prepare, device: torch.device) -> np.ndarray | Tensor:
     """Make rows ready once and for all where they take at most ``CACHE_BYTES``; else leave them."""
     if rows.nbytes > _batches.CACHE_BYTES:
         return rows
-    kept = None
+    kept = torch.empty(rows.shape, device=device)
     for part in _batches.row_slices(len(rows), rows[:1].nbytes):
-        ready = prepare(owned_tensor(rows[part]))
-        if kept is None:
-            kept = ready.new_empty(len(rows), *ready.shape[1:])
-        kept[part] = ready
-    assert kept is not None
+        kept[part] = prepare(owned_tensor(rows[part]))
     return kept
 
 
@@ -179,7 +175,7 @@ def train(
         verbose=settings.verbose,
     )
     with threadpool_limits(1):  # products this small lose more to waiting threads than they gain
-        inputs = keep(rows, network.prepare)
+        inputs = keep(rows, network.prepare, targets.device)
         net.fit(inputs, targets)
         settle_norms(net.module_, inputs)
     return _at_rest(net)

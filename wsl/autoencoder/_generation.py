@@ -42,7 +42,7 @@ def imitate_parents(
     shares : ndarray ``(n_models, n_anchors)``
         The weight of each parent in the average.
     queries : ndarray ``(n_queries, n_features)``
-        Each step takes some of them, the same for all models.
+        Each step takes ``few_queries`` of them, the same for all models.
 
     Returns
     -------
@@ -55,7 +55,7 @@ def imitate_parents(
     codec.network.to(device).eval()
     codec.objective.to(device)
     try:
-        for part in row_slices(len(latents), _chunk_bytes(codec, len(queries))):
+        for part in row_slices(len(latents), _chunk_bytes(codec, size, len(queries))):
             wanted = _averaged(codec, parents, shares[part], queries).to(device)
             start = owned_tensor(latents[part]).to(device)
             moved[part] = _descend(codec, start, inputs, wanted, steps).cpu()
@@ -141,10 +141,8 @@ def _regresses(codec: Codec) -> bool:
     return loss == "squared_error" or (single and loss == "l2")
 
 
-def _chunk_bytes(codec: Codec, n_queries: int) -> int:
+def _chunk_bytes(codec: Codec, n_run: int, n_queries: int) -> int:
     """Return what the descent of one model takes, to choose how many go at once."""
     tokens = 4 * codec.layout.n_tokens * codec.network.d_model * KEPT_COPIES
-    architecture = _architecture(codec)
-    n_run = min(few_queries(architecture.activation_size), n_queries)
-    run = 4 * n_run * architecture.activation_size
-    return tokens + run + 4 * n_queries * architecture.n_outputs
+    run = 4 * n_run * _architecture(codec).activation_size
+    return tokens + run + 4 * n_queries * _architecture(codec).n_outputs
