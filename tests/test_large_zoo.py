@@ -25,7 +25,7 @@ from wsl import (
     metrics,
 )
 from wsl._validation import check_rows
-from wsl.attacks import _training
+from wsl.attacks.meta_networks import _meta_training
 from wsl.autoencoder import _codec
 
 MLP = Architecture.mlp(4, [6, 5], 3)
@@ -125,7 +125,7 @@ def test_mapped_rows_are_checked_without_a_copy(mapped):
 
 @pytest.mark.parametrize("route", ROUTES)
 def test_rows_read_in_small_batches_give_the_same_results(route, mapped, monkeypatch):
-    monkeypatch.setattr(_training, "SETTLE_ROWS", 30)  # norms settle on the same halves then
+    monkeypatch.setattr(_meta_training, "SETTLE_ROWS", 30)  # norms settle on the same halves then
     expected = ROUTES[route](ROWS)
     reads_weights_by_sets = route in ("deepsets", "deepsets regressor", "attack")
     shrink(monkeypatch, batch_bytes=150_000 if reads_weights_by_sets else 8000)  # 3 to 25 models

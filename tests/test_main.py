@@ -6,18 +6,18 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from wsl import _tour
+from wsl import _demo
 from wsl.__main__ import main
 from wsl.risk import AuditReport
 
-TINY = _tour.Scale(32, 2, 1, 12, 6, 2)
+TINY = _demo.Scale(32, 2, 1, 12, 6, 2)
 README = Path(__file__).parents[1] / "README.md"
 
 
 @pytest.fixture
 def tiny(monkeypatch, tmp_path):
     monkeypatch.setenv("WSL_DATA", str(tmp_path / "data"))
-    monkeypatch.setitem(_tour.SCALES, "quick", TINY)
+    monkeypatch.setitem(_demo.SCALES, "quick", TINY)
 
 
 @pytest.mark.parametrize(
@@ -90,7 +90,7 @@ def test_what_was_finished_survives_an_interrupt(monkeypatch, capsys, tmp_path):
     def interrupted(*arguments):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(_tour, "audit_share_of_women", interrupted)
+    monkeypatch.setattr(_demo, "audit_share_of_women", interrupted)
     assert main(["--quick", "--out", str(tmp_path / "report"), "--device", "cpu"]) == 130
     assert "interrupted" in capsys.readouterr().err
     assert sorted(f.name for f in (tmp_path / "report").iterdir()) == [

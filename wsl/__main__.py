@@ -58,7 +58,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser = build_parser()
     options = parser.parse_args(argv)
     start = time.perf_counter()
-    from . import _tour
+    from . import _demo
     from ._device import resolve_device
 
     try:
@@ -66,9 +66,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         options.out.mkdir(parents=True, exist_ok=True)
     except (WslError, OSError) as error:
         parser.error(str(error).splitlines()[0])
-    scale = _tour.SCALES["quick" if options.quick else "full"]
+    scale = _demo.SCALES["quick" if options.quick else "full"]
     try:
-        for finding in _tour.run(scale, options.out, options.seed, options.device):
+        for finding in _demo.run(scale, options.out, options.seed, options.device):
             numbers = finding.table.to_string(float_format="{:.3f}".format, na_rep="")
             print(f"\n{finding.title}\n{'-' * len(finding.title)}\n{finding.text}\n\n{numbers}\n")
             sys.stdout.flush()

@@ -14,7 +14,7 @@ from skorch.callbacks import EpochScoring
 from torch import nn
 
 from wsl import Architecture, WeightSpaceAutoencoder, metrics, train_zoo
-from wsl.autoencoder._orders import Alignment, Ranking
+from wsl.autoencoder.tokens._unit_order import Alignment, Ranking
 from wsl.exceptions import InvalidInputError, UnsupportedModuleError
 
 ARCHITECTURE = Architecture.mlp(4, [6], 3)

@@ -10,8 +10,8 @@ import pytest
 from sklearn.datasets import load_digits
 
 from wsl import Architecture, ModelZoo, train_zoo
-from wsl.datasets import _digits_zoo, _recipes, load_digits_zoo
-from wsl.datasets._recipes import cache_folder
+from wsl.datasets import _digits_zoo, _zoo_recipes, load_digits_zoo
+from wsl.datasets._zoo_recipes import cache_folder
 from wsl.exceptions import InvalidInputError
 
 RECIPE = {"n_models": 32, "epochs": 2}
@@ -43,7 +43,7 @@ def trainings(monkeypatch):
         calls.append(options)
         return train_zoo(*args, **options)
 
-    monkeypatch.setattr(_recipes, "train_zoo", counting)
+    monkeypatch.setattr(_zoo_recipes, "train_zoo", counting)
     return calls
 
 
@@ -64,8 +64,8 @@ def test_what_the_zoo_is(built):
     assert len(np.unique(zoo.metadata["seed"])) == 32
     for name, kinds in (
         ("learning_rate", _digits_zoo.RECIPE.learning_rates),
-        ("weight_decay", _recipes.WEIGHT_DECAYS),
-        ("init", _recipes.INITS),
+        ("weight_decay", _zoo_recipes.WEIGHT_DECAYS),
+        ("init", _zoo_recipes.INITS),
     ):
         drawn = zoo.metadata[name]
         wanted = pd.Series(kinds).astype(drawn.dtype)
@@ -136,7 +136,7 @@ def test_a_training_that_is_broken_off_leaves_nothing_to_read(tmp_path, monkeypa
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(_recipes, "train_zoo", broken_off)
+        patch.setattr(_zoo_recipes, "train_zoo", broken_off)
         with pytest.raises(KeyboardInterrupt):
             load_digits_zoo(n_models=4, epochs=1, data_home=tmp_path)
     assert not list(tmp_path.rglob("zoo.json"))

@@ -12,7 +12,7 @@ import torch
 from wsl import Architecture, train_zoo
 from wsl.causal import irm_penalty
 from wsl.exceptions import DivergedModelWarning, InvalidInputError
-from wsl.zoo._init import SCHEMES, initial_row
+from wsl.zoo.training._initialization import SCHEMES, initial_row
 
 ARCHITECTURE = Architecture.mlp(3, [6], 1)
 ROUNDING = {"rtol": 1e-4, "atol": 1e-6}

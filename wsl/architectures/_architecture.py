@@ -17,17 +17,8 @@ from torch import Tensor, nn
 from .._random import resolve_random_state, torch_generator
 from .._validation import check_n_columns, check_rows, owned_tensor
 from ..exceptions import InvalidInputError, UnsupportedModuleError
-from . import _symmetry
-from ._batched import forward_models, plan_steps, run_each
-from ._build import build_cnn, build_mlp, replace_activations
-from ._convert import flatten_model, sklearn_model, sklearn_module
-from ._forward import run_rows
-from ._graph import Step, trace
-from ._groups import find_groups
-from ._layers import abbreviated
-from ._reorder import reorder_rows
-from ._run import Memory, Training
-from ._spec import module_from_spec, module_to_spec, step_identity
+from ._builders import build_cnn, build_mlp, replace_activations
+from ._conversion import flatten_model, sklearn_model, sklearn_module
 from ._template import (
     first_shape,
     largest_value,
@@ -37,8 +28,17 @@ from ._template import (
     running_statistics,
     uses_batch_statistics,
 )
-from ._trial import agrees, is_symmetric
-from ._units import PermutationGroup
+from .forward._context import Memory, Training
+from .forward._execute import forward_models, plan_steps, run_each
+from .forward._forward import run_rows
+from .spec._layer_spec import abbreviated
+from .spec._module_spec import module_from_spec, module_to_spec, step_identity
+from .symmetry import _weight_matching
+from .symmetry._permutation_groups import find_groups
+from .symmetry._permute import reorder_rows
+from .symmetry._unit_tracking import PermutationGroup
+from .tracing._trace import Step, trace
+from .tracing._verify import agrees, is_symmetric
 
 
 class Architecture:
@@ -444,7 +444,7 @@ class Architecture:
         generator = random_state
         if not isinstance(generator, torch.Generator):
             generator = torch_generator(resolve_random_state(random_state))
-        orders = _symmetry.random_orders(self.permutation_groups, len(weights), generator)
+        orders = _weight_matching.random_orders(self.permutation_groups, len(weights), generator)
         return reorder_rows(self, weights, lambda parameters, models: [o[models] for o in orders])
 
     def canonicalize(self, weights, reference=None):
@@ -489,13 +489,13 @@ class Architecture:
         groups = self.permutation_groups
         if reference is None:
             return reorder_rows(
-                self, weights, lambda own, models: _symmetry.sorted_orders(own, groups)
+                self, weights, lambda own, models: _weight_matching.sorted_orders(own, groups)
             )
         row = reference if isinstance(reference, Tensor) else owned_tensor(check_rows([reference]))
         device = weights.device if isinstance(weights, Tensor) else "cpu"
         anchor = self.parameters(row.detach().to(device).reshape(1, -1))
         return reorder_rows(
-            self, weights, lambda own, models: _symmetry.aligned_orders(own, groups, anchor)
+            self, weights, lambda own, models: _weight_matching.aligned_orders(own, groups, anchor)
         )
 
     def __eq__(self, other: object) -> bool:

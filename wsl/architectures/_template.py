@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from ..exceptions import UnsupportedModuleError
-from ._build import SelectFeatures
+from ._builders import SelectFeatures
 
 _NORMS = (nn.modules.batchnorm._NormBase,)
 

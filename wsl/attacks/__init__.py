@@ -1,10 +1,10 @@
 """Attacks: what a trained model gives away about the data that it was trained on."""
 
 from ._attack import DistributionInferenceAttack, DistributionInferenceRegressor
-from ._deepsets import DeepSetsClassifier, DeepSetsRegressor
-from ._probes import ProbeClassifier, ProbeRegressor
-from ._selection import select_queries
 from ._strategies import STRATEGIES
+from .black_box._query_selection import select_queries
+from .meta_networks._deepsets import DeepSetsClassifier, DeepSetsRegressor
+from .meta_networks._probes import ProbeClassifier, ProbeRegressor
 
 __all__ = [
     "STRATEGIES",

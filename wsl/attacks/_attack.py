@@ -18,10 +18,10 @@ from .._sklearn_compat import HasMethods, Interval, StrOptions, fit_context
 from .._validation import check_n_columns
 from ..architectures import Architecture
 from ..exceptions import InvalidInputError
-from ._deepsets import classes_of
-from ._setting import AttackSetting
+from ._attack_context import AttackSetting
 from ._strategies import build, resolve_strategy
 from ._white_box import is_fitted
+from .meta_networks._deepsets import classes_of
 
 
 def _meta_has(method: str):

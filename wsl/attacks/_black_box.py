@@ -12,12 +12,12 @@ from sklearn.tree import DecisionTreeClassifier
 
 from .._validation import check_length
 from ..features import QueryResponses
-from ..features._responses import check_queries
-from ._answers import Answers, read_answers
-from ._kl import KLClassifier, KLRegressor
-from ._loss_test import GroupLosses, LossTestClassifier, LossTestRegressor
-from ._selection import ChosenQueries
-from ._setting import AttackSetting, meta_estimator
+from ..features._query_responses import check_queries
+from ._attack_context import AttackSetting, meta_estimator
+from .black_box._kl import KLClassifier, KLRegressor
+from .black_box._loss_based import GroupLosses, LossTestClassifier, LossTestRegressor
+from .black_box._query_selection import ChosenQueries
+from .black_box._responses import Answers, read_answers
 
 
 def build_queries(setting: AttackSetting) -> Pipeline:

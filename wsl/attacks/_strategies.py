@@ -10,8 +10,8 @@ from typing import Any
 
 from ..architectures import Architecture
 from ..exceptions import InvalidInputError
+from ._attack_context import AttackSetting
 from ._black_box import build_kl, build_loss, build_queries, build_threshold
-from ._setting import AttackSetting
 from ._white_box import (
     build_autoencoder,
     build_deepsets,

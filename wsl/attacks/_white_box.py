@@ -13,10 +13,10 @@ from sklearn.utils.validation import check_is_fitted
 
 from ..exceptions import InvalidInputError
 from ..features import SortedWeights, WeightStatistics
-from ._deepsets import DeepSetsClassifier, DeepSetsRegressor
-from ._probes import ProbeClassifier, ProbeRegressor
-from ._setting import AttackSetting, meta_estimator
-from ._tempered import Tempered
+from ._attack_context import AttackSetting, meta_estimator
+from .meta_classifiers._temperature_scaling import Tempered
+from .meta_networks._deepsets import DeepSetsClassifier, DeepSetsRegressor
+from .meta_networks._probes import ProbeClassifier, ProbeRegressor
 
 FEW_MODELS, MANY_MODELS = 512, 1024
 

@@ -11,7 +11,7 @@ from sklearn.decomposition import PCA
 
 from .._batches import map_rows
 from ..architectures import Architecture
-from ._losses import seen_outputs, two_class_logits
+from .network._losses import seen_outputs, two_class_logits
 
 N_DIRECTIONS = 64
 N_MODELS = 2048

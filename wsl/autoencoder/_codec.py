@@ -14,18 +14,18 @@ from .. import _batches
 from .._batches import row_slices
 from ..architectures import Architecture
 from ..exceptions import InvalidInputError
-from ._frame import Frame
-from ._linear_code import N_DRAWS, fit_linear_code, second_moments
-from ._network import KindCode, TokenAutoencoder
-from ._objective import Objective, Weighting
-from ._orders import Alignment, Orders, Ranking
-from ._queries import Queries
-from ._refinement import refine_latents
-from ._response_code import ResponseCode
-from ._rows import FramedRows, largest_row, working_bytes
-from ._sharing import evenly, fit_response_code
-from ._tokens import TokenLayout, architecture_layout, plain_layout
-from ._walk import Walk
+from .codes._latent_budget import evenly, fit_response_code
+from .codes._layerwise_forward import Walk
+from .codes._linear import N_DRAWS, fit_linear_code, second_moments
+from .codes._response import ResponseCode
+from .inference._refinement import refine_latents
+from .network._autoencoder_objective import Objective, Weighting
+from .network._network import KindCode, TokenAutoencoder
+from .network._query_sets import Queries
+from .tokens._dataset import FramedRows, largest_row, working_bytes
+from .tokens._normalization import Frame
+from .tokens._tokens import TokenLayout, architecture_layout, plain_layout
+from .tokens._unit_order import Alignment, Orders, Ranking
 
 CHUNK_MODELS = 256
 START_MODELS = 2048

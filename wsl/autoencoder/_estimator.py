@@ -23,14 +23,14 @@ from ..architectures import Architecture
 from ..exceptions import InvalidInputError
 from ._behavior import BehaviorCode
 from ._codec import Codec
-from ._generation import averaged_labels, data_losses, imitate_parents
-from ._learning import Lesson, learn
-from ._orders import Orders
+from ._fit import Lesson, learn
 from ._parameters import PARAMETER_CONSTRAINTS, check_queries
-from ._queries import Queries
-from ._sampling import N_PARENTS, draw_shares, sample_latents
-from ._sampling_arguments import check_counts, check_data
-from ._training import WeightSpaceNet, read_history
+from .inference._ensemble_sampling import averaged_labels, data_losses, imitate_parents
+from .inference._sampling import N_PARENTS, draw_shares, sample_latents
+from .inference._sampling_arguments import check_counts, check_data
+from .network._query_sets import Queries
+from .network._training import WeightSpaceNet, read_history
+from .tokens._unit_order import Orders
 
 COMPARED_QUERIES = 1000
 

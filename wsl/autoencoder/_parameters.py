@@ -15,7 +15,7 @@ from .._sklearn_compat import Interval, StrOptions
 from .._validation import check_n_columns
 from ..architectures import Architecture
 from ..exceptions import InvalidInputError
-from ._losses import BEHAVIORAL_LOSSES
+from .network._losses import BEHAVIORAL_LOSSES
 
 _SHARE = [Interval(Real, 0, 1, closed="both")]
 _COUNT = [Interval(Integral, 1, None, closed="left")]

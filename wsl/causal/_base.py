@@ -16,11 +16,11 @@ from .._validation import check_environments, check_sample_weight
 from ..architectures import Architecture
 from ..exceptions import InvalidInputError
 from ..zoo import ModelZoo, train_zoo
-from ..zoo._stopping import VALIDATION
-from ._choice import ColumnRule, prepare_sets
-from ._features import check_sets
-from ._penalties import PENALTIES
-from ._samples import join_equal
+from ..zoo.training._early_stopping import VALIDATION
+from ._column_selection import ColumnRule, prepare_sets
+from ._sample_weights import join_equal
+from ._training_sets import check_sets
+from .penalties import PENALTIES
 
 _OF_ALL_SAMPLES = tuple(set(PENALTIES) - {"irm_unbiased"})
 

@@ -12,7 +12,7 @@ import numpy as np
 from scipy import stats
 from sklearn.preprocessing import SplineTransformer
 
-from ._independence import as_variable, draw_rows, kernel_p_value, seeded_global_generators
+from ._independence_tests import as_variable, draw_rows, kernel_p_value, seeded_global_generators
 
 JITTER = 1e-9  # of the Gram matrix, so that equal and constant columns do no harm
 N_KNOTS = 4

@@ -1,6 +1,6 @@
 """Small real data that ships with the package, and zoos that are built on first use."""
 
-from ._census import load_census_income
+from ._census_income import load_census_income
 from ._census_zoo import load_census_zoo
 from ._digits_zoo import load_digits_zoo
 from ._mnist_zoo import load_mnist_zoo

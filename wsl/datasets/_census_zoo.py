@@ -11,8 +11,8 @@ from sklearn.utils import Bunch
 
 from ..architectures import Architecture
 from ..exceptions import InvalidInputError
-from ._census import load_census_income
-from ._recipes import Recipe, load_recipe
+from ._census_income import load_census_income
+from ._zoo_recipes import Recipe, load_recipe
 
 RECIPE = Recipe(
     name="census",

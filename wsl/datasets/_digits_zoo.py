@@ -11,7 +11,7 @@ from sklearn.datasets import load_digits
 from sklearn.utils import Bunch
 
 from ..architectures import Architecture
-from ._recipes import Recipe, check_flag, load_recipe
+from ._zoo_recipes import Recipe, check_flag, load_recipe
 
 RECIPE = Recipe(
     name="digits",

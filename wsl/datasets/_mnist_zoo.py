@@ -10,7 +10,7 @@ import numpy as np
 from sklearn.utils import Bunch
 
 from ..architectures import Architecture
-from ._recipes import Recipe, check_flag, load_recipe
+from ._zoo_recipes import Recipe, check_flag, load_recipe
 
 RECIPE = Recipe(
     name="mnist",

@@ -1,13 +1,13 @@
 """Pictures of results, in scikit-learn's Display convention."""
 
-from ._history import TrainingHistoryDisplay
+from ._attack_roc import AttackRocDisplay
 from ._latent import LatentDisplay
 from ._leakage import LeakageDisplay
 from ._privacy_utility import PrivacyUtilityDisplay
 from ._reconstruction import ReconstructionDisplay
 from ._risk_curve import RiskCurveDisplay
-from ._roc import AttackRocDisplay
 from ._sources import SourcesDisplay
+from ._training_history import TrainingHistoryDisplay
 
 __all__ = [
     "AttackRocDisplay",

@@ -11,7 +11,7 @@ from sklearn.decomposition import PCA
 
 from .._validation import check_length, check_rows
 from ..exceptions import InvalidInputError
-from ..risk._pictures import new_axes
+from ..risk.reports._plots import new_axes
 
 MAX_CATEGORIES = 10
 

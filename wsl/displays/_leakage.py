@@ -12,8 +12,8 @@ import pandas as pd
 from ..distributions import DistributionFamily
 from ..exceptions import InvalidInputError
 from ..risk import AuditReport, audit
-from ..risk._figures import headline
-from ..risk._pictures import new_axes
+from ..risk.evaluation._tables import headline
+from ..risk.reports._plots import new_axes
 
 
 class LeakageDisplay:

@@ -12,8 +12,8 @@ from scipy import stats
 
 from ..exceptions import InvalidInputError
 from ..risk import AuditReport, knee
-from ..risk._front import Z, find_knee, leakage_of, on_front
-from ..risk._pictures import new_axes
+from ..risk.reports._plots import new_axes
+from ..risk.search._pareto import Z, find_knee, leakage_of, on_front
 
 COLUMNS = (
     "utility", "utility_low", "utility_high", "leakage", "leakage_low", "leakage_high",

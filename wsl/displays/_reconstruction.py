@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from .._validation import check_length
-from ..risk._pictures import new_axes
+from ..risk.reports._plots import new_axes
 from ..zoo import ModelZoo
 
 

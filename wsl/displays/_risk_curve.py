@@ -9,7 +9,7 @@ import pandas as pd
 
 from ..exceptions import InvalidInputError
 from ..risk import GameReport, InferenceGame
-from ..risk._pictures import draw_risk_curve, new_axes
+from ..risk.reports._plots import draw_risk_curve, new_axes
 
 
 class RiskCurveDisplay:

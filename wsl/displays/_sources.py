@@ -11,8 +11,8 @@ import numpy as np
 from ..distributions import DistributionFamily
 from ..exceptions import InvalidInputError
 from ..risk import SourcesReport, leakage_sources
-from ..risk._pictures import new_axes
-from ..risk._sources_report import SOURCES
+from ..risk.reports._plots import new_axes
+from ..risk.reports._sources_report import SOURCES
 
 TITLES = {**SOURCES, "rest": "none of these"}
 

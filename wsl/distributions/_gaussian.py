@@ -11,7 +11,7 @@ from scipy.special import expit, logit
 
 from .._random import resolve_random_state
 from ..exceptions import InvalidInputError
-from . import _bayes
+from . import _bayes_accuracy
 from ._base import DistributionFamily, Sample
 from ._properties import central_value, check_numbers, count_numbers
 
@@ -201,15 +201,17 @@ class GaussianFamily(DistributionFamily):
         """
         low, high = self._check_known(n_samples, sees)
         if sees == "coefficients":
-            return _bayes.mean_by_least_squares(
+            return _bayes_accuracy.mean_by_least_squares(
                 high - low, n_samples, self.n_features, self.on_inputs, self.on_outcome, self.noise
             )
         gain = 1.0 if sees == "attribute" else self._gain()
         if self.statistic == "mean":
-            return _bayes.mean(high - low, n_samples, gain)
+            return _bayes_accuracy.mean(high - low, n_samples, gain)
         if self.statistic == "deviation":
-            return _bayes.variance(1 - gain + gain * low**2, 1 - gain + gain * high**2, n_samples)
-        return _bayes.share(low, high, n_samples)
+            return _bayes_accuracy.variance(
+                1 - gain + gain * low**2, 1 - gain + gain * high**2, n_samples
+            )
+        return _bayes_accuracy.share(low, high, n_samples)
 
     def _check_known(self, n_samples: int, sees: str) -> tuple[float, float]:
         """Return the two numbers of the property, the lower one first."""

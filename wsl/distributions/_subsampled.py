@@ -11,11 +11,11 @@ import numpy as np
 from .._random import resolve_random_state
 from ..exceptions import InvalidInputError
 from ._base import DistributionFamily, Sample
-from ._groups import GROUP_NAMES, check_proportions, column_of, rows_by_value, strata_of_group
-from ._pools import check_column, check_fraction, check_table
+from ._group_counts import Presence, Quota, Shares, Tilt
 from ._properties import Properties, check_numbers
-from ._quotas import Presence, Quota, Shares, Tilt
-from ._strata import Strata
+from ._row_pool import check_column, check_fraction, check_table
+from ._stratified_table import Strata
+from ._subgroups import GROUP_NAMES, check_proportions, column_of, rows_by_value, strata_of_group
 
 
 class SubsampledFamily(DistributionFamily):

@@ -5,11 +5,11 @@ Nothing here but the scorers runs a model: outputs are ``(n_models, n_queries, n
 memory maps larger than memory; they are read in batches of bounded bytes.
 """
 
-from ._explained import behavioral_r2, explained_variance, streamed_r2
-from ._floors import averaged_prediction_agreement, best_single_model_agreement
-from ._outputs import accuracy, agreement, disagreement, predicted_classes, shuffled_agreement
+from ._agreement import accuracy, agreement, disagreement, predicted_classes, shuffled_agreement
+from ._baselines import averaged_prediction_agreement, best_single_model_agreement
+from ._diversity import compression_factor, diversity, nearest_distance, spread_ratio
+from ._explained_variance import behavioral_r2, explained_variance, streamed_r2
 from ._scorers import get_scorer, get_scorer_names
-from ._weights import compression_factor, diversity, nearest_distance, spread_ratio
 
 __all__ = [
     "accuracy",

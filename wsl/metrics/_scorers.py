@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 
 from ..exceptions import InvalidInputError, UnsupportedModuleError
-from ._explained import behavioral_r2, explained_variance
-from ._outputs import agreement, shuffled_agreement
+from ._agreement import agreement, shuffled_agreement
+from ._explained_variance import behavioral_r2, explained_variance
 
 MAX_QUERIES = 1000
 

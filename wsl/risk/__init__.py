@@ -1,23 +1,23 @@
 """The inference game: how much a learner's models give away, with intervals."""
 
-from ._adversary import ShadowModels, train_shadows
 from ._audit import audit
-from ._compare import compare_audits
-from ._front import knee
-from ._game import InferenceGame
-from ._game_report import GameReport
-from ._leakage import n_leaked
-from ._report import AuditReport
-from ._scorer import LeakageScorer, leakage_scorer
-from ._sources import leakage_sources
-from ._sources_report import SourcesReport
-from ._special_cases import (
+from .evaluation._compare_audits import compare_audits
+from .evaluation._n_leaked import n_leaked
+from .game._inference_game import InferenceGame
+from .game._named_games import (
     environment_membership_inference,
     property_inference,
     proportion_regression,
     ratio_inference,
     record_membership_inference,
 )
+from .reports._audit_report import AuditReport
+from .reports._game_report import GameReport
+from .reports._sources_report import SourcesReport
+from .search._leakage_scorer import LeakageScorer, leakage_scorer
+from .search._pareto import knee
+from .shadows._shadow_models import ShadowModels, train_shadows
+from .sources._leakage_sources import leakage_sources
 
 __all__ = [
     "AuditReport",

@@ -10,8 +10,7 @@ from typing import Any
 
 from ..distributions import DistributionFamily
 from ..exceptions import InvalidInputError, UnsupportedModuleError
-from ._adversary import ShadowModels, draw_streams, fixed_seed, open_cache, train_shadows
-from ._checks import (
+from ._input_checks import (
     check_adversary_family,
     check_counts,
     check_family,
@@ -19,11 +18,18 @@ from ._checks import (
     check_learner,
     check_test_sets,
 )
-from ._draws import draw, redraw
-from ._figures import attack_table, chance_of, utility_table
-from ._report import AuditReport
-from ._shadows import Trainer
-from ._trials import labels_of, plan_attacks, try_attacks
+from .evaluation._attack_runs import labels_of, plan_attacks, try_attacks
+from .evaluation._tables import attack_table, chance_of, utility_table
+from .reports._audit_report import AuditReport
+from .shadows._drawn_sets import draw, redraw
+from .shadows._shadow_models import (
+    ShadowModels,
+    draw_streams,
+    fixed_seed,
+    open_cache,
+    train_shadows,
+)
+from .shadows._trainer import Trainer
 
 
 def audit(

@@ -16,11 +16,11 @@ from torch import Tensor
 from .._batches import row_slices
 from ..architectures import Architecture
 from ..exceptions import DivergedModelWarning, InvalidInputError, ZooFileError
-from ._checkpoints import float_tensors
-from ._layouts import Checkpoint, Epochs, Layout, detect_layout, list_checkpoints
-from ._rows import DTYPE
-from ._writer import ZooWriter
 from ._zoo import ModelZoo
+from .storage._formats import Checkpoint, Epochs, Layout, detect_layout, list_checkpoints
+from .storage._state_dicts import float_tensors
+from .storage._weights_file import DTYPE
+from .storage._writer import ZooWriter
 
 Candidates = Architecture | Sequence[Architecture] | Callable[[dict[str, Tensor]], Architecture]
 

@@ -18,24 +18,24 @@ from .._device import resolve_device
 from .._sklearn_compat import HasMethods, Interval, StrOptions, validate_params
 from ..architectures import Architecture
 from ..exceptions import DivergedModelWarning
-from ._chunk import Job
-from ._data import Dataset, Datasets
-from ._engine import Recipe
-from ._gather import gather
-from ._hyperparameters import as_columns, with_one_activation
-from ._init import SCHEMES
-from ._losses import LOSSES, resolve_loss
-from ._models import resolve_models
-from ._optimizers import OPTIMIZERS
-from ._resolve import (
+from ._zoo import ModelZoo
+from .training._arguments import (
     check_dropout,
     check_features,
     check_test_set,
     fitting_chunk_size,
     resolve_checkpoints,
 )
-from ._stopping import VALIDATION, EarlyStopping
-from ._zoo import ModelZoo
+from .training._chunk import Job
+from .training._collect import gather
+from .training._datasets import Dataset, Datasets
+from .training._early_stopping import VALIDATION, EarlyStopping
+from .training._hyperparameters import as_columns, with_one_activation
+from .training._initialization import SCHEMES
+from .training._loop import Recipe
+from .training._losses import LOSSES, resolve_loss
+from .training._model_table import resolve_models
+from .training._optimizers import OPTIMIZERS
 
 
 @validate_params(

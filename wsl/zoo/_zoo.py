@@ -14,7 +14,7 @@ from .._batches import row_slices
 from .._validation import check_length, check_n_columns
 from ..architectures import Architecture
 from ..exceptions import InvalidInputError
-from ._storage import read_folder, write_folder
+from .storage._folder import read_folder, write_folder
 
 
 class ModelZoo:

@@ -1,0 +1,194 @@
+"""``sample`` on a small trained zoo: what parents, labels and candidates make of it."""
+
+import numpy as np
+import pytest
+from scipy.special import log_softmax, softmax
+from sklearn.datasets import load_iris
+from sklearn.metrics import log_loss
+
+from wsl import Architecture, WeightSpaceAutoencoder, metrics, train_zoo
+from wsl.autoencoder.inference._ensemble_sampling import _averaged, averaged_labels, data_losses
+from wsl.exceptions import InvalidInputError
+
+ARCHITECTURE = Architecture.mlp(4, [8], 3)
+REGRESSION = Architecture.mlp(4, [8], 1)
+X, Y = load_iris(return_X_y=True)
+X = ((X - X.mean(0)) / X.std(0)).astype(np.float32)
+
+
+def fit(architecture, targets, **settings):
+    zoo = train_zoo(
+        architecture, (X, targets), n_models=40, epochs=20, batch_size=16, learning_rate=2e-2,
+        random_state=0,
+    )  # fmt: skip
+    autoencoder = WeightSpaceAutoencoder(
+        architecture, queries=X, latent_dim=6, d_model=16, n_layers=1, epochs=5, random_state=0,
+        **settings,
+    )  # fmt: skip
+    return autoencoder.fit(zoo.weights), zoo
+
+
+@pytest.fixture(scope="module")
+def iris():
+    return fit(ARCHITECTURE, Y)
+
+
+@pytest.fixture(scope="module")
+def petals():
+    """Models that regress the width of a petal."""
+    return fit(REGRESSION, X[:, 3])
+
+
+def losses(architecture, rows):
+    return -log_softmax(architecture.forward(rows, X), axis=-1)[:, np.arange(len(Y)), Y].mean(1)
+
+
+def test_losses_are_those_of_scikit_learn(iris):
+    autoencoder, zoo = iris
+    given = data_losses(autoencoder.codec_, zoo.weights[:5], X, Y)
+    expected = [log_loss(Y, softmax(o, axis=1)) for o in zoo[:5].forward(X)]
+    np.testing.assert_allclose(given, expected, rtol=1e-4)
+
+
+def test_averages_are_of_probabilities_and_of_numbers(iris, petals):
+    shares = np.array([[0.5, 0.25, 0.0, 0.25]])
+    autoencoder, zoo = iris
+    outputs = softmax(zoo[:4].forward(X), axis=-1)
+    average = softmax(_averaged(autoencoder.codec_, zoo.weights[:4], shares, X).numpy(), axis=-1)
+    np.testing.assert_allclose(average[0], np.tensordot(shares[0], outputs, 1), atol=1e-5)
+    autoencoder, zoo = petals
+    average = _averaged(autoencoder.codec_, zoo.weights[:4], shares, X).numpy()
+    np.testing.assert_allclose(
+        average[0], np.tensordot(shares[0], zoo[:4].forward(X), 1), atol=1e-5
+    )
+
+
+def test_the_averaged_answer_is_a_class_or_a_number(iris, petals):
+    autoencoder, zoo = iris
+    expected = softmax(zoo.forward(X), axis=-1).mean(0).argmax(-1)
+    np.testing.assert_array_equal(averaged_labels(autoencoder.codec_, zoo.weights, X), expected)
+    autoencoder, zoo = petals
+    answers = averaged_labels(autoencoder.codec_, zoo.weights, X)
+    np.testing.assert_allclose(answers, zoo.forward(X).mean(0), atol=1e-5)
+
+
+def test_a_single_logit_is_averaged_to_a_class():
+    autoencoder, zoo = fit(REGRESSION, (Y > 0).astype(int), behavioral_loss="cross_entropy")
+    labels = averaged_labels(autoencoder.codec_, zoo.weights, X)
+    np.testing.assert_array_equal(labels, zoo.forward(X).mean(0)[:, 0] > 0)
+    generated = autoencoder.sample(6, method="ensemble", random_state=0)
+    assert metrics.accuracy(REGRESSION.forward(generated, X), Y > 0).mean() > 0.95
+
+
+def test_children_of_an_ensemble_work_and_are_no_copies(iris):
+    autoencoder, zoo = iris
+    settings = {"anchors": zoo.weights, "random_state": 0}
+    between = autoencoder.sample(20, method="interpolation", **settings)
+    children = autoencoder.sample(20, method="ensemble", **settings)
+    assert losses(ARCHITECTURE, children).max() < 0.6 * losses(ARCHITECTURE, between).max()
+    accuracy = metrics.accuracy(ARCHITECTURE.forward(children, X), Y)
+    assert accuracy.mean() > zoo.accuracy(X, Y).mean() - 0.02
+    aligned = ARCHITECTURE.canonicalize(zoo.weights, zoo.weights[0])
+    assert metrics.diversity(children) > 0.5 * metrics.diversity(aligned)
+    copies = autoencoder.sample(20, bandwidth=0.0, **settings)
+    distances = [metrics.nearest_distance(rows, aligned).mean() for rows in (children, copies)]
+    assert distances[0] > 1.5 * distances[1]
+
+
+def test_children_answer_as_their_own_parents(iris):
+    """With one anchor the parents are known: the child comes to answer as it does."""
+    autoencoder, zoo = iris
+    anchor = zoo.weights[:1]
+    wanted = softmax(zoo[:1].forward(X), axis=-1)
+
+    def distance(n_steps):
+        child = autoencoder.sample(1, anchors=anchor, method="ensemble", n_steps=n_steps)
+        return np.square(softmax(ARCHITECTURE.forward(child, X), axis=-1) - wanted).mean()
+
+    assert distance(150) < 0.5 * distance(0)
+
+
+def test_an_ensemble_of_regressors(petals):
+    autoencoder, zoo = petals
+    children = autoencoder.sample(10, anchors=zoo.weights, method="ensemble", random_state=0)
+    errors = [
+        np.square(REGRESSION.forward(rows, X)[:, :, 0] - X[:, 3]).mean()
+        for rows in (
+            children,
+            autoencoder.sample(10, anchors=zoo.weights, method="interpolation", random_state=0),
+        )
+    ]
+    assert errors[0] < 0.7 * errors[1]
+    assert errors[0] < 0.2  # of a target of variance 1
+
+
+@pytest.mark.parametrize("method", ["kde", "interpolation"])
+def test_the_best_of_many_by_labels(iris, method):
+    autoencoder, zoo = iris
+    settings = {"anchors": zoo.weights[:10], "method": method, "random_state": 0}
+    everything = autoencoder.sample(40, **settings)
+    best = autoencoder.sample(5, n_candidates=40, queries=X, labels=Y, **settings)
+    order = np.argsort(losses(ARCHITECTURE, everything))
+    np.testing.assert_allclose(best, everything[order[:5]], atol=1e-6)
+
+
+def test_without_labels_the_anchors_answers_choose(iris):
+    autoencoder, zoo = iris
+    settings = {"anchors": zoo.weights[:10], "n_candidates": 30, "random_state": 0}
+    answers = averaged_labels(autoencoder.codec_, zoo.weights[:10], X)
+    np.testing.assert_array_equal(
+        autoencoder.sample(5, **settings),
+        autoencoder.sample(5, queries=X, labels=answers, **settings),
+    )
+
+
+def test_generated_rows_are_a_start_for_training(iris):
+    autoencoder, _ = iris
+    rows = autoencoder.sample(8, method="ensemble", n_steps=5, random_state=0)
+    zoo = train_zoo(ARCHITECTURE, (X, Y), init=rows, epochs=2, learning_rate=1e-2, random_state=0)
+    assert (zoo.metadata["init"] == "given").all()
+    assert (losses(ARCHITECTURE, zoo.weights) < losses(ARCHITECTURE, rows)).mean() > 0.8
+
+
+@pytest.mark.parametrize("method", ["kde", "token_kde", "interpolation", "gmm", "ensemble"])
+def test_one_seed_one_sample_and_small_chunks_change_nothing(iris, method, monkeypatch):
+    autoencoder, _ = iris
+    settings = {"method": method, "n_steps": 3}
+    first = autoencoder.sample(7, random_state=0, **settings)
+    assert first.shape == (7, ARCHITECTURE.n_weights)
+    np.testing.assert_array_equal(first, autoencoder.sample(7, random_state=0, **settings))
+    assert not np.allclose(first, autoencoder.sample(7, random_state=1, **settings))
+    monkeypatch.setattr("wsl._batches.BATCH_BYTES", 1)
+    chunked = autoencoder.sample(7, random_state=0, **settings)
+    np.testing.assert_allclose(chunked, first, rtol=1e-3, atol=1e-3)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"method": "vae"}, "method='vae'; wanted one of"),
+        ({"n_models": 0}, "n_models=0; wanted an int of at least 1"),
+        ({"n_steps": -1}, "n_steps=-1; wanted an int of at least 0"),
+        ({"bandwidth": -1.0}, "bandwidth=-1.0"),
+        ({"n_candidates": 2}, "n_candidates=2; wanted an int of at least 3"),
+        ({"labels": Y}, "labels are to choose models by"),
+        ({"queries": X}, "queries are for method='ensemble'"),
+        ({"n_candidates": 5, "labels": Y}, "labels were given without their queries"),
+        ({"n_candidates": 5, "queries": X[:, :2]}, "queries has 2 features"),
+        ({"n_candidates": 5, "queries": X, "labels": Y[:9]}, "labels has 9 entries"),
+        ({"n_candidates": 5, "queries": X, "labels": Y + 1}, "y runs from 1 to 3"),
+    ],
+)
+def test_wrong_arguments_are_named(iris, arguments, message):
+    with pytest.raises(InvalidInputError, match=message):
+        iris[0].sample(**{"n_models": 3, **arguments})
+
+
+def test_what_runs_models_needs_to_know_how():
+    rows = np.random.default_rng(0).normal(size=(20, 10))
+    plain = WeightSpaceAutoencoder(d_model=8, n_layers=1, epochs=0).fit(rows)
+    assert plain.sample(3, method="gmm").shape == (3, 10)
+    with pytest.raises(InvalidInputError, match="method='ensemble' runs models"):
+        plain.sample(3, method="ensemble")
+    with pytest.raises(InvalidInputError, match="n_candidates=5 runs models"):
+        plain.sample(3, n_candidates=5)

@@ -1,0 +1,213 @@
+"""How training goes on: after an interruption, with more epochs, on more models."""
+
+import json
+import pickle
+
+import numpy as np
+import pytest
+import torch
+from skorch.callbacks import Callback, EarlyStopping, EpochScoring, LRScheduler
+
+from wsl import Architecture, WeightSpaceAutoencoder
+from wsl.autoencoder.network._training import warm_up_and_cosine
+from wsl.exceptions import InvalidInputError
+
+ARCHITECTURE = Architecture.mlp(4, [6], 3)
+QUERIES = np.random.default_rng(5).normal(size=(50, 4)).astype(np.float32)
+ROWS = np.random.default_rng(0).normal(size=(40, ARCHITECTURE.n_weights)).astype(np.float32)
+
+
+def make(**parameters):
+    settings = {
+        "queries": QUERIES, "latent_dim": 3, "d_model": 16, "n_layers": 1, "n_heads": 2,
+        "epochs": 4, "batch_size": 8, "learning_rate": 3e-3, "random_state": 0,
+    }  # fmt: skip
+    return WeightSpaceAutoencoder(ARCHITECTURE, **settings | parameters)
+
+
+class PowerCut(Callback):
+    """Ends the process after some epochs."""
+
+    def __init__(self, n_epochs):
+        self.n_epochs = n_epochs
+
+    def on_batch_end(self, net, **kwargs):
+        if len(net.history) > self.n_epochs:
+            raise RuntimeError("power cut")
+
+
+@pytest.mark.parametrize("schedule", ["cosine", "constant"])
+def test_a_resumed_training_ends_as_an_uninterrupted_one(tmp_path, schedule):
+    path = tmp_path / "folder" / "training.pt"
+    with pytest.raises(RuntimeError, match="power cut"):
+        make(schedule=schedule, checkpoint=path, callbacks=[PowerCut(2)]).fit(ROWS)
+    assert [file.name for file in path.parent.iterdir()] == ["training.pt"]
+    seen = EpochScoring(lambda net, X, y=None: 7.0, name="seven", on_train=True)
+    resumed = make(schedule=schedule, checkpoint=path, callbacks=[seen]).fit(ROWS)
+    assert ["seven" in row for row in resumed.net_.history] == [False, False, True, True]
+    whole = make(schedule=schedule).fit(ROWS)
+    np.testing.assert_array_equal(resumed.transform(ROWS), whole.transform(ROWS))
+    np.testing.assert_array_equal(resumed.reconstruct(ROWS), whole.reconstruct(ROWS))
+    np.testing.assert_equal(resumed.history_, whole.history_)
+
+
+def test_a_finished_training_is_not_repeated(tmp_path):
+    path = tmp_path / "training.pt"
+    first = make(checkpoint=path).fit(ROWS)
+    again = make(checkpoint=path, callbacks=[PowerCut(0)]).fit(ROWS)
+    np.testing.assert_array_equal(again.transform(ROWS), first.transform(ROWS))
+
+
+@pytest.mark.parametrize(
+    "change", [{"beta": 0.2}, {"epochs": 5}, {"queries": QUERIES + 1}, {"random_state": 1}]
+)
+def test_a_checkpoint_of_another_training_is_refused(tmp_path, change):
+    path = tmp_path / "training.pt"
+    make(checkpoint=path).fit(ROWS)
+    with pytest.raises(InvalidInputError, match="is of another training"):
+        make(checkpoint=path, **change).fit(ROWS)
+    with pytest.raises(InvalidInputError, match="is of another training"):
+        make(checkpoint=path).fit(ROWS + 1)
+
+
+class Explosive:
+    """Runs code when it is loaded without care."""
+
+    def __reduce__(self):
+        return eval, ("1 / 0",)
+
+
+def test_a_checkpoint_runs_no_code(tmp_path):
+    path = tmp_path / "training.pt"
+    torch.save({"fingerprint": Explosive()}, path)
+    with pytest.raises(InvalidInputError, match="cannot be read"):
+        make(checkpoint=path).fit(ROWS)
+    torch.save([1, 2], path)
+    with pytest.raises(InvalidInputError, match="holds no training"):
+        make(checkpoint=path).fit(ROWS)
+
+
+def test_a_checkpoint_needs_a_seed_that_can_be_told_again(tmp_path):
+    with pytest.raises(InvalidInputError, match="random_state=None"):
+        make(checkpoint=tmp_path / "training.pt", random_state=None).fit(ROWS)
+
+
+def test_early_stopping_ends_training():
+    stopping = EarlyStopping(monitor="valid_total", patience=2, threshold=0.9)
+    stopped = make(epochs=30, callbacks=[stopping]).fit(ROWS)
+    assert len(stopped.history_) == 3
+    assert np.isfinite(stopped.transform(ROWS)).all()
+
+
+def test_the_rate_rises_and_falls_along_a_cosine():
+    rates = []
+
+    class Recorder(Callback):
+        def on_batch_end(self, net, training=False, **kwargs):
+            if training:
+                rates.append(net.optimizer_.param_groups[0]["lr"])
+
+    make(callbacks=[Recorder()], learning_rate=0.5, validation_fraction=0.0).fit(ROWS)
+    assert rates == pytest.approx([0.5 * warm_up_and_cosine(step, 20) for step in range(20)])
+    assert max(rates) == rates[2] == pytest.approx(0.5)
+    assert rates[0] < rates[1] < rates[2]
+    assert np.all(np.diff(rates[2:]) < 0)
+
+
+def test_a_constant_rate_is_left_to_callbacks():
+    rates = []
+
+    class Recorder(Callback):
+        def on_epoch_end(self, net, **kwargs):
+            rates.append(net.optimizer_.param_groups[0]["lr"])
+
+    halved = LRScheduler("StepLR", step_size=1, gamma=0.5)
+    make(schedule="constant", callbacks=[Recorder(), halved]).fit(ROWS)
+    assert rates == pytest.approx([3e-3 * 0.5**epoch for epoch in range(4)])
+
+
+def test_warm_start_goes_on_in_the_same_frame():
+    autoencoder = make(warm_start=True).fit(ROWS)
+    ordering, latents = autoencoder.codec_.frame.ordering, autoencoder.transform(ROWS)
+    autoencoder.set_params(epochs=6).fit(ROWS)
+    assert [row["epoch"] for row in autoencoder.history_] == list(range(1, 11))
+    assert autoencoder.codec_.frame.ordering is ordering
+    assert np.abs(autoencoder.transform(ROWS) - latents).max() > 1e-5
+    losses = [row["train_total"] for row in autoencoder.history_]
+    assert np.mean(losses[-2:]) < np.mean(losses[:2])
+    assert len(make().fit(ROWS).fit(ROWS).history_) == 4
+    with pytest.raises(ValueError, match="X has 10 features"):
+        autoencoder.fit(ROWS[:, :10])
+
+
+def test_warm_start_can_turn_a_loss_on():
+    settings = {"align": "reference", "epochs": 1}
+    autoencoder = make(warm_start=True, beta=1.0, gamma=0.0, **settings).fit(ROWS)
+    autoencoder.set_params(beta=0.1, gamma=0.1).fit(ROWS)
+    first, second = autoencoder.history_
+    assert np.isnan([first["train_behavioral"], first["train_contrastive"]]).all()
+    assert np.isfinite([second["train_behavioral"], second["train_contrastive"]]).all()
+    assert (
+        autoencoder.loss_scales_["behavioral"]
+        == (make(**settings).fit(ROWS).loss_scales_["behavioral"])
+    )
+
+
+def test_a_warm_start_resumes_from_a_checkpoint_too(tmp_path):
+    def second_fit(autoencoder, **parameters):
+        return autoencoder.set_params(**parameters).fit(ROWS).transform(ROWS)
+
+    first = pickle.dumps(make(warm_start=True).fit(ROWS))
+    whole = second_fit(pickle.loads(first))
+    path = tmp_path / "training.pt"
+    with pytest.raises(RuntimeError, match="power cut"):
+        second_fit(pickle.loads(first), checkpoint=path, callbacks=[PowerCut(6)])
+    np.testing.assert_array_equal(second_fit(pickle.loads(first), checkpoint=path), whole)
+
+
+def test_partial_fit_takes_one_epoch_and_keeps_frame_and_scales():
+    autoencoder = make(learning_rate=1e-3).partial_fit(ROWS)
+    scales = dict(autoencoder.loss_scales_)
+    for start in range(0, 40, 10):
+        autoencoder.partial_fit(ROWS[start : start + 10])
+    assert len(autoencoder.history_) == 5
+    assert autoencoder.loss_scales_ == scales
+    assert autoencoder.latents_.shape == (10, autoencoder.n_latents_)
+    autoencoder.partial_fit(ROWS[:1])
+    assert autoencoder.reconstruct(ROWS).shape == ROWS.shape
+
+
+def test_partial_fit_learns():
+    autoencoder = make(gamma=0.0, permutations=False, learning_rate=3e-3).partial_fit(ROWS)
+    for _ in range(25):
+        autoencoder.partial_fit(ROWS)
+    assert autoencoder.history_[-1]["train_total"] < 0.9 * autoencoder.history_[0]["train_total"]
+
+
+def test_mixed_precision_trains_nearly_the_same_and_answers_in_full():
+    full, mixed = (make(mixed_precision=mixed).fit(ROWS) for mixed in (False, True))
+    assert mixed.transform(ROWS).dtype == np.float32
+    difference = np.abs(mixed.transform(ROWS) - full.transform(ROWS)).max()
+    assert 0 < difference < 0.1
+    alone = np.concatenate([mixed.transform(row[None]) for row in ROWS])
+    np.testing.assert_allclose(alone, mixed.transform(ROWS), rtol=1e-4, atol=1e-5)
+
+
+def test_compiling_is_asked_for_both_transformers(monkeypatch):
+    compiled = []
+    monkeypatch.setattr(torch.nn.Module, "compile", lambda self: compiled.append(type(self)))
+    make(torch_compile=True).fit(ROWS)
+    assert len(compiled) == 2
+
+
+@pytest.mark.slow
+def test_a_compiled_network_learns_the_same():
+    plain, compiled = (make(torch_compile=on).fit(ROWS) for on in (False, True))
+    np.testing.assert_allclose(compiled.transform(ROWS), plain.transform(ROWS), atol=1e-3)
+    loaded = pickle.loads(pickle.dumps(compiled))
+    # what is loaded is not compiled again
+    np.testing.assert_allclose(loaded.transform(ROWS), compiled.transform(ROWS), atol=1e-5)
+
+
+def test_history_is_plain_numbers():
+    assert json.loads(json.dumps(make(epochs=1).fit(ROWS).history_))[0]["epoch"] == 1

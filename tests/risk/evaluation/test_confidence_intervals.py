@@ -1,0 +1,134 @@
+import numpy as np
+import pytest
+from scipy.stats import binomtest
+
+from wsl.risk.evaluation._confidence_intervals import (
+    correlation_of,
+    crossed_spread,
+    difference_interval,
+    mean_interval,
+    share_interval,
+)
+
+
+def attack_scores(rng, n_features, signal, n_shadows, n_targets, n_repeats):
+    """Hits on fresh targets of a nearest-mean attack, trained on random halves of fresh shadows."""
+    labels, truth = np.arange(n_shadows) % 2, np.arange(n_targets) % 2
+    shadows = rng.normal(size=(n_shadows, n_features))
+    targets = rng.normal(size=(n_targets, n_features))
+    shadows[:, 0] += signal * (2 * labels - 1)
+    targets[:, 0] += signal * (2 * truth - 1)
+    hits = np.empty((n_repeats, n_targets))
+    for repeat in range(n_repeats):
+        means = [
+            shadows[rng.choice(np.flatnonzero(labels == c), n_shadows // 4, replace=False)].mean(0)
+            for c in (0, 1)
+        ]
+        projected = (targets - (means[0] + means[1]) / 2) @ (means[1] - means[0])
+        hits[repeat] = (projected > 0) == truth
+    return hits
+
+
+REGIMES = {  # n_features, signal, n_shadows, n_targets, n_repeats
+    "chance": (10, 0.0, 64, 128, 10),
+    "weak": (10, 0.3, 32, 128, 5),
+    "few shadows, many targets": (50, 0.5, 32, 1024, 10),
+    "strong": (10, 1.0, 64, 128, 5),
+    "nearly perfect": (3, 2.0, 64, 128, 10),
+    "perfect but for one in a thousand": (3, 3.0, 64, 128, 3),
+}
+
+
+@pytest.mark.parametrize("regime", REGIMES)
+def test_the_interval_covers_the_attacks_expected_accuracy(regime):
+    rng = np.random.default_rng(0)
+    runs = [attack_scores(rng, *REGIMES[regime]) for _ in range(300)]
+    truth = np.mean([run.mean() for run in runs])
+    estimates = [share_interval(run) for run in runs]
+    coverage = np.mean([e.low <= truth <= e.high for e in estimates])
+    assert coverage >= 0.95 - 3 * np.sqrt(0.95 * 0.05 / len(runs))
+
+
+def test_repeats_alone_would_claim_too_much():
+    """The regime that tells the formula apart from one that takes repeats for fresh shadows."""
+    rng = np.random.default_rng(0)
+    runs = [attack_scores(rng, *REGIMES["few shadows, many targets"]) for _ in range(300)]
+    truth = np.mean([run.mean() for run in runs])
+    errors = np.array([run.mean(0).std(ddof=1) / np.sqrt(run.shape[1]) for run in runs])
+    covered = [abs(r.mean() - truth) <= 1.96 * e for r, e in zip(runs, errors, strict=True)]
+    assert np.mean(covered) < 0.9
+
+
+def test_the_variance_has_the_stated_components():
+    rng = np.random.default_rng(1)
+    n_repeats, n_targets = 6, 40
+    of_target, of_repeat, of_rest = 1.0, 0.3, 0.7
+    spreads = [
+        crossed_spread(
+            of_target * rng.normal(size=n_targets)
+            + of_repeat * rng.normal(size=(n_repeats, 1))
+            + of_rest * rng.normal(size=(n_repeats, n_targets))
+        )
+        for _ in range(1000)
+    ]
+    expected = (
+        of_target**2 / n_targets
+        + of_repeat**2 * (1 + 1 / n_repeats)
+        + of_rest**2 / (n_repeats * n_targets)
+    )
+    drawn = np.array([s.variance for s in spreads])
+    assert abs(drawn.mean() - expected) < 4 * drawn.std() / np.sqrt(len(drawn))
+    assert all(s.degrees_of_freedom >= 5 for s in spreads)
+
+
+@pytest.mark.parametrize("n_hits", [0, 3, 500, 997, 1000])
+def test_one_repeat_is_wilsons_interval(n_hits):
+    hits = (np.arange(1000) < n_hits)[None]
+    estimate = share_interval(hits)
+    wilson = binomtest(n_hits, 1000).proportion_ci(method="wilson")
+    np.testing.assert_allclose([estimate.low, estimate.high], wilson, atol=2e-4)
+    assert estimate.value == n_hits / 1000
+
+
+@pytest.mark.parametrize("value", [0.0, 1.0])
+def test_repeating_a_perfect_attack_adds_no_targets(value):
+    one, ten = (share_interval(np.full((n, 128), value)) for n in (1, 10))
+    assert (one.low, one.high) == (ten.low, ten.high)
+    assert 0.02 < ten.high - ten.low < 0.04
+    assert 0 <= ten.low <= ten.value <= ten.high <= 1
+
+
+@pytest.mark.parametrize("n_repeats", [1, 8])
+def test_the_interval_of_a_mean_covers_it(n_repeats):
+    rng = np.random.default_rng(2)
+    covered = []
+    for _ in range(400):
+        errors = np.abs(rng.normal(size=60) + 0.3 * rng.normal(size=(n_repeats, 60)))
+        estimate = mean_interval(errors, floor=0.0)
+        covered.append(estimate.low <= np.sqrt(1.09 * 2 / np.pi) <= estimate.high)
+        assert estimate.low >= 0
+    assert abs(np.mean(covered) - 0.95) < 3 * np.sqrt(0.95 * 0.05 / 400)
+
+
+@pytest.mark.parametrize("shares", [(0.5, 0.5), (0.9, 0.7), (0.99, 0.97)])
+@pytest.mark.parametrize("shared", [0.0, 0.8], ids=["apart", "paired"])
+def test_the_interval_of_a_difference_covers_it(shares, shared):
+    """Hits of two audits of 128 targets; paired ones find a part of the same targets easy."""
+    rng = np.random.default_rng(4)
+    covered, widths = [], []
+    for _ in range(400):
+        easy = rng.random((1, 128))
+        draws = [np.where(rng.random((3, 128)) < shared, easy, rng.random((3, 128))) for _ in "ab"]
+        hits = [(u < share).astype(float) for u, share in zip(draws, shares, strict=True)]
+        correlation = correlation_of(*hits) if shared else 0.0
+        found = difference_interval(*map(share_interval, hits), correlation)
+        covered.append(found.low <= shares[0] - shares[1] <= found.high)
+        widths.append(found.high - found.low)
+    assert np.mean(covered) >= 0.95 - 3 * np.sqrt(0.95 * 0.05 / 400)
+
+
+def test_rounding_of_a_perfect_figure_is_no_spread():
+    scores = 1 + 1e-9 * np.array([[1, -1, 1, -1], [-1, 1, -1, 1]])
+    assert scores.mean() == 1
+    estimate, plain = share_interval(scores), share_interval(np.ones((2, 4)))
+    assert (estimate.low, estimate.high) == pytest.approx((plain.low, plain.high))

@@ -1,0 +1,1 @@
+"""Running many models at once, layer by layer; values have the inputs last."""

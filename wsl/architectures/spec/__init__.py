@@ -1,0 +1,1 @@
+"""Modules as JSON values and back, without running code."""

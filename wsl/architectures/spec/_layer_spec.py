@@ -1,0 +1,136 @@
+"""Standard layers as JSON values and back: a kind by its name, its arguments, and nothing else.
+
+How layers make up a module is for ``_spec``.
+"""
+
+from collections.abc import Iterable, Sequence
+from numbers import Integral, Real
+from typing import Any
+
+from torch import nn
+
+from ...exceptions import InvalidInputError, UnsupportedModuleError
+from .._builders import SelectFeatures
+from ..forward._operations import DROPOUT, POINTWISE, POOLING
+from ..tracing._trace import Add, GlobalMean
+
+MAX_INTEGER = 2**31 - 1
+MAX_PADDING = 2**10
+
+_CONVOLUTION = (
+    "in_channels", "out_channels", "kernel_size", "stride", "padding", "dilation", "groups",
+    "bias", "padding_mode",
+)  # fmt: skip
+_BATCH_NORM = ("num_features", "eps", "momentum", "affine", "track_running_stats")
+_MAX_POOL = ("kernel_size", "stride", "padding", "dilation", "ceil_mode")
+_AVERAGE_POOL = ("kernel_size", "stride", "padding", "ceil_mode", "count_include_pad")
+_ARGUMENTS: dict[type[nn.Module], tuple[str, ...]] = {
+    nn.Linear: ("in_features", "out_features", "bias"),
+    nn.Conv1d: _CONVOLUTION,
+    nn.Conv2d: _CONVOLUTION,
+    SelectFeatures: ("n_features", "columns"),
+    nn.Flatten: ("start_dim", "end_dim"),
+    nn.Unflatten: ("dim", "unflattened_size"),
+    nn.BatchNorm1d: _BATCH_NORM,
+    nn.BatchNorm2d: _BATCH_NORM,
+    nn.InstanceNorm1d: _BATCH_NORM,
+    nn.InstanceNorm2d: _BATCH_NORM,
+    nn.LayerNorm: ("normalized_shape", "eps", "elementwise_affine", "bias"),
+    nn.GroupNorm: ("num_groups", "num_channels", "eps", "affine"),
+    nn.MaxPool1d: _MAX_POOL,
+    nn.MaxPool2d: _MAX_POOL,
+    nn.AvgPool1d: _AVERAGE_POOL,
+    nn.AvgPool2d: (*_AVERAGE_POOL, "divisor_override"),
+    nn.AdaptiveAvgPool1d: ("output_size",),
+    nn.AdaptiveAvgPool2d: ("output_size",),
+    nn.AdaptiveMaxPool1d: ("output_size",),
+    nn.AdaptiveMaxPool2d: ("output_size",),
+    nn.LeakyReLU: ("negative_slope",),
+    nn.GELU: ("approximate",),
+    nn.ELU: ("alpha",),
+    nn.CELU: ("alpha",),
+    nn.Softplus: ("beta", "threshold"),
+    nn.Hardtanh: ("min_val", "max_val"),
+    nn.PReLU: ("num_parameters",),
+    nn.Softmax: ("dim",),
+    nn.LogSoftmax: ("dim",),
+    Add: (),
+    GlobalMean: ("n_places",),
+    **dict.fromkeys(DROPOUT, ("p",)),
+}  # fmt: skip
+_KINDS = {kind.__name__: kind for kind in (*_ARGUMENTS, *POINTWISE, *POOLING)}
+
+
+def is_standard(layer: nn.Module) -> bool:
+    """Tell whether a layer is of a kind that can be stored."""
+    return _KINDS.get(type(layer).__name__) is type(layer)
+
+
+def layer_to_spec(layer: nn.Module) -> list[Any]:
+    """Return a layer as ``[kind, arguments]``; UnsupportedModuleError if it is not standard."""
+    if not is_standard(layer):
+        raise UnsupportedModuleError(f"a layer of class {type(layer).__name__} cannot be stored")
+    values = {name: getattr(layer, name) for name in _ARGUMENTS.get(type(layer), ())}
+    if "bias" in values:
+        values["bias"] = layer.bias is not None
+    return [type(layer).__name__, {name: _plain(value) for name, value in values.items()}]
+
+
+def layer_from_spec(spec: Any) -> nn.Module:
+    """Undo ``layer_to_spec``; InvalidInputError if ``spec`` is not what it writes.
+
+    Arguments that an older release did not write have torch's defaults.
+    """
+    if not is_layer_spec(spec):
+        raise InvalidInputError(f"architecture holds {abbreviated(spec)}; wanted [kind, arguments]")
+    name, values = spec
+    kind = _KINDS.get(name)
+    known = _ARGUMENTS.get(kind, ()) if kind is not None else ()
+    if kind is None or not isinstance(values, dict) or set(values) - set(known):
+        raise InvalidInputError(
+            f"architecture holds an unknown layer {abbreviated(name)} with {abbreviated(values)}"
+        )
+    for key, value in values.items():
+        _check_argument(name, key, value)
+    arguments = {key: tuple(v) if isinstance(v, list) else v for key, v in values.items()}
+    try:
+        return kind(**arguments)
+    except (ArithmeticError, RuntimeError, TypeError, ValueError) as error:
+        raise InvalidInputError(f"architecture holds a broken {name}: {error}") from error
+
+
+def is_layer_spec(spec: Any) -> bool:
+    """Tell whether a JSON value has the form ``[kind, arguments]``."""
+    return isinstance(spec, list) and len(spec) == 2 and isinstance(spec[0], str)
+
+
+def _plain(value: Any) -> Any:
+    """Return an argument as JSON has it, whichever integers, floats or sequences it is made of."""
+    if isinstance(value, (list, tuple)):
+        return [_plain(v) for v in value]
+    if value is None or isinstance(value, (bool, str)):
+        return value
+    return int(value) if isinstance(value, Integral) else float(value)
+
+
+def _check_argument(kind: str, name: str, value: Any) -> None:
+    largest = MAX_PADDING if name == "padding" else MAX_INTEGER
+    values: Iterable[Any] = value if isinstance(value, list) else [value]
+    for one in values:
+        scalar = one is None or isinstance(one, (bool, str, Real))
+        if not scalar or (isinstance(one, int) and abs(one) > largest):
+            raise InvalidInputError(
+                f"architecture holds a {kind} with {name}={abbreviated(value)}; wanted numbers of "
+                f"at most {largest}"
+            )
+
+
+def abbreviated(value: Any) -> str:
+    """Return the beginning of what a file holds, for an error."""
+    if isinstance(value, (Sequence, dict)) and not isinstance(value, str) and len(value) > 20:
+        return f"a {type(value).__name__} of {len(value)} entries"
+    try:
+        text = repr(value)
+    except RecursionError:
+        return f"a deeply nested {type(value).__name__}"
+    return text if len(text) <= 200 else f"{text[:200]}..."

@@ -1,0 +1,261 @@
+"""Modules as JSON values and back; no code is stored or run.
+
+A nest of Sequentials is stored as lists of layers; any other module that can be traced by its
+layers and the steps in which they are applied. Single layers are for ``_layers``; where files lie
+and how they are written is for the caller.
+"""
+
+import json
+import math
+import re
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.random import fork_rng
+
+from ...exceptions import InvalidInputError, UnsupportedModuleError
+from ..tracing._trace import Add, Step, trace
+from ._layer_spec import abbreviated, is_layer_spec, is_standard, layer_from_spec, layer_to_spec
+from ._size_limits import Budget, check_numbers
+
+MAX_LAYERS = 4096
+MAX_DEPTH = 32
+
+_NAME = re.compile(r"[A-Za-z0-9_]+")
+_UNNAMED = "_unnamed"
+
+
+class StepNetwork(nn.Module):
+    """A network that was read from a file: layers by their names, and the order of their use.
+
+    Parameters
+    ----------
+    layers : sequence of (str, nn.Module)
+        Layers that hold weights, in the order of a row, by their dotted names.
+    steps : sequence of (str or nn.Module, sequence of int)
+        What is applied, by its name or itself, and to which values: 0 is the input, k the output of
+        the k-th step. The last step gives the output.
+    """
+
+    def __init__(
+        self,
+        layers: Sequence[tuple[str, nn.Module]],
+        steps: Sequence[tuple[str | nn.Module, Sequence[int]]],
+    ):
+        super().__init__()
+        for name, layer in layers:
+            *path, last = name.split(".")
+            parent: nn.Module = self
+            for part in path:
+                if part not in dict(parent.named_children()):
+                    parent.add_module(part, nn.Module())
+                parent = parent.get_submodule(part)
+            parent.add_module(last, layer)
+        unnamed = [layer for layer, _ in steps if isinstance(layer, nn.Module)]
+        names = iter([f"{_UNNAMED}.{place}" for place in range(len(unnamed))])
+        self.add_module(_UNNAMED, nn.ModuleList(unnamed))
+        self._plan = [
+            (layer if isinstance(layer, str) else next(names), tuple(sources))
+            for layer, sources in steps
+        ]
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        """Apply the steps."""
+        values = [inputs]
+        for name, sources in self._plan:
+            values.append(self.get_submodule(name)(*[values[source] for source in sources]))
+        return values[-1]
+
+
+def module_to_spec(module: nn.Module) -> list[Any] | dict[str, Any]:
+    """Return a module as JSON values.
+
+    A nest of Sequentials with torch's own names is a nest of lists of ``[kind, arguments]``. Any
+    other is ``{"layers": [[name, kind, arguments], ...], "steps": [[layer, sources], ...]}``: in
+    steps a layer without weights stands as ``[kind, arguments]``, one with weights as its name.
+
+    Raises UnsupportedModuleError for a layer that is not standard, or if it cannot be traced.
+    """
+    if _is_plain_nest(module):
+        return _nest_to_spec(module)
+    layers = [
+        [name, *layer_to_spec(layer)]
+        for name, layer in module.named_modules()
+        if _holds_weights(layer)
+    ]
+    for name, *_ in layers:
+        _check_name(name, UnsupportedModuleError)
+    steps = [
+        [
+            step.name if _holds_weights(step.layer) else layer_to_spec(step.layer),
+            list(step.sources),
+        ]
+        for step in trace(module)
+    ]
+    return {"layers": layers, "steps": steps}
+
+
+def _is_plain_nest(module: nn.Module) -> bool:
+    leaves = [m for m in _applied(module) if type(m) is not nn.Sequential]
+    names = [list(dict(m.named_children())) for m in _applied(module) if type(m) is nn.Sequential]
+    return (
+        all(is_standard(leaf) for leaf in leaves)
+        and len({id(leaf) for leaf in leaves}) == len(leaves)
+        and all(own == [str(place) for place in range(len(own))] for own in names)
+    )
+
+
+def _applied(module: nn.Module) -> Iterator[nn.Module]:
+    """Yield a module and what is in it, again where it is applied again."""
+    yield module
+    if type(module) is nn.Sequential:
+        for child in module:
+            yield from _applied(child)
+
+
+def _nest_to_spec(module: nn.Module) -> list[Any]:
+    if type(module) is nn.Sequential:
+        return [_nest_to_spec(child) for child in module]
+    return layer_to_spec(module)
+
+
+def _holds_weights(layer: nn.Module) -> bool:
+    return bool(layer._parameters or layer._buffers)
+
+
+def module_from_spec(spec: Any, input_shape: Sequence[int] | None = None) -> nn.Module:
+    """Undo ``module_to_spec``.
+
+    Raises
+    ------
+    InvalidInputError
+        If ``spec`` is not what ``module_to_spec`` writes, if its layers do not fit together or do
+        not take inputs of ``input_shape``, or if they would take more memory or time than a network
+        does whose weights are held as a row.
+    """
+    with torch.device("meta"):  # where tensors have a shape and no memory
+        unborn = _build(spec)
+    check_numbers("weights", sum(p.numel() for p in (*unborn.parameters(), *unborn.buffers())))
+    with fork_rng(devices=[]):  # torch draws weights that nobody keeps
+        module = _build(spec)
+    if input_shape is not None:
+        _check_fit(module, input_shape)
+    return module
+
+
+def _build(spec: Any) -> nn.Module:
+    if isinstance(spec, dict):
+        return _build_steps(spec)
+    if not isinstance(spec, list):
+        raise InvalidInputError(f"architecture holds {abbreviated(spec)}; wanted a list of layers")
+    _check_count(sum(1 for _ in _leaves(spec)))
+    return _build_nest(spec)
+
+
+def _build_nest(spec: Any) -> nn.Module:
+    if is_layer_spec(spec) or not isinstance(spec, list):
+        return layer_from_spec(spec)
+    return nn.Sequential(*(_build_nest(child) for child in spec))
+
+
+def _leaves(spec: Any, depth: int = 0) -> Iterator[Any]:
+    if depth > MAX_DEPTH:
+        raise InvalidInputError(f"architecture holds lists more than {MAX_DEPTH} deep")
+    yield spec
+    if isinstance(spec, list) and not is_layer_spec(spec):
+        for child in spec:
+            yield from _leaves(child, depth + 1)
+
+
+def _build_steps(spec: dict[str, Any]) -> nn.Module:
+    layers, steps = spec.get("layers"), spec.get("steps")
+    if set(spec) != {"layers", "steps"} or not isinstance(layers, list) or not steps:
+        raise InvalidInputError("architecture holds an object; wanted one of layers and steps")
+    if not isinstance(steps, list):
+        raise InvalidInputError(f"architecture holds steps={abbreviated(steps)}; wanted a list")
+    _check_count(len(layers) + len(steps))
+    named: dict[str, nn.Module] = {}
+    for layer in layers:
+        if not isinstance(layer, list) or len(layer) != 3 or not isinstance(layer[0], str):
+            raise InvalidInputError("architecture holds a layer without name, kind and arguments")
+        _check_name(layer[0], InvalidInputError)
+        named[layer[0]] = layer_from_spec(layer[1:])
+    if len(named) < len(layers) or any(_inside(name, named) for name in named):
+        raise InvalidInputError("architecture holds two layers of one name")
+    applied = [_step_from_spec(step, place, named) for place, step in enumerate(steps)]
+    return StepNetwork(list(named.items()), applied)
+
+
+def _inside(name: str, named: dict[str, nn.Module]) -> bool:
+    parts = name.split(".")
+    return any(".".join(parts[:stop]) in named for stop in range(1, len(parts)))
+
+
+def _step_from_spec(
+    step: Any, place: int, named: dict[str, nn.Module]
+) -> tuple[str | nn.Module, list[int]]:
+    if not isinstance(step, list) or len(step) != 2 or not isinstance(step[1], list):
+        raise InvalidInputError(f"architecture holds step {place} without layer and sources")
+    layer, sources = step
+    if isinstance(layer, str) and layer not in named:
+        raise InvalidInputError(
+            f"architecture applies layer {abbreviated(layer)}, which it does not hold"
+        )
+    applied = named[layer] if isinstance(layer, str) else layer_from_spec(layer)
+    n_sources = 2 if isinstance(applied, Add) else 1
+    known = [type(source) is int and 0 <= source <= place for source in sources]
+    if len(sources) != n_sources or not all(known):
+        raise InvalidInputError(
+            f"architecture holds step {place} with sources {abbreviated(sources)}; wanted "
+            f"{n_sources} of 0 to {place}"
+        )
+    return (layer if isinstance(layer, str) else applied), sources
+
+
+def _check_name(name: str, error: type[Exception]) -> None:
+    parts = name.split(".")
+    taken = [part for part in parts if part == _UNNAMED or hasattr(nn.Module(), part)]
+    if taken or len(parts) > MAX_DEPTH or not all(_NAME.fullmatch(part) for part in parts):
+        raise error(
+            f"architecture holds a layer named {abbreviated(name)}; wanted letters and digits, and "
+            "no attribute of an nn.Module"
+        )
+
+
+def _check_count(n_layers: int) -> None:
+    if n_layers > MAX_LAYERS:
+        raise InvalidInputError(
+            f"architecture holds {n_layers} layers; wanted at most {MAX_LAYERS}"
+        )
+
+
+def _check_fit(module: nn.Module, input_shape: Sequence[int]) -> None:
+    """Run a module on one input, each layer only when it is known to take little."""
+    check_numbers("inputs", math.prod(input_shape))
+    budget = Budget()
+    hooks = [layer.register_forward_pre_hook(budget) for layer in module.modules()]
+    try:
+        with torch.no_grad():
+            module.eval()(torch.zeros(1, *input_shape))
+    except (ArithmeticError, IndexError, RuntimeError, TypeError) as error:
+        raise InvalidInputError(
+            "architecture holds layers that do not fit together, or take no inputs of shape "
+            f"{abbreviated(input_shape)}: {error}"
+        ) from error
+    finally:
+        for hook in hooks:
+            hook.remove()
+
+
+def step_identity(steps: Sequence[Step]) -> tuple[Any, ...]:
+    """Return what makes two networks the same, to compare and hash: names only where they count."""
+    return tuple(
+        (
+            step.name if _holds_weights(step.layer) else "",
+            json.dumps(layer_to_spec(step.layer)) if is_standard(step.layer) else repr(step.layer),
+            step.sources,
+        )
+        for step in steps
+    )

@@ -1,0 +1,1 @@
+"""Permutation symmetries of hidden units: finding, applying and matching them."""

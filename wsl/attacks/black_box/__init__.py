@@ -1,0 +1,1 @@
+"""Attacks on the responses of models to queries."""

@@ -1,0 +1,1 @@
+"""Meta-classifiers on feature vectors, and calibration of their probabilities."""

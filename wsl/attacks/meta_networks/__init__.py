@@ -1,0 +1,1 @@
+"""Networks that read the weights of networks: DeepSets and learned probes."""

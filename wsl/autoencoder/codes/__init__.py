@@ -1,0 +1,1 @@
+"""Closed-form codes of tokens, and how many latents each token gets."""

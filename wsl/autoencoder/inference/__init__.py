@@ -1,0 +1,1 @@
+"""Refining latents of given models and sampling new ones."""

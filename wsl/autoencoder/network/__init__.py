@@ -1,0 +1,1 @@
+"""The transformer around the closed-form code: losses, training, checkpoints."""

@@ -1,0 +1,1 @@
+"""Rows of weights as sequences of tokens: unit order, normalization, data sets."""

@@ -1,0 +1,104 @@
+"""``TrainingHistoryDisplay``: the losses of an autoencoder, epoch by epoch.
+
+What is drawn stands in the estimator's ``history_``.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from sklearn.utils.validation import check_is_fitted
+
+from ..exceptions import InvalidInputError
+from ..risk.reports._plots import new_figure
+
+STYLES = {"train": {"linestyle": "-"}, "valid": {"linestyle": "--"}}
+NAMES = {"train": "training", "valid": "validation"}
+
+
+class TrainingHistoryDisplay:
+    """The total loss and each of its terms over the epochs, in training and in validation.
+
+    Parameters
+    ----------
+    history : DataFrame, or sequence of dict
+        A row an epoch: ``epoch``, and ``train_NAME`` and ``valid_NAME`` for each loss. Losses that
+        are nan throughout are off and left out.
+
+    Attributes
+    ----------
+    axes_ : ndarray of matplotlib Axes
+        One a loss, the total first.
+    ax_ : matplotlib Axes
+        The first of them.
+    figure_ : matplotlib Figure
+
+    Raises
+    ------
+    InvalidInputError
+        If the history holds no epoch or no loss.
+
+    Examples
+    --------
+    >>> from wsl.displays import TrainingHistoryDisplay
+    >>> history = [{"epoch": 1, "train_total": 0.9}, {"epoch": 2, "train_total": 0.5}]
+    >>> TrainingHistoryDisplay(history).plot().ax_.get_title()
+    'total'
+    """
+
+    def __init__(self, history: pd.DataFrame | Sequence[dict]):
+        table = pd.DataFrame(history)
+        losses = [name for name in table.columns if str(name).startswith(("train_", "valid_"))]
+        self.history = table[["epoch", *losses]].dropna(axis=1, how="all") if len(table) else table
+        kept = self.history.columns.drop("epoch", errors="ignore")
+        self.losses = list(dict.fromkeys(name.split("_", 1)[1] for name in kept))
+        if not self.losses:
+            raise InvalidInputError(
+                "history holds no losses; wanted a row an epoch with epoch, train_total and others"
+            )
+
+    @classmethod
+    def from_estimator(cls, estimator, *, ax: Any = None) -> "TrainingHistoryDisplay":
+        """Draw the ``history_`` of a fitted estimator.
+
+        Parameters
+        ----------
+        estimator : WeightSpaceAutoencoder
+            Or another with such a ``history_``.
+        ax : matplotlib Axes, optional
+            Where the total alone is drawn; by default there is a figure with every term.
+
+        Returns
+        -------
+        TrainingHistoryDisplay
+        """
+        check_is_fitted(estimator, "history_")
+        return cls(estimator.history_).plot(ax=ax)
+
+    def plot(self, ax: Any = None) -> "TrainingHistoryDisplay":
+        """Draw a panel a loss; the first loss alone where ``ax`` is given."""
+        if ax is None:
+            figure = new_figure(1 + 2.8 * len(self.losses), 3.0)
+            self.axes_ = figure.subplots(1, len(self.losses), squeeze=False)[0]
+        else:
+            self.axes_ = np.array([ax])
+        self.ax_, self.figure_ = self.axes_[0], self.axes_[0].figure
+        for panel, loss in zip(self.axes_, self.losses, strict=False):
+            self._draw(panel, loss)
+        self.ax_.set_ylabel("loss")
+        self.ax_.legend(frameon=False)
+        return self
+
+    def _draw(self, panel: Any, loss: str) -> None:
+        values = []
+        for part, style in STYLES.items():
+            if f"{part}_{loss}" in self.history:
+                values.append(self.history[f"{part}_{loss}"])
+                panel.plot(self.history["epoch"], values[-1], label=NAMES[part], **style)
+        low, high = pd.concat(values).agg(["min", "max"])
+        if low > 0 and high > 10 * low:
+            panel.set_yscale("log")
+        panel.set_title(loss.replace("_", " "))
+        panel.set_xlabel("epoch")
+        panel.xaxis.get_major_locator().set_params(integer=True)

@@ -1,0 +1,1 @@
+"""Running attacks on populations, and metrics of them with confidence intervals."""

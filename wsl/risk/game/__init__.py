@@ -1,0 +1,1 @@
+"""Inference games: priors, estimands, losses and sequential stopping."""

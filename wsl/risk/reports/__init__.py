@@ -1,0 +1,1 @@
+"""Reports of audits, games and sources: tables, pages and files."""

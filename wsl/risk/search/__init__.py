@@ -1,0 +1,1 @@
+"""Searching for learners with good utility and little leakage."""

@@ -1,0 +1,56 @@
+"""How models and attacks are fitted: seeds, threads and workers.
+
+What is fitted, and to what, is for ``_shadows`` and ``_trials``.
+"""
+
+import copy
+import sys
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from functools import lru_cache
+from typing import Any
+
+import joblib
+from sklearn.base import clone
+from sklearn.pipeline import Pipeline
+from threadpoolctl import ThreadpoolController
+
+from ..._random import draw_seed, resolve_random_state, scoped_torch_seed
+
+
+def seeded(learner: Any, seed: int) -> Any:
+    """Return an unfitted copy of a learner, every ``random_state`` in it drawn from ``seed``."""
+    if not hasattr(learner, "get_params"):
+        return copy.deepcopy(learner)
+    model = clone(learner)
+    rng = resolve_random_state(seed)
+    names = sorted(model.get_params(deep=True))
+    states = [n for n in names if n == "random_state" or n.endswith("__random_state")]
+    return model.set_params(**{name: draw_seed(rng) for name in states})
+
+
+def one_thread() -> Any:
+    """Return a context in which numpy, scikit-learn and torch use one thread each."""
+    return _thread_pools(len(sys.modules)).limit(limits=1)
+
+
+@lru_cache(maxsize=1)
+def _thread_pools(n_modules: int) -> ThreadpoolController:
+    """Return the loaded libraries' pools; those that a further module loads are looked up again."""
+    return ThreadpoolController()
+
+
+def run_jobs(jobs: Iterable[Any], n_jobs: int | None) -> Iterator[Any]:
+    """Run joblib jobs and give their results in order, each as soon as it is there."""
+    return iter(joblib.Parallel(n_jobs=n_jobs, return_as="generator")(jobs))
+
+
+@contextmanager
+def torch_seeded(model: Any, seed: int) -> Iterator[None]:
+    """Seed what a torch learner draws from torch's own generator, which is put back after it."""
+    last = model.steps[-1][1] if isinstance(model, Pipeline) else model
+    if not hasattr(last, "module"):
+        yield
+        return
+    with scoped_torch_seed(resolve_random_state(seed)):
+        yield

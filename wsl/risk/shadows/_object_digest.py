@@ -1,0 +1,85 @@
+"""What tells one object from another across runs, so that only what is the same is found again.
+
+What is kept under such a digest, and where, is for ``_cache``.
+"""
+
+import hashlib
+import inspect
+import io
+import json
+import pickle
+import sys
+from importlib.metadata import version
+from types import FunctionType
+from typing import Any
+
+import joblib
+
+from ... import __version__
+from ...exceptions import InvalidInputError
+
+LIBRARIES = ("numpy", "scikit-learn", "torch")  # another release may train other models
+
+
+def digest_of(parts: dict[str, Any]) -> str:
+    """Return a digest of JSON values, of this release and of the libraries that train models."""
+    releases = [__version__, *map(version, LIBRARIES)]
+    text = json.dumps([releases, parts], sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def identify(value: Any, name: str) -> list[str]:
+    """Return a digest of an object's state, and of the code of the classes and functions in it.
+
+    Of code that was installed, or comes with wsl, name and release say enough.
+
+    Raises
+    ------
+    InvalidInputError
+        If the object does not pickle, or holds code of which no source is found.
+    """
+    try:
+        collector = _Code(io.BytesIO())
+        collector.dump(value)
+        return [joblib.hash(value), *sorted(collector.digests)]
+    except (pickle.PicklingError, AttributeError, TypeError, OSError) as error:
+        raise InvalidInputError(
+            f"{name}={value!r} cannot be told from others, so that it is not known when a cache "
+            f"holds it ({error}); wanted an object whose classes and functions have a name in a "
+            "module, or no cache"
+        ) from error
+
+
+class _Code(pickle.Pickler):
+    """Notes the classes and functions that pickling an object comes by."""
+
+    def __init__(self, file: io.BytesIO):
+        super().__init__(file)
+        self.digests: set[str] = set()
+
+    def reducer_override(self, obj: Any) -> Any:
+        if isinstance(obj, (type, FunctionType)):
+            for code in obj.__mro__ if isinstance(obj, type) else (obj,):
+                self.digests.add(_code_digest(code))
+        return NotImplemented
+
+
+def _code_digest(code: Any) -> str:
+    """Return the name of a class or function, and a digest of its source where it may change."""
+    name = f"{code.__module__}.{code.__qualname__}"
+    top = code.__module__.split(".")[0]
+    if _is_installed(top):
+        return f"{name} {getattr(sys.modules.get(top), '__version__', '')}"
+    if "<" in code.__qualname__:
+        raise pickle.PicklingError(f"{name} has no name in its module")
+    source = inspect.getsource(code)
+    return f"{name} {hashlib.sha256(source.encode()).hexdigest()}"
+
+
+def _is_installed(package: str) -> bool:
+    """Tell whether a package's code changes with its releases alone."""
+    ours = __name__.split(".")[0]
+    if package in (ours, "builtins") or package in sys.stdlib_module_names - {"__main__"}:
+        return True
+    file = getattr(sys.modules.get(package), "__file__", None) or ""
+    return "site-packages" in file or "dist-packages" in file

@@ -1,0 +1,1 @@
+"""Decomposing the advantage of an attack into sources of leakage, by intervention."""

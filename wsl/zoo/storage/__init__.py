@@ -1,0 +1,1 @@
+"""Zoos in files: the manifest, the safetensors file, and formats of other projects."""

@@ -1,0 +1,78 @@
+"""Whole zoos to and from their folders: the manifest and the safetensors file that it names.
+
+What stands in them lives in ``_manifest`` and ``_rows``, writing piece by piece in ``_writer``.
+"""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from ..._batches import row_slices
+from ..._files import contained
+from ..._validation import check_n_columns
+from ...architectures import Architecture
+from ...exceptions import WslError, ZooFileError
+from ._manifest import MANIFEST, read_manifest, table_from_json, table_to_json, write_manifest
+from ._weights_file import file_digest, map_rows, prepare_rows, read_rows, write_rows
+from ._writer import make_folder, new_weights_file, sweep
+
+
+def write_folder(
+    path: Path, weights: np.ndarray, architecture: Architecture, metadata: pd.DataFrame
+) -> Path:
+    """Write the parts of a zoo. The manifest comes last: until then the old one holds."""
+    table = table_to_json(metadata)
+    file = new_weights_file(make_folder(path))
+    try:
+        prepare_rows(file, (len(weights), architecture.n_weights))
+        for part in row_slices(len(weights), weights.itemsize * architecture.n_weights):
+            write_rows(file, part.start, weights[part])
+        write_manifest(file, architecture, table)
+    except BaseException:
+        _discard(file)
+        raise
+    sweep(path)
+    return path
+
+
+def _discard(file: Path) -> None:
+    """Remove weights that were not finished: an interrupt may come just after they were."""
+    try:
+        named = read_manifest(file.parent)["weights"]
+    except ZooFileError:
+        named = None
+    if named != file.name:
+        file.unlink(missing_ok=True)
+
+
+def read_folder(
+    path: Path, architecture: Architecture | None, *, mmap: bool = False, verify: bool = True
+) -> dict[str, Any]:
+    """Return the parts that ``write_folder`` wrote, checked, as arguments of ``ModelZoo``."""
+    manifest = read_manifest(path)
+    file = contained(path, manifest["weights"], path / MANIFEST)
+    weights, digest = _read_weights(file, mmap, verify)
+    if verify and digest != manifest["sha256"]:
+        raise ZooFileError(f"{file} is damaged: its checksum is not the one in {MANIFEST}")
+    try:
+        metadata = table_from_json(manifest["metadata"], len(weights))
+        if architecture is None and manifest["architecture"] is not None:
+            architecture = Architecture.from_spec(manifest["architecture"])
+            check_n_columns(weights, architecture.n_weights)
+    except (AttributeError, KeyError, TypeError, ValueError, WslError) as error:
+        raise ZooFileError(f"{path} holds no readable zoo: {error}") from error
+    if architecture is None:
+        raise ZooFileError(
+            f"{path} was saved from a module that cannot be stored; give architecture="
+        )
+    return {"weights": weights, "architecture": architecture, "metadata": metadata}
+
+
+def _read_weights(file: Path, mmap: bool, verify: bool) -> tuple[np.ndarray, str]:
+    """Return the rows and the checksum of the file; a map is read through only to verify it."""
+    if not mmap:
+        return read_rows(file)
+    rows = map_rows(file)
+    return rows, file_digest(file) if verify else ""

@@ -1,0 +1,181 @@
+"""Which files in a folder are models, and what stands beside them about each.
+
+Opening the weights is for ``_checkpoints``; making a zoo of them for ``_read``.
+"""
+
+import re
+import warnings
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any, Literal, NamedTuple
+
+from ..._files import refuse_escape
+from ...exceptions import IncompleteZooWarning, InvalidInputError, ZooFileError
+from ._manifest import MANIFEST
+from ._state_dicts import PICKLES, SAFETENSORS, load_state, load_states, read_json, read_json_lines
+
+Layout = Literal["auto", "zoo", "safetensors", "state_dicts", "ray"]
+Epochs = Literal["last", "all"] | int | Sequence[int]
+
+_CHECKPOINT = re.compile(r"checkpoint_(\d+)")
+_WEIGHTS = "checkpoints"
+# what params.json tells too, what tells of the machine, and names that are taken
+_LEFT_OUT = {"config", "hostname", "node_ip", "pid", "checkpoint_dir_name", "model", "epoch"}
+
+
+class Checkpoint(NamedTuple):
+    """One model to be read: where it lies, how it is opened, and what is known of it."""
+
+    file: Path
+    load: Callable[[], Mapping[str, Any]]
+    metadata: dict[str, Any]
+
+
+def detect_layout(path: Path) -> Layout:
+    """Return the layout of a folder or file; ZooFileError where it is none or not one."""
+    if not path.exists():
+        raise ZooFileError(f"{path} is not there")
+    if path.is_file():
+        return "safetensors" if path.suffix in SAFETENSORS else "state_dicts"
+    if (path / MANIFEST).exists():
+        return "zoo"
+    found: list[Layout] = []
+    names: dict[Layout, tuple[str, ...]] = {"safetensors": SAFETENSORS, "state_dicts": PICKLES}
+    for layout, suffixes in names.items():
+        if _files(path, suffixes):
+            found.append(layout)
+    if any((folder / "params.json").exists() or _epochs_in(folder) for folder in _folders(path)):
+        found.append("ray")
+    if len(found) != 1:
+        several = f"files of several layouts: give layout= one of {found}"
+        raise ZooFileError(f"{path} holds {several if found else 'no models of a known layout'}")
+    return found[0]
+
+
+def list_checkpoints(path: Path, layout: Layout, epochs: Epochs) -> list[Checkpoint]:
+    """Return the models in a folder or file, in the order of their names."""
+    if layout == "ray" and path.is_file():
+        raise ZooFileError(f"{path} is a file; wanted a folder of ray-tune trials")
+    if layout == "ray":
+        found = _ray_checkpoints(path, epochs)
+    elif path.is_file():
+        states = load_states(path)
+        found = [
+            Checkpoint(path, partial(states.__getitem__, name), {"model": name or path.stem})
+            for name in states
+        ]
+    else:
+        files = _files(path, SAFETENSORS if layout == "safetensors" else PICKLES)
+        found = [
+            Checkpoint(file, partial(load_state, file), {"model": file.stem}) for file in files
+        ]
+    for checkpoint in found:
+        refuse_escape(checkpoint.file, path)
+    if not found:
+        raise ZooFileError(f"{path} holds no models of the layout {layout!r}")
+    return found
+
+
+def _visible(path: Path) -> list[Path]:
+    """Return what lies in a folder, without what archivers and editors hide there."""
+    return sorted(child for child in path.iterdir() if not child.name.startswith((".", "__")))
+
+
+def _files(path: Path, suffixes: tuple[str, ...]) -> list[Path]:
+    return [file for file in _visible(path) if file.suffix in suffixes]
+
+
+def _folders(path: Path) -> list[Path]:
+    return [folder for folder in _visible(path) if folder.is_dir()]
+
+
+def _epochs_in(folder: Path) -> dict[int, Path]:
+    """Return the checkpoints of one trial by the number in their names, in order."""
+    found = {
+        int(match[1]): file
+        for child in sorted(folder.iterdir())
+        if (match := _CHECKPOINT.fullmatch(child.name)) and (file := child / _WEIGHTS).is_file()
+    }
+    return dict(sorted(found.items()))
+
+
+def _ray_checkpoints(path: Path, epochs: Epochs) -> list[Checkpoint]:
+    """Return the chosen checkpoints of all trials of a ray-tune experiment."""
+    found, empty = [], []
+    for folder in _folders(path):
+        refuse_escape(folder, path)
+        trial = _trial(folder)
+        chosen = _choose(trial, epochs, folder)
+        found += [trial[epoch] for epoch in chosen]
+        empty += [] if trial else [folder.name]
+    if empty and found:
+        warnings.warn(
+            f"{len(empty)} folders of {path} hold no checkpoint and are left out: {empty[:10]}",
+            IncompleteZooWarning,
+            stacklevel=4,
+        )
+    return found
+
+
+def _choose(trial: dict[int, Checkpoint], epochs: Epochs, folder: Path) -> list[int]:
+    if isinstance(epochs, str):
+        if epochs not in ("last", "all"):
+            raise InvalidInputError(f"epochs={epochs!r}; wanted 'last', 'all' or numbers")
+        return sorted(trial)[-1:] if epochs == "last" else sorted(trial)
+    wanted = [epochs] if isinstance(epochs, int) else list(epochs)
+    lacking = [epoch for epoch in wanted if epoch not in trial]
+    if lacking and trial:
+        raise InvalidInputError(
+            f"epochs={epochs!r}, but {folder} has no checkpoint of {lacking}: it has {list(trial)}"
+        )
+    return wanted if trial else []
+
+
+def _trial(folder: Path) -> dict[int, Checkpoint]:
+    """Return the checkpoints of one trial by epoch, each with its settings and results."""
+    files = _epochs_in(folder)
+    config = _settings(folder / "params.json") if files else {}
+    results = _results(folder / "result.json") if files else []
+    by_epoch = {line["training_iteration"]: line for line in results}
+    by_name = {str(line.get("checkpoint_dir_name")): line for line in results}
+    trial = {}
+    for number, file in files.items():
+        # recent releases of ray number checkpoints apart from epochs, and note which is whose
+        result = by_name.get(file.parent.name) or by_epoch.get(number, {})
+        first = {"model": folder.name, "epoch": result.get("training_iteration", number)}
+        kept = _flat({key: value for key, value in result.items() if key not in _LEFT_OUT})
+        trial[first["epoch"]] = Checkpoint(file, partial(load_state, file), first | config | kept)
+    return trial
+
+
+def _settings(file: Path) -> dict[str, Any]:
+    """Return what ``params.json`` tells of a trial, if it is there."""
+    if not file.exists():
+        return {}
+    return _flat(_mapping(read_json(refuse_escape(file, file.parent)), file), "config/")
+
+
+def _results(file: Path) -> list[dict[str, Any]]:
+    """Return the lines of ``result.json`` that tell of an epoch, if it is there."""
+    if not file.exists():
+        return []
+    lines = [_mapping(line, file) for line in read_json_lines(refuse_escape(file, file.parent))]
+    return [line for line in lines if isinstance(line.get("training_iteration"), int)]
+
+
+def _mapping(value: Any, file: Path) -> dict[str, Any]:
+    if not isinstance(value, dict):
+        raise ZooFileError(f"{file} holds a {type(value).__name__}; wanted names and values")
+    return value
+
+
+def _flat(values: dict[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Return nested settings as one level, joined as ray does; lists become their text."""
+    flat: dict[str, Any] = {}
+    for name, value in values.items():
+        if isinstance(value, dict):
+            flat |= _flat(value, f"{prefix}{name}/")
+        else:
+            flat[f"{prefix}{name}"] = str(value) if isinstance(value, list) else value
+    return flat

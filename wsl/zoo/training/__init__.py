@@ -1,0 +1,1 @@
+"""Training many models at once: arguments, networks, optimisers, chunks and workers."""

@@ -1,0 +1,170 @@
+"""Training and test sets of a zoo: one for all models, or one for each.
+
+Nothing here draws data; families of distributions do.
+"""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import cached_property
+from typing import Any, NamedTuple
+
+import joblib
+import numpy as np
+import torch
+from torch import Tensor
+
+from ..._validation import check_environments, check_length, check_sample_weight
+from ...architectures import Architecture
+from ...exceptions import InvalidInputError
+
+Dataset = tuple[Any, ...]  # (X, y), (X, y, environments) or (X, y, environments, sample_weight)
+
+# Data that joblib's Dask backend sends to a worker ahead of the tasks is lost with that worker, and
+# Dask cannot run its tasks again; what travels with each task it can. Below this, data travels.
+SCATTER_BYTES = 2**20
+
+
+class Datasets:
+    """The set of each model, whichever of the accepted forms it came in.
+
+    Parameters
+    ----------
+    source : tuple, sequence of tuples or callable
+        One ``(X, y[, environments[, sample_weight]])`` for all models, one for each in a sequence,
+        or a function from the index of a model to its tuple.
+    architecture : Architecture
+        What the samples are for: X must have the number of features that it takes.
+    name : str
+        The parameter that it came as, for error messages.
+    """
+
+    def __init__(
+        self,
+        source: Dataset | Sequence[Dataset] | Callable[[int], Dataset],
+        architecture: Architecture,
+        name: str = "datasets",
+    ):
+        self._name = name
+        self._n_features = architecture.n_inputs
+        self.shared = isinstance(source, tuple)
+        self.n_models = len(source) if isinstance(source, Sequence) and not self.shared else None
+        if not self.shared and not callable(source) and not hasattr(source, "__getitem__"):
+            raise InvalidInputError(
+                f"{name} is a {type(source).__name__}; wanted a tuple (X, y[, environments[, "
+                "sample_weight]]), a sequence of such, or a function from a model's index to one"
+            )
+        if self.n_models == 0:
+            raise InvalidInputError(f"{name} is empty; wanted one for each model")
+        self._source: Any = _checked(source, name, self._n_features) if self.shared else source
+
+    def __getitem__(self, model: int) -> Dataset:
+        if self.shared:
+            return self._source
+        own = self._source(model) if callable(self._source) else self._source[model]
+        return _checked(own, f"{self._name}[{model}]", self._n_features)
+
+    def of(self, models: Sequence[int]) -> list[Dataset]:
+        """Return the sets of some models; only one if they share it."""
+        return [self._source] if self.shared else [self[model] for model in models]
+
+    def part(self, models: Sequence[int]) -> "Datasets":
+        """Return what a worker needs for these models, so that a list is not sent whole."""
+        if not isinstance(self._source, list):
+            return self
+        part = object.__new__(Datasets)
+        part.__dict__.update(self.__dict__, _source={m: self._source[m] for m in models})
+        return part
+
+    def digest(self, models: Sequence[int]) -> list[str]:
+        """Return what tells these sets from others; of a function, its name and two sets."""
+        if not callable(self._source):
+            return [_hash(dataset) for dataset in self.of(models)]
+        ends = [_hash(self[model]) for model in sorted({models[0], models[-1]})]
+        return [function_name(self._source), *ends]
+
+    @cached_property
+    def _n_bytes(self) -> int:
+        if self.shared:
+            sets = [self._source]
+        elif isinstance(self._source, Mapping):
+            sets = list(self._source.values())
+        else:  # what a function or another object holds shows only when it is pickled
+            import cloudpickle  # comes with Dask, whose backend alone asks
+
+            return len(cloudpickle.dumps(self._source))
+        arrays = [values for dataset in sets for values in dataset if values is not None]
+        return sum(np.asarray(values).nbytes for values in arrays)
+
+    def __sizeof__(self) -> int:
+        """Return the bytes of the data where they are many: joblib's Dask backend asks for it."""
+        return self._n_bytes if self._n_bytes >= SCATTER_BYTES else 0
+
+
+def function_name(function: Callable[..., Any]) -> str:
+    """Return the module and name of a function, or those of the class of another callable."""
+    named = function if hasattr(function, "__qualname__") else type(function)
+    return f"{named.__module__}.{named.__qualname__}"
+
+
+def _hash(dataset: Dataset) -> str:
+    return "-".join(joblib.hash(None if v is None else np.asarray(v)) for v in dataset)
+
+
+def _checked(dataset: Any, name: str, n_features: int) -> Dataset:
+    if not isinstance(dataset, tuple) or len(dataset) not in (2, 3, 4):
+        raise InvalidInputError(
+            f"{name} is {type(dataset).__name__}; wanted a tuple (X, y), (X, y, environments) or "
+            "(X, y, environments, sample_weight)"
+        )
+    X = np.asarray(dataset[0], dtype=np.float32)
+    y = np.asarray(dataset[1])
+    if X.ndim < 2 or not len(X):
+        raise InvalidInputError(f"X of {name} has shape {X.shape}; wanted (n_samples, n_features)")
+    if X[0].size != n_features:
+        raise InvalidInputError(
+            f"X of {name} has {X[0].size} features, but the architecture takes {n_features}"
+        )
+    if not np.isfinite(X).all():
+        raise InvalidInputError(f"X of {name} holds NaN or infinity; wanted finite numbers")
+    if y.dtype.kind == "f" and not np.isfinite(y).all():
+        raise InvalidInputError(f"y of {name} holds NaN or infinity; wanted finite numbers")
+    check_length(y, len(X), f"y of {name}", "X")
+    environments, weights = (*dataset[2:], None, None)[:2]
+    if environments is not None:
+        environments = check_environments(environments, len(X), name)
+    if weights is not None:
+        weights = check_sample_weight(weights, len(X), name)
+    return X, y, environments, weights
+
+
+class Split(NamedTuple):
+    """The samples of a set that a model is trained on, and those that tell when to stop."""
+
+    train: Dataset
+    validation: Dataset
+
+
+def by_size(sets: Sequence[Any], n_models: int) -> Iterator[tuple[np.ndarray, list[Any]]]:
+    """Yield the places of models whose sets are of one size, and these sets.
+
+    ``sets`` holds one for each model, or one for all: then there is one group, with that set. In
+    place of a set there may be a ``Split``; it is as large as its two parts.
+    """
+    if len(sets) == 1:
+        yield np.arange(n_models), list(sets)
+        return
+    groups: dict[tuple[int, ...], list[int]] = {}
+    for place, own in enumerate(sets):
+        groups.setdefault(_size(own), []).append(place)
+    for _, places in sorted(groups.items()):
+        yield np.array(places), [sets[place] for place in places]
+
+
+def _size(own: Any) -> tuple[int, ...]:
+    if isinstance(own, Split):
+        return len(own.train[0]), len(own.validation[0])
+    return (len(own[0]),)
+
+
+def encode_environments(environments: np.ndarray) -> Tensor:
+    """Return labels of any kind as whole numbers from 0, ``(n_samples,)`` int64."""
+    return torch.from_numpy(np.unique(environments, return_inverse=True)[1].astype(np.int64))

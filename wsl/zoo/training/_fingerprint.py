@@ -1,0 +1,64 @@
+"""What tells one training from another, so that only the same one is resumed.
+
+Writing and resuming a zoo lives in ``_writer``.
+"""
+
+import hashlib
+import json
+from collections.abc import Callable
+from dataclasses import asdict
+from functools import partial
+from typing import Any
+
+import joblib
+import numpy as np
+
+from ... import __version__
+from ._chunk import Job
+from ._datasets import Datasets, function_name
+from ._model_table import Models
+
+
+def fingerprint(job: Job, models: Models, datasets: Datasets, test: Datasets | None) -> str:
+    """Return a digest of everything that decides weights and metadata.
+
+    That is the architecture, the recipe, each model's row, start and stop, the data, the type of
+    device and the release. Of a function no more than its module and name can be told, and the sets
+    that it gives for the first and the last model. How models are cut into chunks is left out.
+    """
+    recipe, architecture = job.recipe, job.recipe.architecture
+    indices = models.table["model"].tolist()
+    names = (
+        *("loss", "epochs", "batch_size", "optimizer", "checkpoints"),
+        *("penalty_weight", "penalty_warmup", "penalty_anneal"),
+    )
+    parts = {
+        "release": __version__,
+        "device": job.device.type,
+        "architecture": [
+            repr(architecture.template),
+            architecture.input_shape,
+            architecture.parameter_names,
+            architecture.parameter_shapes,
+        ],
+        "recipe": {name: getattr(recipe, name) for name in names},
+        "penalty": None if recipe.penalty is None else _penalty_name(recipe.penalty),
+        "early_stopping": recipe.early_stopping and asdict(recipe.early_stopping),
+        "models": {str(name): column.tolist() for name, column in models.table.items()},
+        "stop_at_loss": models.stop_at_loss.tolist(),
+        "starts": _starts_digest(models.starts),
+        "datasets": datasets.digest(indices),
+        "test_set": None if test is None else test.digest(indices),
+    }
+    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
+
+
+def _penalty_name(penalty: Callable[..., Any]) -> list[Any]:
+    if isinstance(penalty, partial):
+        bound = [repr(penalty.args), repr(sorted(penalty.keywords.items()))]
+        return [*_penalty_name(penalty.func), *bound]
+    return [function_name(penalty)]
+
+
+def _starts_digest(starts: Any) -> Any:
+    return joblib.hash(starts) if isinstance(starts, np.ndarray) else list(starts)

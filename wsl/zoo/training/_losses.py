@@ -1,0 +1,140 @@
+"""Training losses for a batch of models, each with its gradient in the outputs.
+
+Plain torch. What a loss is added up over, and any penalty, is decided elsewhere.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from ...exceptions import InvalidInputError
+
+
+@dataclass(frozen=True)
+class Loss:
+    """A loss of outputs ``(n_models, n_inputs, n_outputs)`` against targets of its own form.
+
+    Derivatives in the outputs are in closed form: the engine needs no autograd for them, and
+    penalties on gradients need no second backward pass.
+
+    Attributes
+    ----------
+    evaluate : callable
+        ``(outputs, targets)`` to the values ``(n_models, n_inputs)`` and the gradient in the
+        outputs, of their shape.
+    gradient : callable
+        The latter alone.
+    curvature : callable
+        ``(outputs, direction)`` to the second derivative in the outputs times a direction of their
+        shape; it does not depend on the targets.
+    targets : callable
+        ``(y, n_outputs)`` to the targets of one model, ``(n_inputs,)`` or ``(n_inputs, n_outputs)``
+        float32; labels are whole numbers.
+    """
+
+    name: str
+    evaluate: Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]
+    gradient: Callable[[Tensor, Tensor], Tensor]
+    curvature: Callable[[Tensor, Tensor], Tensor]
+    targets: Callable[[np.ndarray, int], Tensor]
+
+    def value(self, outputs: Tensor, targets: Tensor) -> Tensor:
+        """Return the loss on each input, ``(n_models, n_inputs)``."""
+        return self.evaluate(outputs, targets)[0]
+
+
+def _over_outputs(values: Tensor) -> Tensor:
+    """Return the mean over the last axis; over a single one, torch's takes as long as over many."""
+    return values[..., 0] if values.shape[-1] == 1 else values.mean(-1)
+
+
+def _float_targets(y: np.ndarray, n_outputs: int) -> Tensor:
+    columns = y.reshape(len(y), -1)
+    if columns.shape[1] != n_outputs:
+        raise InvalidInputError(
+            f"y has {columns.shape[1]} columns, but the architecture has {n_outputs} outputs"
+        )
+    return torch.tensor(columns, dtype=torch.float32)
+
+
+def _binary_targets(y: np.ndarray, n_outputs: int) -> Tensor:
+    if not np.isin(y, (0, 1)).all():
+        raise InvalidInputError(f"y holds {np.unique(y)[:5]}; loss='binary' wanted labels 0 and 1")
+    return _float_targets(y, n_outputs)
+
+
+def _class_targets(y: np.ndarray, n_outputs: int) -> Tensor:
+    if y.ndim != 1 or not np.isin(y, np.arange(n_outputs)).all():
+        values = np.unique(y)
+        raise InvalidInputError(
+            f"y runs from {values[0]} to {values[-1]} with shape {y.shape}; loss='cross_entropy' "
+            f"wanted whole labels 0 to {n_outputs - 1}, one for each sample"
+        )
+    return torch.from_numpy(y.astype(np.int64))
+
+
+def _mean_squared_error(outputs: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
+    difference = outputs - targets
+    return _over_outputs(difference.square()), difference * (2 / outputs.shape[-1])
+
+
+def _cross_entropy(outputs: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
+    # over the axis in the middle: over a short last one, torch's softmax is twenty times slower
+    log_p = outputs.mT.contiguous().log_softmax(1)
+    labels = targets[:, None]
+    gradient = log_p.exp().scatter_add(1, labels, log_p.new_full(labels.shape, -1))
+    return -log_p.gather(1, labels)[:, 0], gradient.mT
+
+
+def _cross_entropy_curvature(outputs: Tensor, direction: Tensor) -> Tensor:
+    p = outputs.mT.contiguous().softmax(1).mT
+    along = p * direction
+    return along - p * along.sum(-1, keepdim=True)
+
+
+def _binary(outputs: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
+    values = F.binary_cross_entropy_with_logits(outputs, targets, reduction="none")
+    return _over_outputs(values), (outputs.sigmoid() - targets) / outputs.shape[-1]
+
+
+def _binary_curvature(outputs: Tensor, direction: Tensor) -> Tensor:
+    p = outputs.sigmoid()
+    return p * (1 - p) * direction / outputs.shape[-1]
+
+
+LOSSES = {
+    "mse": Loss(
+        "mse",
+        _mean_squared_error,
+        lambda outputs, targets: (outputs - targets) * (2 / outputs.shape[-1]),
+        lambda outputs, direction: direction * (2 / outputs.shape[-1]),
+        _float_targets,
+    ),
+    "cross_entropy": Loss(
+        "cross_entropy",
+        _cross_entropy,
+        lambda outputs, targets: _cross_entropy(outputs, targets)[1],
+        _cross_entropy_curvature,
+        _class_targets,
+    ),
+    "binary": Loss(
+        "binary",
+        _binary,
+        lambda outputs, targets: (outputs.sigmoid() - targets) / outputs.shape[-1],
+        _binary_curvature,
+        _binary_targets,
+    ),
+}
+
+
+def resolve_loss(name: str, y: np.ndarray, n_outputs: int) -> str:
+    """Return the loss that ``"auto"`` means: floats are regressed, labels classified."""
+    if name != "auto":
+        return name
+    if np.asarray(y).dtype.kind == "f":
+        return "mse"
+    return "binary" if n_outputs == 1 else "cross_entropy"
