@@ -1,6 +1,7 @@
-"""Each layer imports only those before it; the order is the design's, metrics before the zoo."""
+"""The structure of the package: layers, no import circles, one name for one thing."""
 
 import ast
+from collections import defaultdict
 from pathlib import Path
 
 import pytest
@@ -9,30 +10,26 @@ import wsl
 
 ROOT = Path(wsl.__file__).parent
 LAYERS = [
-    "exceptions", "_files", "_batches", "_random", "_sklearn_compat", "_device", "_validation",
+    "exceptions", "_files", "_batches", "_random", "_sklearn_compat", "_device", "_threads",
+    "_digest", "_progress", "_validation", "_plotting",
     "architectures", "metrics", "zoo", "distributions", "datasets", "features", "autoencoder",
-    "causal", "attacks", "risk", "displays", "_tour", "__main__",
+    "causal", "attacks", "risk", "displays", "_demo", "__main__",
 ]  # fmt: skip
-NETWORK_MODULES = (
-    "_network",
-    "_losses",
-    "_batched",
-    "_operations",
-    "_symmetry",
-    "_engine",
-    "_layers",
-    "_dropout",
-    "_penalties",
-    "_closed_form",
-    "_irm",
-    "_risks",
-    "_moments",
-    "_objective",
-)
+SHARED_FILE_NAMES = {"__init__", "_base", "_estimators", "_losses", "_network"}
+PLAIN_TORCH = (
+    "architectures/tracing", "architectures/forward", "architectures/symmetry",
+    "architectures/spec", "zoo/training", "causal/penalties", "autoencoder/network",
+    "autoencoder/codes", "autoencoder/tokens",
+)  # fmt: skip
+FILES = sorted(ROOT.rglob("*.py"))
+MODULES = {
+    ".".join(["wsl", *file.relative_to(ROOT).with_suffix("").parts]).removesuffix(".__init__"): file
+    for file in FILES
+}
 
 
 def imported_modules(file: Path) -> set[str]:
-    """Return the dotted names that a module imports, those of wsl made absolute."""
+    """Return the dotted names that a file imports, also for type checking, made absolute."""
     package = ["wsl", *file.relative_to(ROOT).parent.parts]
     names = set()
     for node in ast.walk(ast.parse(file.read_text())):
@@ -41,27 +38,81 @@ def imported_modules(file: Path) -> set[str]:
         elif isinstance(node, ast.ImportFrom):
             base = package[: len(package) - node.level + 1] if node.level else []
             stem = ".".join([*base, *([node.module] if node.module else [])])
-            whole = (node.level > 0 and node.module is None) or stem == "wsl"
-            names |= {f"{stem}.{alias.name}" for alias in node.names} if whole else {stem}
+            whole = [f"{stem}.{alias.name}" for alias in node.names]
+            names |= {name if name in MODULES else stem for name in whole}
     return names
 
 
-FILES = [file for file in sorted(ROOT.rglob("*.py")) if file != ROOT / "__init__.py"]
+GRAPH = {
+    name: {used for used in imported_modules(file) if used in MODULES} - {name}
+    for name, file in MODULES.items()
+}
 
 
-@pytest.mark.parametrize("file", FILES, ids=lambda f: str(f.relative_to(ROOT)))
-def test_imports_point_downwards(file):
-    own = file.relative_to(ROOT).parts[0].removesuffix(".py")
-    assert own in LAYERS, f"{own} has no place in the layers"
-    used = {name.split(".")[1] for name in imported_modules(file) if name.startswith("wsl.")}
-    above = [name for name in used - {"__version__"} if LAYERS.index(name) > LAYERS.index(own)]
-    assert not above
+def import_circles(graph: dict[str, set[str]]) -> list[list[str]]:
+    """Return the groups of modules that import each other (the strongly connected components)."""
+
+    def reachable(start: str) -> set[str]:
+        seen, stack = set(), [start]
+        while stack:
+            for name in graph[stack.pop()] - seen:
+                seen.add(name)
+                stack.append(name)
+        return seen
+
+    below = {name: reachable(name) for name in graph}
+    circles = {
+        tuple(sorted(other for other in below[name] if name in below[other]))
+        for name in graph
+        if name in below[name]
+    }
+    return sorted(map(list, circles))
 
 
-@pytest.mark.parametrize("name", NETWORK_MODULES)
-def test_plain_torch_knows_no_scikit_learn(name):
-    for file in ROOT.rglob(f"{name}.py"):
-        assert not any(used.startswith("sklearn") for used in imported_modules(file)), file
+def repeated(names: dict[str, list[str]]) -> dict[str, list[str]]:
+    return {name: places for name, places in names.items() if len(places) > 1}
+
+
+def test_circles_are_found():
+    graph = {"a": {"b"}, "b": {"c"}, "c": {"a"}, "d": {"a"}}
+    assert import_circles(graph) == [["a", "b", "c"]]
+
+
+def test_no_file_imports_itself_through_others():
+    assert import_circles(GRAPH) == []
+
+
+@pytest.mark.parametrize("name", sorted(set(MODULES) - {"wsl"}))
+def test_imports_point_downwards(name):
+    layer = name.split(".")[1]
+    assert layer in LAYERS, f"{layer} has no place in the layers"
+    used = {other.split(".")[1] for other in GRAPH[name] if other != "wsl"}
+    assert not [other for other in used if LAYERS.index(other) > LAYERS.index(layer)]
+
+
+def test_a_file_name_is_used_once():
+    names = defaultdict(list)
+    for file in FILES:
+        names[file.stem].append(str(file.relative_to(ROOT)))
+    assert not {n: f for n, f in repeated(names).items() if n not in SHARED_FILE_NAMES}
+
+
+def test_a_class_name_is_used_once():
+    names = defaultdict(list)
+    for file in FILES:
+        for node in ast.walk(ast.parse(file.read_text())):
+            if isinstance(node, ast.ClassDef):
+                names[node.name].append(str(file.relative_to(ROOT)))
+    assert not repeated(names)
+
+
+@pytest.mark.parametrize("folder", PLAIN_TORCH)
+def test_plain_torch_knows_no_scikit_learn(folder):
+    files = sorted((ROOT / folder).glob("*.py"))
+    assert files
+    for file in files:
+        used = imported_modules(file)
+        assert not [n for n in used if n.startswith("sklearn") or n == "wsl._sklearn_compat"], file
 
 
 def test_private_scikit_learn_is_touched_in_one_place():
@@ -79,4 +130,4 @@ def test_nothing_seeds_the_global_generators():
         text = file.read_text()
         assert "np.random.seed" not in text, file
         assert "torch.manual_seed" not in text or file.name == "_random.py", file
-        assert "set_num_threads" not in text or file.parent.name == "risk", file
+        assert "set_num_threads" not in text or file.name == "_threads.py", file

@@ -18,7 +18,7 @@ from .._sklearn_compat import HasMethods, Interval, StrOptions, fit_context
 from .._validation import check_n_columns
 from ..architectures import Architecture
 from ..exceptions import InvalidInputError
-from ._attack_context import AttackSetting
+from ._attack_context import AttackContext
 from ._strategies import build, resolve_strategy
 from ._white_box import is_fitted
 from .meta_networks._deepsets import classes_of
@@ -107,7 +107,7 @@ class _BaseAttack(BaseEstimator):
             raise InvalidInputError(f"meta_estimator={self.meta_estimator!r}; wanted a {wanted}")
         estimator = build(
             strategy,
-            AttackSetting(
+            AttackContext(
                 n_classes=n_classes,
                 architecture=self.architecture,
                 queries=self.queries,

@@ -1,4 +1,4 @@
-"""``AttackSetting``: what is known of an attack when its estimator is built.
+"""``AttackContext``: what is known of an attack when its estimator is built.
 
 What is built of it lives in ``_white_box`` and ``_black_box``.
 """
@@ -9,11 +9,11 @@ from typing import Any
 from sklearn.base import clone
 
 from ..architectures import Architecture
-from .meta_classifiers._kernel_ridge import WideKernelClassifier, WideKernelRegressor
+from .meta_classifiers._kernel_ridge import KernelRidgeClassifier, KernelRidgeRegressor
 
 
 @dataclass(frozen=True)
-class AttackSetting:
+class AttackContext:
     """What a builder knows of the attack and of the shadow models that it will be fitted to."""
 
     n_classes: int | None  # of the property; None where it is a number
@@ -37,7 +37,7 @@ class AttackSetting:
         return self.n_classes is not None
 
 
-def meta_estimator(setting: AttackSetting) -> Any:
+def meta_estimator(setting: AttackContext) -> Any:
     """Return what learns the property from features: a copy of that given, or the default.
 
     Against an MLP (128, 64), the published choice, logistic regression on a wide kernel was from
@@ -47,5 +47,5 @@ def meta_estimator(setting: AttackSetting) -> Any:
     """
     if setting.meta_estimator is not None:
         return clone(setting.meta_estimator)
-    default = WideKernelClassifier if setting.is_classifier else WideKernelRegressor
+    default = KernelRidgeClassifier if setting.is_classifier else KernelRidgeRegressor
     return default(setting.seed)

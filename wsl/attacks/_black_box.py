@@ -13,14 +13,14 @@ from sklearn.tree import DecisionTreeClassifier
 from .._validation import check_length
 from ..features import QueryResponses
 from ..features._query_responses import check_queries
-from ._attack_context import AttackSetting, meta_estimator
+from ._attack_context import AttackContext, meta_estimator
 from .black_box._kl import KLClassifier, KLRegressor
 from .black_box._loss_based import GroupLosses, LossTestClassifier, LossTestRegressor
 from .black_box._query_selection import ChosenQueries
-from .black_box._responses import Answers, read_answers
+from .black_box._responses import ResponseFormat, read_answers
 
 
-def build_queries(setting: AttackSetting) -> Pipeline:
+def build_queries(setting: AttackContext) -> Pipeline:
     """Return a meta-estimator of query responses, of X itself without an architecture.
 
     Logits are compared with one another: on logistic regressions of three properties it made 10
@@ -32,13 +32,13 @@ def build_queries(setting: AttackSetting) -> Pipeline:
     return make_pipeline(*steps, meta_estimator(setting))
 
 
-def build_loss(setting: AttackSetting) -> Pipeline:
+def build_loss(setting: AttackContext) -> Pipeline:
     """Return the loss test on query responses."""
     test = LossTestClassifier if setting.is_classifier else LossTestRegressor
     return make_pipeline(*asking(setting), test(group_losses(setting)))
 
 
-def build_threshold(setting: AttackSetting) -> Pipeline:
+def build_threshold(setting: AttackContext) -> Pipeline:
     """Return a tree with a leaf for each class, or a regressor, on the losses of each group."""
     if setting.meta_estimator is None and setting.is_classifier:
         decide = DecisionTreeClassifier(max_leaf_nodes=setting.n_classes, random_state=setting.seed)
@@ -47,13 +47,13 @@ def build_threshold(setting: AttackSetting) -> Pipeline:
     return make_pipeline(*asking(setting), group_losses(setting), decide)
 
 
-def build_kl(setting: AttackSetting) -> Pipeline:
+def build_kl(setting: AttackContext) -> Pipeline:
     """Return the votes of pairs of shadow models on query responses."""
     vote = KLClassifier if setting.is_classifier else KLRegressor
     return make_pipeline(*asking(setting), vote(asked(setting)))
 
 
-def asking(setting: AttackSetting) -> list[Any]:
+def asking(setting: AttackContext) -> list[Any]:
     """Return the steps from rows to answers: none where X holds them all."""
     read_setting(setting)
     if setting.n_selected_queries is not None:
@@ -71,7 +71,7 @@ def asking(setting: AttackSetting) -> list[Any]:
     return [QueryResponses(setting.architecture, setting.queries, output=setting.query_output)]
 
 
-def asked(setting: AttackSetting) -> Answers:
+def asked(setting: AttackContext) -> ResponseFormat:
     """Return how answers are read once queries have been selected."""
     answers = read_setting(setting)
     if setting.n_selected_queries is None:
@@ -79,7 +79,7 @@ def asked(setting: AttackSetting) -> Answers:
     return replace(answers, n_queries=setting.n_selected_queries)
 
 
-def read_setting(setting: AttackSetting) -> Answers:
+def read_setting(setting: AttackContext) -> ResponseFormat:
     """Return how answers are read; InvalidInputError where queries, labels and X do not fit."""
     queries = check_queries(setting.architecture, setting.queries)
     n_queries, of = setting.n_columns, "X"
@@ -99,7 +99,7 @@ def read_setting(setting: AttackSetting) -> Answers:
     return read_answers(n_columns, n_queries, setting.query_output, setting.query_labels)
 
 
-def group_losses(setting: AttackSetting) -> GroupLosses:
+def group_losses(setting: AttackContext) -> GroupLosses:
     """Return the transformer from answers to losses on the queries of each property."""
     return GroupLosses(
         read_setting(setting),

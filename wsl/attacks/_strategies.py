@@ -10,7 +10,7 @@ from typing import Any
 
 from ..architectures import Architecture
 from ..exceptions import InvalidInputError
-from ._attack_context import AttackSetting
+from ._attack_context import AttackContext
 from ._black_box import build_kl, build_loss, build_queries, build_threshold
 from ._white_box import (
     build_autoencoder,
@@ -39,7 +39,7 @@ class Strategy:
         Whether it asks the best queries alone, if so wished.
     """
 
-    build: Callable[[AttackSetting], Any]
+    build: Callable[[AttackContext], Any]
     white_box: bool
     needs: tuple[str, ...] = ()
     has_meta_estimator: bool = True
@@ -85,7 +85,7 @@ def resolve_strategy(
     return strategy
 
 
-def build(name: str, setting: AttackSetting) -> Any:
+def build(name: str, setting: AttackContext) -> Any:
     """Return the estimator of a strategy; InvalidInputError for what it misses or cannot use."""
     strategy = STRATEGIES[name]
     for parameter in strategy.needs:

@@ -13,28 +13,28 @@ from sklearn.utils.validation import check_is_fitted
 
 from ..exceptions import InvalidInputError
 from ..features import SortedWeights, WeightStatistics
-from ._attack_context import AttackSetting, meta_estimator
-from .meta_classifiers._temperature_scaling import Tempered
+from ._attack_context import AttackContext, meta_estimator
+from .meta_classifiers._temperature_scaling import TemperatureScaled
 from .meta_networks._deepsets import DeepSetsClassifier, DeepSetsRegressor
 from .meta_networks._probes import ProbeClassifier, ProbeRegressor
 
 FEW_MODELS, MANY_MODELS = 512, 1024
 
 
-def build_deepsets(setting: AttackSetting) -> Any:
+def build_deepsets(setting: AttackContext) -> Any:
     """Return a DeepSets estimator of rows of weights."""
     estimator = DeepSetsClassifier if setting.is_classifier else DeepSetsRegressor
     return tempered(estimator(setting.architecture, **training(setting)), setting)
 
 
-def build_probes(setting: AttackSetting) -> Any:
+def build_probes(setting: AttackContext) -> Any:
     """Return a network on answers to probes that it learns, which start at queries if given."""
     estimator = ProbeClassifier if setting.is_classifier else ProbeRegressor
     probes = None if setting.architecture is None else setting.queries
     return tempered(estimator(setting.architecture, probes=probes, **training(setting)), setting)
 
 
-def training(setting: AttackSetting) -> dict[str, Any]:
+def training(setting: AttackContext) -> dict[str, Any]:
     """Return how a meta-network is trained on so many models.
 
     With few models it is the number of steps that is short; with many, half as many steps of twice
@@ -53,22 +53,22 @@ def training(setting: AttackSetting) -> dict[str, Any]:
     }
 
 
-def tempered(network: Any, setting: AttackSetting) -> Any:
+def tempered(network: Any, setting: AttackContext) -> Any:
     """Return a meta-network with the probabilities of a classifier tempered."""
-    return Tempered(network, setting.seed) if setting.is_classifier else network
+    return TemperatureScaled(network, setting.seed) if setting.is_classifier else network
 
 
-def build_sorted(setting: AttackSetting) -> Pipeline:
+def build_sorted(setting: AttackContext) -> Pipeline:
     """Return a meta-estimator of weights whose units were aligned."""
     return make_pipeline(SortedWeights(setting.architecture), meta_estimator(setting))
 
 
-def build_statistics(setting: AttackSetting) -> Pipeline:
+def build_statistics(setting: AttackContext) -> Pipeline:
     """Return a meta-estimator of statistics of each layer."""
     return make_pipeline(WeightStatistics(setting.architecture), meta_estimator(setting))
 
 
-def build_autoencoder(setting: AttackSetting) -> Pipeline:
+def build_autoencoder(setting: AttackContext) -> Pipeline:
     """Return a meta-estimator of the embedding of an autoencoder, which is kept if it is fitted."""
     given = setting.autoencoder
     if given is None:
@@ -85,7 +85,7 @@ def build_autoencoder(setting: AttackSetting) -> Pipeline:
     return make_pipeline(embedding, meta_estimator(setting))
 
 
-def small_autoencoder(setting: AttackSetting) -> Any:
+def small_autoencoder(setting: AttackContext) -> Any:
     """Return an autoencoder that is trained in seconds on a thousand small models.
 
     It starts from the optimal linear code of aligned weights; ten epochs from there, with the

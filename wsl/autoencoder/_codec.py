@@ -15,15 +15,15 @@ from .._batches import row_slices
 from ..architectures import Architecture
 from ..exceptions import InvalidInputError
 from .codes._latent_budget import evenly, fit_response_code
-from .codes._layerwise_forward import Walk
+from .codes._layerwise_forward import LayerwiseForward
 from .codes._linear import N_DRAWS, fit_linear_code, second_moments
 from .codes._response import ResponseCode
 from .inference._refinement import refine_latents
-from .network._autoencoder_objective import Objective, Weighting
-from .network._network import KindCode, TokenAutoencoder
-from .network._query_sets import Queries
-from .tokens._dataset import FramedRows, largest_row, working_bytes
-from .tokens._normalization import Frame
+from .network._autoencoder_objective import AutoencoderObjective, LossWeights
+from .network._network import GroupCode, TokenAutoencoder
+from .network._query_sets import QuerySets
+from .tokens._dataset import NormalizedRows, largest_row, working_bytes
+from .tokens._normalization import Normalization
 from .tokens._tokens import TokenLayout, architecture_layout, plain_layout
 from .tokens._unit_order import Alignment, Orders, Ranking
 
@@ -61,9 +61,9 @@ class Codec:
     """Rows to latents and back; the parts rest on CPU and move to a device for a call."""
 
     layout: TokenLayout
-    frame: Frame
+    frame: Normalization
     network: TokenAutoencoder
-    objective: Objective
+    objective: AutoencoderObjective
 
     @classmethod
     def start(
@@ -71,12 +71,12 @@ class Codec:
         rows: np.ndarray,
         training: np.ndarray,
         size: NetworkSize,
-        weighting: Weighting,
+        weighting: LossWeights,
         architecture: Architecture | None,
-        queries: Queries | None,
+        queries: QuerySets | None,
         symmetries: Symmetries,
         generator: torch.Generator,
-    ) -> tuple["Codec", FramedRows]:
+    ) -> tuple["Codec", NormalizedRows]:
         """Return the codec before training, a code in closed form, and the rows in its frame.
 
         ``rows`` are ``(n_models, n_weights)``, as they come; the code is that of those with
@@ -90,9 +90,9 @@ class Codec:
         permuted = symmetries.permuted and _have_symmetries(architecture)
         found, least = None, np.inf
         for ordering in _orderings(symmetries.align, walks, rows, training, architecture, queries):
-            framed = FramedRows.fit(rows, training, layout, ordering)
+            framed = NormalizedRows.fit(rows, training, layout, ordering)
             frame = framed.frame
-            objective = Objective(
+            objective = AutoencoderObjective(
                 layout, frame.mean, frame.scale, weighting, architecture, queries, permuted,
                 walks and ordering is not None, generator,
             )  # fmt: skip
@@ -105,13 +105,13 @@ class Codec:
         return cls(layout, framed.frame, network, objective), framed.keep()
 
     def fit_scales(
-        self, rows: FramedRows, training: np.ndarray, batch_size: int
+        self, rows: NormalizedRows, training: np.ndarray, batch_size: int
     ) -> dict[str, float]:
         """Set the scales of the losses from the training rows, and return them."""
         few = sample_rows(training, self.objective.generator)
         return self.objective.fit_scales(rows.batches(few), min(batch_size, len(training)))
 
-    def is_exact(self, rows: FramedRows) -> bool:
+    def is_exact(self, rows: NormalizedRows) -> bool:
         """Whether the code rebuilds all rows, and nothing more is asked."""
         chunks = (chunk for rows in rows.batches() for chunk in rows.split(self.chunk_models))
         return self.objective.is_met(self.network, chunks)
@@ -141,7 +141,7 @@ class Codec:
 
         return self._run(step, rows, device)
 
-    def encode_all(self, rows: FramedRows, device: torch.device) -> Tensor:
+    def encode_all(self, rows: NormalizedRows, device: torch.device) -> Tensor:
         """Return the latents ``(n_models, n_latents)`` of all rows of a zoo."""
         latents = torch.empty(len(rows), self.network.n_latents)
         for part in row_slices(len(rows), rows.row_bytes):
@@ -180,7 +180,7 @@ def _orderings(
     rows: np.ndarray,
     training: np.ndarray,
     architecture: Architecture | None,
-    queries: Queries | None,
+    queries: QuerySets | None,
 ) -> Iterator[Alignment | Ranking | None]:
     """Yield the orders of hidden units that are to be tried, of which one is kept.
 
@@ -205,11 +205,11 @@ def _orderings(
 
 def _fit_code(
     size: NetworkSize,
-    objective: Objective,
-    framed: FramedRows,
+    objective: AutoencoderObjective,
+    framed: NormalizedRows,
     training: np.ndarray,
     walks: bool,
-) -> tuple[KindCode | ResponseCode, float]:
+) -> tuple[GroupCode | ResponseCode, float]:
     """Return the code in closed form of the rows with indices ``training``, and what it loses.
 
     The loss is that of the code by responses; 0 of the linear one.
@@ -222,7 +222,7 @@ def _fit_code(
         assert architecture is not None
         assert queries is not None
         inputs = queries.few(architecture.activation_size)
-        walk = Walk(layout, architecture, objective.mean, objective.scale, inputs)
+        walk = LayerwiseForward(layout, architecture, objective.mean, objective.scale, inputs)
         tried = framed.take(evenly(few, SHARING_MODELS))
         return fit_response_code(
             walk, lambda: framed.batches(few, walk.model_bytes), moments, n_latents, tried,
@@ -233,11 +233,11 @@ def _fit_code(
         chunks = framed.batches(few, N_DRAWS * framed.row_bytes)
         sensitivity = second_moments(map(objective.gradients, chunks), layout)
     linear = fit_linear_code(moments, layout, n_latents, sensitivity, objective.weighting.beta)
-    return KindCode(layout.kind_counts, linear), 0.0
+    return GroupCode(layout.kind_counts, linear), 0.0
 
 
 def _can_walk(
-    code: str, layout: TokenLayout, architecture: Architecture | None, queries: Queries | None
+    code: str, layout: TokenLayout, architecture: Architecture | None, queries: QuerySets | None
 ) -> bool:
     """Tell whether the code is by responses, for which models are run layer by layer.
 

@@ -23,12 +23,12 @@ from ..architectures import Architecture
 from ..exceptions import InvalidInputError
 from ._behavior import BehaviorCode
 from ._codec import Codec
-from ._fit import Lesson, learn
+from ._fit import FitConfig, learn
 from ._parameters import PARAMETER_CONSTRAINTS, check_queries
 from .inference._ensemble_sampling import averaged_labels, data_losses, imitate_parents
 from .inference._sampling import N_PARENTS, draw_shares, sample_latents
 from .inference._sampling_arguments import check_counts, check_data
-from .network._query_sets import Queries
+from .network._query_sets import QuerySets
 from .network._training import WeightSpaceNet, read_history
 from .tokens._unit_order import Orders
 
@@ -324,7 +324,7 @@ class WeightSpaceAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
         """
         continued = self.warm_start and hasattr(self, "codec_")
         X = validate_data(self, X, dtype=np.float32, ensure_min_samples=2, reset=not continued)
-        lesson = Lesson(self.epochs, self.schedule, self.validation_fraction)
+        lesson = FitConfig(self.epochs, self.schedule, self.validation_fraction)
         return self._learn(X, lesson, continued)
 
     @fit_context(prefer_skip_nested_validation=True)
@@ -352,7 +352,7 @@ class WeightSpaceAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
         continued = hasattr(self, "codec_")
         least = 1 if continued else 2
         X = validate_data(self, X, dtype=np.float32, ensure_min_samples=least, reset=not continued)
-        return self._learn(X, Lesson(1, "constant", 0.0, rescales=False), continued)
+        return self._learn(X, FitConfig(1, "constant", 0.0, rescales=False), continued)
 
     def transform(self, X):
         """Embed models.
@@ -543,7 +543,7 @@ class WeightSpaceAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
         tags.transformer_tags.preserves_dtype = []
         return tags
 
-    def _learn(self, X: np.ndarray, lesson: Lesson, continued: bool) -> "WeightSpaceAutoencoder":
+    def _learn(self, X: np.ndarray, lesson: FitConfig, continued: bool) -> "WeightSpaceAutoencoder":
         """Train this codec, or a new one, on checked rows."""
         before = (self.codec_, self.net_) if continued else None
         self.codec_, self.net_, self.latents_ = learn(self, X, lesson, before)
@@ -573,7 +573,7 @@ class WeightSpaceAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
     def _first_queries(self, architecture: Architecture) -> np.ndarray:
         """Return the queries on which models are compared, ``(n_queries, n_inputs)``."""
         sets = check_queries(self.queries, architecture)
-        return Queries([owned_tensor(one) for one in sets]).first(COMPARED_QUERIES).numpy()
+        return QuerySets([owned_tensor(one) for one in sets]).first(COMPARED_QUERIES).numpy()
 
     def _answers(self, rows: np.ndarray, queries: np.ndarray) -> np.ndarray:
         """Return outputs as the metric is to compare them, those of a regression as they stand."""

@@ -14,15 +14,15 @@ from .._validation import owned_tensor
 from ..exceptions import InvalidInputError
 from ._codec import Codec, NetworkSize, Symmetries
 from ._parameters import check_architecture, check_latent_dim, check_pooling
-from .network._autoencoder_objective import Weighting
+from .network._autoencoder_objective import LossWeights
 from .network._checkpoint import EpochCheckpoint, training_fingerprint
-from .network._query_sets import Queries
-from .network._training import TrainingSettings, WeightSpaceNet, n_steps_done, train
-from .tokens._dataset import FramedRows
+from .network._query_sets import QuerySets
+from .network._training import AutoencoderTrainingConfig, WeightSpaceNet, n_steps_done, train
+from .tokens._dataset import NormalizedRows
 
 
 @dataclass(frozen=True)
-class Lesson:
+class FitConfig:
     """What one call trains: for how long, on which schedule, with which share held out.
 
     ``rescales``: whether the scales of the losses are told anew from its rows.
@@ -35,7 +35,7 @@ class Lesson:
 
 
 def learn(
-    estimator: Any, X: np.ndarray, lesson: Lesson, before: tuple[Codec, WeightSpaceNet] | None
+    estimator: Any, X: np.ndarray, lesson: FitConfig, before: tuple[Codec, WeightSpaceNet] | None
 ) -> tuple[Codec, WeightSpaceNet, np.ndarray]:
     """Train a codec on rows, and return it with its net and the rows' latents.
 
@@ -61,7 +61,7 @@ def learn(
         previous = None
     else:
         codec, previous = before
-        rows = FramedRows.enter(X, codec.layout, codec.frame).keep()
+        rows = NormalizedRows.enter(X, codec.layout, codec.frame).keep()
         codec.objective.weighting, codec.objective.queries = _weighting(estimator), queries
     if before is None or lesson.rescales:
         codec.fit_scales(rows, training, estimator.batch_size)
@@ -82,7 +82,7 @@ def learn(
     return codec, net, codec.encode_all(rows, device).numpy()
 
 
-def _check_together(estimator: Any, X: np.ndarray) -> tuple[Symmetries, Queries | None]:
+def _check_together(estimator: Any, X: np.ndarray) -> tuple[Symmetries, QuerySets | None]:
     align = estimator.permutations if estimator.align is None else estimator.align
     symmetries = Symmetries(align, estimator.permutations)
     symmetric = symmetries.align is not False or symmetries.permuted
@@ -101,7 +101,7 @@ def _check_together(estimator: Any, X: np.ndarray) -> tuple[Symmetries, Queries 
             f"random_state={estimator.random_state!r} cannot be told again when a training goes on "
             "from a checkpoint; wanted an int"
         )
-    return symmetries, None if sets is None else Queries([owned_tensor(one) for one in sets])
+    return symmetries, None if sets is None else QuerySets([owned_tensor(one) for one in sets])
 
 
 def _start(
@@ -109,9 +109,9 @@ def _start(
     X: np.ndarray,
     training: np.ndarray,
     symmetries: Symmetries,
-    queries: Queries | None,
+    queries: QuerySets | None,
     rng: np.random.Generator,
-) -> tuple[Codec, FramedRows]:
+) -> tuple[Codec, NormalizedRows]:
     size = NetworkSize(
         estimator.code,
         check_latent_dim(estimator.latent_dim),
@@ -128,8 +128,8 @@ def _start(
         )  # fmt: skip
 
 
-def _weighting(estimator: Any) -> Weighting:
-    return Weighting(
+def _weighting(estimator: Any) -> LossWeights:
+    return LossWeights(
         estimator.gamma,
         estimator.beta,
         estimator.temperature,
@@ -139,8 +139,8 @@ def _weighting(estimator: Any) -> Weighting:
     )
 
 
-def _settings(estimator: Any, lesson: Lesson) -> TrainingSettings:
-    return TrainingSettings(
+def _settings(estimator: Any, lesson: FitConfig) -> AutoencoderTrainingConfig:
+    return AutoencoderTrainingConfig(
         epochs=lesson.epochs,
         batch_size=estimator.batch_size,
         learning_rate=estimator.learning_rate,

@@ -12,9 +12,9 @@ from sklearn.utils import Bunch
 from ..architectures import Architecture
 from ..exceptions import InvalidInputError
 from ._census_income import load_census_income
-from ._zoo_recipes import Recipe, load_recipe
+from ._zoo_recipes import ZooRecipe, load_recipe
 
-RECIPE = Recipe(
+RECIPE = ZooRecipe(
     name="census",
     version=1,
     architecture=Architecture.mlp(30, [16, 8], 2),
@@ -33,7 +33,7 @@ def load_census_zoo(
     random_state: int = 0,
     data_home: str | Path | None = None,
     n_jobs: int | None = None,
-    progress: bool = False,
+    progress: bool | str = "auto",
 ) -> Bunch:
     """Load a zoo of perceptrons on census data, training it if it is not there yet.
 
@@ -57,8 +57,9 @@ def load_census_zoo(
         Cache folder; by default the environment variable ``WSL_DATA``, else ``~/.cache/wsl``.
     n_jobs : int, optional
         Workers for the training.
-    progress : bool, default=False
-        Show a progress bar if the zoo is trained.
+    progress : bool or "auto", default="auto"
+        Whether to show a progress bar while the zoo is trained; "auto" shows it on a terminal or
+        in a notebook.
 
     Returns
     -------

@@ -11,9 +11,9 @@ from sklearn.datasets import load_digits
 from sklearn.utils import Bunch
 
 from ..architectures import Architecture
-from ._zoo_recipes import Recipe, check_flag, load_recipe
+from ._zoo_recipes import ZooRecipe, check_flag, load_recipe
 
-RECIPE = Recipe(
+RECIPE = ZooRecipe(
     name="digits",
     version=2,
     architecture=Architecture.cnn((1, 8, 8), (6, 8), (16,), 10),
@@ -31,7 +31,7 @@ def load_digits_zoo(
     random_state: int = 0,
     data_home: str | Path | None = None,
     n_jobs: int | None = None,
-    progress: bool = False,
+    progress: bool | str = "auto",
 ) -> Bunch:
     """Load a zoo of CNNs that classify handwritten digits, training it if it is not there yet.
 
@@ -55,8 +55,9 @@ def load_digits_zoo(
         Cache folder; by default the environment variable ``WSL_DATA``, else ``~/.cache/wsl``.
     n_jobs : int, optional
         Workers for the training.
-    progress : bool, default=False
-        Show a progress bar if the zoo is trained.
+    progress : bool or "auto", default="auto"
+        Whether to show a progress bar while the zoo is trained; "auto" shows it on a terminal or
+        in a notebook.
 
     Returns
     -------

@@ -10,9 +10,9 @@ import numpy as np
 from sklearn.utils import Bunch
 
 from ..architectures import Architecture
-from ._zoo_recipes import Recipe, check_flag, load_recipe
+from ._zoo_recipes import ZooRecipe, check_flag, load_recipe
 
-RECIPE = Recipe(
+RECIPE = ZooRecipe(
     name="mnist",
     version=1,
     architecture=Architecture.cnn(
@@ -32,7 +32,7 @@ def load_mnist_zoo(
     random_state: int = 0,
     data_home: str | Path | None = None,
     n_jobs: int | None = None,
-    progress: bool = False,
+    progress: bool | str = "auto",
 ) -> Bunch:
     """Load a zoo of CNNs that classify MNIST images, training it if it is not there yet.
 
@@ -55,8 +55,9 @@ def load_mnist_zoo(
         Cache folder; by default the environment variable ``WSL_DATA``, else ``~/.cache/wsl``.
     n_jobs : int, optional
         Workers for the training.
-    progress : bool, default=False
-        Show a progress bar if the zoo is trained.
+    progress : bool or "auto", default="auto"
+        Whether to show a progress bar while the zoo is trained; "auto" shows it on a terminal or
+        in a notebook.
 
     Returns
     -------

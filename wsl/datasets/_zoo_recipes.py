@@ -4,8 +4,6 @@ What each is trained on lives in the modules beside this. A recipe rather than a
 zoo comes in any size, seed or length.
 """
 
-import hashlib
-import json
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -16,6 +14,7 @@ import numpy as np
 from sklearn.model_selection import train_test_split
 from sklearn.utils import Bunch
 
+from .._digest import json_digest
 from .._random import MAX_SEED, resolve_random_state
 from ..architectures import Architecture
 from ..exceptions import InvalidInputError, ZooFileError
@@ -28,7 +27,7 @@ SPLIT_SHARES = {"train": 0.7, "valid": 0.15, "test": 0.15}
 
 
 @dataclass(frozen=True)
-class Recipe:
+class ZooRecipe:
     """What the models of a zoo are, and among which hyper-parameters they draw theirs."""
 
     name: str
@@ -49,7 +48,7 @@ def cache_folder(data_home: str | Path | None = None) -> Path:
 
 
 def load_recipe(
-    recipe: Recipe,
+    recipe: ZooRecipe,
     X: np.ndarray,
     y: np.ndarray,
     *,
@@ -59,7 +58,7 @@ def load_recipe(
     random_state: int,
     data_home: str | Path | None,
     n_jobs: int | None,
-    progress: bool,
+    progress: bool | str,
     **variant: Any,
 ) -> Bunch:
     """Return a zoo with the data that it is trained and tested on, training it if need be.
@@ -78,7 +77,7 @@ def load_recipe(
     }
     if checkpoints is not None:
         settings["checkpoints"] = sorted({int(epoch) for epoch in checkpoints})
-    key = hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()[:12]
+    key = json_digest(settings)[:12]
     path = cache_folder(data_home) / f"{recipe.name}-zoo-{key}"
     try:
         zoo = ModelZoo.load(path)

@@ -53,7 +53,7 @@ def audit(
     cache: str | os.PathLike | None = None,
     n_jobs: int | None = None,
     random_state: Any = None,
-    progress: bool = True,
+    progress: bool | str = "auto",
 ) -> AuditReport:
     """Play the distribution inference game against a learner, and report how often it is lost.
 
@@ -111,8 +111,8 @@ def audit(
         Workers that train models and attacks, as in joblib; one by default.
     random_state : int, Generator, RandomState or None
         One seed gives one report, whatever ``n_jobs`` is.
-    progress : bool, default=True
-        Show progress bars on stderr.
+    progress : bool or "auto", default="auto"
+        Whether to show progress bars on stderr; "auto" shows them on a terminal or in a notebook.
 
     Returns
     -------

@@ -26,13 +26,13 @@ from .training._arguments import (
     fitting_chunk_size,
     resolve_checkpoints,
 )
-from .training._chunk import Job
+from .training._chunk import ChunkJob
 from .training._collect import gather
 from .training._datasets import Dataset, Datasets
 from .training._early_stopping import VALIDATION, EarlyStopping
 from .training._hyperparameters import as_columns, with_one_activation
 from .training._initialization import SCHEMES
-from .training._loop import Recipe
+from .training._loop import TrainingConfig
 from .training._losses import LOSSES, resolve_loss
 from .training._model_table import resolve_models
 from .training._optimizers import OPTIMIZERS
@@ -66,7 +66,7 @@ from .training._optimizers import OPTIMIZERS
         "seeds": ["array-like", None],
         "chunk_size": [Interval(Integral, 1, None, closed="left"), None],
         "out": [str, Path, None],
-        "progress": ["boolean"],
+        "progress": ["boolean", StrOptions({"auto"})],
     },
     prefer_skip_nested_validation=True,
 )
@@ -101,7 +101,7 @@ def train_zoo(
     n_jobs: int | None = None,
     random_state=None,
     out: str | Path | None = None,
-    progress: bool = False,
+    progress: bool | str = "auto",
 ) -> ModelZoo:
     """Train many models of one architecture together.
 
@@ -192,8 +192,8 @@ def train_zoo(
         its ``n_jobs`` and ``chunk_size``. What the call can see of a function is its name and the
         sets that it gives for the first and the last model: if it changes otherwise, give another
         folder. Needs ``seeds``, or a ``random_state`` that is not None.
-    progress : bool, default=False
-        Show a progress bar on stderr.
+    progress : bool or "auto", default="auto"
+        Whether to show a progress bar on stderr; "auto" shows it on a terminal or in a notebook.
 
     Returns
     -------
@@ -262,7 +262,7 @@ def train_zoo(
     )
     check_dropout(architecture, models.table.get("dropout"))
     first_y = source[int(models.table["model"].iloc[0])][1]
-    recipe = Recipe(
+    recipe = TrainingConfig(
         architecture=architecture,
         loss=resolve_loss(loss, first_y, architecture.n_outputs),
         epochs=int(epochs),
@@ -282,7 +282,7 @@ def train_zoo(
         check_test_set(
             test, int(models.table["model"].iloc[0]), recipe.loss, architecture.n_outputs
         )
-    job, n_workers = Job(recipe, resolve_device(device)), effective_n_jobs(n_jobs)
+    job, n_workers = ChunkJob(recipe, resolve_device(device)), effective_n_jobs(n_jobs)
     size = chunk_size or fitting_chunk_size(job, len(first_y), len(models), n_workers)
     zoo = gather(job, models, source, test, out, chunk_size=size, n_jobs=n_jobs, progress=progress)
     _warn_of_diverged(zoo)

@@ -265,7 +265,7 @@ def test_reading_a_spec_leaves_the_global_generator_alone():
 def test_what_would_take_too_much_is_told_before_it_is_built(monkeypatch, limit, spec):
     described = {"module": spec, "input_shape": [2]}
     Architecture.from_spec(described)
-    monkeypatch.setattr(_cost, limit, 9)
+    monkeypatch.setattr(_size_limits, limit, 9)
     with pytest.raises(InvalidInputError, match=r"architecture has .*; wanted at most 9"):
         Architecture.from_spec(described)
 

@@ -7,7 +7,7 @@ from scipy.stats import entropy
 
 from wsl import DistributionInferenceAttack, DistributionInferenceRegressor
 from wsl.attacks.black_box._kl import Divergences, left_out, vote_shares
-from wsl.attacks.black_box._responses import Answers
+from wsl.attacks.black_box._responses import ResponseFormat
 
 N_QUERIES = 6
 
@@ -51,13 +51,13 @@ def answers_of(kind, n_outputs, n_models, seed):
 @pytest.mark.parametrize(("kind", "n_outputs"), CASES)
 def test_divergences_are_those_of_a_loop(kind, n_outputs):
     X, shadows = answers_of(kind, n_outputs, 4, 0), answers_of(kind, n_outputs, 7, 1)
-    found = Divergences(Answers(kind, N_QUERIES, n_outputs), shadows)(X)
+    found = Divergences(ResponseFormat(kind, N_QUERIES, n_outputs), shadows)(X)
     np.testing.assert_allclose(found, looped(kind, n_outputs, X, shadows), atol=1e-9)
 
 
 def test_a_probability_of_0_does_not_outweigh_all_else():
     shadows = np.array([[0.0, 0.5], [0.4, 0.9]])
-    found = Divergences(Answers("proba", 2, 1), shadows)(np.array([[0.1, 0.5]]))
+    found = Divergences(ResponseFormat("proba", 2, 1), shadows)(np.array([[0.1, 0.5]]))
     assert np.isfinite(found).all()
     assert found[0, 0] < found[0, 1]
 
@@ -87,7 +87,7 @@ def test_votes_are_those_of_every_pair_and_ties_count_half():
 def test_shadows_do_not_vote_on_themselves():
     labels = np.array([0, 1, 2, 0, 1, 2, 2, 1])
     X = np.random.default_rng(0).normal(size=(8, N_QUERIES))
-    some, among = left_out(Divergences(Answers("number", N_QUERIES, 1), X), X)
+    some, among = left_out(Divergences(ResponseFormat("number", N_QUERIES, 1), X), X)
     np.testing.assert_array_equal(some, np.arange(8))
     assert np.isinf(np.diagonal(among)).all()
     np.testing.assert_allclose(vote_shares(among, labels, labels), looped_shares(among, labels))

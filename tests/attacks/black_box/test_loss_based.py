@@ -6,7 +6,7 @@ from sklearn.tree import DecisionTreeClassifier
 
 from wsl import DistributionInferenceAttack, DistributionInferenceRegressor
 from wsl.attacks.black_box._loss_based import GroupLosses
-from wsl.attacks.black_box._responses import Answers, read_answers
+from wsl.attacks.black_box._responses import ResponseFormat, read_answers
 from wsl.exceptions import InvalidInputError
 
 N_MODELS, N_QUERIES = 40, 30
@@ -101,7 +101,7 @@ def test_a_number_is_that_of_the_group_of_least_loss():
 
 def test_classes_may_have_names():
     names = np.array(["left", "right", "middle"])  # sorted: left, middle, right
-    answers = Answers("logits", N_QUERIES, 3)
+    answers = ResponseFormat("logits", N_QUERIES, 3)
     places = answers.target_values(names[LABELS])
     np.testing.assert_array_equal(places, np.array([0, 2, 1])[LABELS])
     X = LOGITS.reshape(N_MODELS, -1)
@@ -128,7 +128,7 @@ def test_what_answers_are(n_columns, n_queries, output, labels, kind):
 
 
 def test_wrong_properties_are_named():
-    losses = GroupLosses(Answers("number", 2, 1), [0.5, 1], [[0], [1]], False)
+    losses = GroupLosses(ResponseFormat("number", 2, 1), [0.5, 1], [[0], [1]], False)
     with pytest.raises(InvalidInputError, match=r"query_properties has shape \(2, 1\)"):
         losses.fit(np.ones((3, 2)))
     with pytest.raises(InvalidInputError, match="wanted one of each query"):

@@ -3,8 +3,8 @@ import pytest
 from sklearn.linear_model import Ridge
 
 from wsl.attacks.meta_classifiers._kernel_ridge import (
-    WideKernelClassifier,
-    WideKernelRegressor,
+    KernelRidgeClassifier,
+    KernelRidgeRegressor,
     ridge_left_out,
 )
 
@@ -37,7 +37,7 @@ def test_left_out_predictions_are_those_of_fits_without_the_model(n_models, n_fe
 
 def test_probabilities_of_noise_are_those_of_the_classes():
     X, y = RNG.normal(size=(200, 10)), np.arange(200) % 4 == 0
-    proba = WideKernelClassifier(0).fit(X, y).predict_proba(RNG.normal(size=(500, 10)))
+    proba = KernelRidgeClassifier(0).fit(X, y).predict_proba(RNG.normal(size=(500, 10)))
     np.testing.assert_allclose(proba.sum(axis=1), 1)
     np.testing.assert_allclose(proba[:, 1].mean(), 0.25, atol=0.05)
 
@@ -45,7 +45,7 @@ def test_probabilities_of_noise_are_those_of_the_classes():
 def test_numbers_keep_their_scales():
     X = RNG.normal(size=(300, 4))
     y = np.c_[1e6 * X[:, 0] + 1e7, 1e-6 * X[:, 1], np.full(300, 5.0)]
-    fit = WideKernelRegressor(0).fit(X[:200], y[:200])
+    fit = KernelRidgeRegressor(0).fit(X[:200], y[:200])
     predicted = fit.predict(X[200:])
     for column in range(2):
         assert np.corrcoef(predicted[:, column], y[200:, column])[0, 1] > 0.999

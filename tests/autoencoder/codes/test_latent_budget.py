@@ -7,7 +7,7 @@ import torch
 
 from wsl import Architecture
 from wsl.autoencoder.codes._latent_budget import latent_gains, share_latents
-from wsl.autoencoder.codes._layerwise_forward import Walk
+from wsl.autoencoder.codes._layerwise_forward import LayerwiseForward
 from wsl.autoencoder.codes._linear import second_moments
 from wsl.autoencoder.codes._response import ResponseCode, mean_moments
 from wsl.autoencoder.tokens._tokens import architecture_layout
@@ -60,7 +60,7 @@ def test_gains_are_what_outputs_lose():
     rows = torch.randn(30, architecture.n_weights, generator=generator)
     inputs = torch.randn(50, 3, generator=generator)
     zero, one = torch.zeros(rows.shape[1]), torch.ones(rows.shape[1])
-    walk = Walk(layout, architecture, zero, one, inputs)
+    walk = LayerwiseForward(layout, architecture, zero, one, inputs)
     tokens = layout.to_tokens(rows)
     moments = mean_moments(walk, [tokens])
     code = ResponseCode(walk, second_moments([rows], layout), moments, [3, 3])

@@ -8,7 +8,7 @@ from torch import nn
 from wsl import Architecture, WeightSpaceAutoencoder, metrics, train_zoo
 from wsl.architectures.forward._layer_inputs import taken_columns
 from wsl.autoencoder.codes import _response as responses
-from wsl.autoencoder.codes._layerwise_forward import Walk
+from wsl.autoencoder.codes._layerwise_forward import LayerwiseForward
 from wsl.autoencoder.codes._linear import second_moments
 from wsl.autoencoder.codes._response import ResponseCode, mean_moments
 from wsl.autoencoder.tokens._tokens import architecture_layout
@@ -58,7 +58,7 @@ def make_walk(architecture, n_models=12, n_inputs=40, seed=0):
             rows[:, architecture.slices[name]] = 0.0
             mean[architecture.slices[name]] = 1.0
     inputs = torch.randn(n_inputs, architecture.n_inputs, generator=generator)
-    return Walk(layout, architecture, mean, scale, inputs), rows
+    return LayerwiseForward(layout, architecture, mean, scale, inputs), rows
 
 
 def make_code(architecture, size, **settings):

@@ -9,9 +9,9 @@ import torch
 from wsl import Architecture
 from wsl.autoencoder.codes._linear import fit_linear_code, output_gradients, second_moments
 from wsl.autoencoder.network import _losses as losses
-from wsl.autoencoder.network._autoencoder_objective import Objective, Weighting
-from wsl.autoencoder.network._network import KindCode, TokenAutoencoder
-from wsl.autoencoder.network._query_sets import Queries
+from wsl.autoencoder.network._autoencoder_objective import AutoencoderObjective, LossWeights
+from wsl.autoencoder.network._network import GroupCode, TokenAutoencoder
+from wsl.autoencoder.network._query_sets import QuerySets
 from wsl.autoencoder.tokens._tokens import architecture_layout
 
 
@@ -142,9 +142,9 @@ def make_objective(gamma, beta, permuted=True, cycle=0.0, ordered=False):
     layout = architecture_layout(architecture)
     generator = torch.Generator().manual_seed(0)
     mean, scale = torch.randn(2, architecture.n_weights, generator=generator)
-    return Objective(
-        layout, mean, scale.abs() + 0.1, Weighting(gamma, beta, 0.1, "l2", 8, cycle),
-        architecture, Queries([torch.randn(20, 3, generator=generator)]), permuted, ordered,
+    return AutoencoderObjective(
+        layout, mean, scale.abs() + 0.1, LossWeights(gamma, beta, 0.1, "l2", 8, cycle),
+        architecture, QuerySets([torch.randn(20, 3, generator=generator)]), permuted, ordered,
         generator,
     )  # fmt: skip
 
@@ -153,7 +153,7 @@ def make_network(objective, rows, n_latents=12):
     layout = objective.layout
     code = fit_linear_code(second_moments([rows], layout), layout, n_latents)
     return TokenAutoencoder(
-        layout, KindCode(layout.kind_counts, code), d_model=8, n_layers=1, n_heads=2
+        layout, GroupCode(layout.kind_counts, code), d_model=8, n_layers=1, n_heads=2
     )
 
 

@@ -6,7 +6,7 @@ import torch
 
 from wsl import Architecture
 from wsl.autoencoder.codes._linear import fit_linear_code, second_moments
-from wsl.autoencoder.network._network import KindCode, TokenAutoencoder
+from wsl.autoencoder.network._network import GroupCode, TokenAutoencoder
 from wsl.autoencoder.tokens._tokens import architecture_layout, plain_layout
 
 ARCHITECTURE = Architecture.mlp(4, [6], 3)
@@ -39,7 +39,7 @@ def moments(tokens, layout):
 def build(layout, tokens, n_latents):
     code = fit_linear_code(moments(tokens, layout), layout, n_latents)
     return TokenAutoencoder(
-        layout, KindCode(layout.kind_counts, code), d_model=16, n_layers=2, n_heads=4
+        layout, GroupCode(layout.kind_counts, code), d_model=16, n_layers=2, n_heads=4
     )
 
 

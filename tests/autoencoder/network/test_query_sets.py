@@ -3,14 +3,14 @@
 import pytest
 import torch
 
-from wsl.autoencoder.network._query_sets import Queries
+from wsl.autoencoder.network._query_sets import QuerySets
 
 SETS = [torch.arange(0.0, 100.0)[:, None], torch.arange(1000.0, 1005.0)[:, None]]
 
 
 @pytest.fixture
 def queries():
-    return Queries(SETS)
+    return QuerySets(SETS)
 
 
 def test_each_set_gives_its_share_and_a_small_one_all_it_has(queries):
@@ -41,7 +41,7 @@ def test_the_first_are_of_each_set(queries):
 
 
 def test_closed_forms_look_at_fewer_queries_of_large_networks():
-    queries = Queries([torch.arange(1000.0)[:, None]])
+    queries = QuerySets([torch.arange(1000.0)[:, None]])
     found = [len(queries.few(size)) for size in (1, 1024, 2048, 4096, 10**9)]
     assert found == [256, 256, 128, 64, 64]
     assert queries.few(1).tolist() == queries.first(256).tolist()

@@ -8,7 +8,13 @@ from sklearn.linear_model import LinearRegression
 from wsl._random import resolve_random_state
 from wsl.distributions import DistributionFamily, Interval
 from wsl.exceptions import AttackNotApplicableWarning
-from wsl.risk.evaluation._attack_runs import Plan, Trial, halves_of, labels_of, try_attacks
+from wsl.risk.evaluation._attack_runs import (
+    AttackRun,
+    AttackSpec,
+    halves_of,
+    labels_of,
+    try_attacks,
+)
 from wsl.risk.evaluation._tables import chance_of, evaluate
 from wsl.risk.shadows._drawn_sets import draw
 from wsl.risk.shadows._trainer import Trainer
@@ -24,8 +30,8 @@ def shifted_labels(property_value, n_samples, random_state):
 
 
 SHIFTED = DistributionFamily.from_function(shifted_labels, (0, 1))
-RESPONSES = Plan("responses", False, LinearDiscriminantAnalysis())
-WEIGHTS = Plan("weights", True, LinearDiscriminantAnalysis())
+RESPONSES = AttackSpec("responses", False, LinearDiscriminantAnalysis())
+WEIGHTS = AttackSpec("weights", True, LinearDiscriminantAnalysis())
 
 
 def populations(learner, family=SHIFTED, n_shadows=200, n_targets=400):
@@ -96,7 +102,7 @@ def test_classes_of_any_type_become_whole_numbers(classes):
 def test_errors_of_numbers_are_set_against_the_midpoint():
     truth = np.array([0.0, 1.0, 0.5, 0.25])
     guesses = np.stack([truth + 0.1, truth - 0.3])
-    rows = evaluate("any", Trial(guesses), truth, Interval(0, 1), True)
+    rows = evaluate("any", AttackRun(guesses), truth, Interval(0, 1), True)
     (_, metric, value, low, high, gained, leaked) = rows[0]
     assert metric == "mean_absolute_error"
     assert value == pytest.approx(0.2)
@@ -110,7 +116,7 @@ def test_several_numbers_have_a_row_each():
     intervals = [Interval(0, 1), Interval(0, 10)]
     truth = np.array([[0.0, 0.0], [1.0, 10.0], [0.5, 5.0]])
     rows = evaluate(
-        "any", Trial(np.stack([truth + np.array([0.1, 1.0])] * 3)), truth, intervals, False
+        "any", AttackRun(np.stack([truth + np.array([0.1, 1.0])] * 3)), truth, intervals, False
     )
     assert [row[1] for row in rows] == ["mean_absolute_error_0", "mean_absolute_error_1"]
     assert [row[2] for row in rows] == pytest.approx([0.1, 1.0])

@@ -19,7 +19,7 @@ from wsl.risk import GameReport, InferenceGame, audit
 from wsl.risk.game._estimand import goal_of
 from wsl.risk.game._game_tables import risk_of
 from wsl.risk.game._prior import make_prior
-from wsl.risk.game._sequential_stopping import Look, plan_looks
+from wsl.risk.game._sequential_stopping import InterimAnalysis, plan_looks
 
 MEANS = GaussianFamily("mean", properties=(0, 0.1), on_inputs=0)
 NARROW = GaussianFamily("mean", properties=(0, 0.1), on_inputs=0, n_features=2)
@@ -293,7 +293,7 @@ def test_intervals_cover_whenever_the_game_stops():
     for _ in range(500):
         losses = (rng.random((1, 384)) < 0.2).astype(float)
         for n_targets in sizes:
-            look = Look.of({"queries": losses[:, :n_targets]}, goal, len(sizes))
+            look = InterimAnalysis.of({"queries": losses[:, :n_targets]}, goal, len(sizes))
             if look.width <= 0.2:
                 break
         risk = risk_of(losses[:, : look.n_targets], goal, len(sizes))

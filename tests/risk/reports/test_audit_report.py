@@ -11,7 +11,7 @@ from sklearn.metrics import auc, confusion_matrix, roc_curve
 from wsl.distributions import Interval
 from wsl.exceptions import InvalidInputError
 from wsl.risk import AuditReport, compare_audits
-from wsl.risk.evaluation._attack_runs import Trial
+from wsl.risk.evaluation._attack_runs import AttackRun
 from wsl.risk.evaluation._tables import attack_table, chance_of
 from wsl.risk.reports._audit_report import write_text
 from wsl.risk.reports._pages import knowledge_of
@@ -143,7 +143,7 @@ def told(n_classes, n_repeats=3, decimals=9):
     scores = (np.eye(n_classes)[guesses] + rng.random((n_repeats, 60, n_classes))) / 3
     scores = scores.round(decimals)  # few decimals, and many scores are equal
     classes = tuple("abcd"[:n_classes])
-    trial = {"queries": Trial(guesses, scores), "kl": Trial(guesses)}
+    trial = {"queries": AttackRun(guesses, scores), "kl": AttackRun(guesses)}
     return AuditReport(
         attack_table(trial, truth, classes, False),
         chance={"accuracy": 1 / n_classes, "auc": 0.5},
@@ -160,7 +160,7 @@ def of_numbers():
     guesses = truth + 0.1 * rng.normal(size=(3, 40, 2))
     properties = [Interval(0, 1), Interval(0, 1)]
     return AuditReport(
-        attack_table({"queries": Trial(guesses)}, truth, properties, False),
+        attack_table({"queries": AttackRun(guesses)}, truth, properties, False),
         chance=chance_of(properties, truth),
         truth=truth,
         guesses={"queries": guesses},

@@ -11,7 +11,7 @@ from wsl.exceptions import InvalidInputError
 from wsl.risk import GameReport
 from wsl.risk.evaluation._confidence_intervals import Estimate
 from wsl.risk.game._game_tables import COLUMNS
-from wsl.risk.game._sequential_stopping import Look
+from wsl.risk.game._sequential_stopping import InterimAnalysis
 from wsl.risk.reports._pages import knowledge_of
 
 RNG = np.random.default_rng(0)
@@ -30,7 +30,7 @@ TWO = GameReport(
     table=pd.DataFrame([FOUND, NOTHING], columns=list(COLUMNS)),
     prior_risk=Estimate(0.5, 0.5, 0.5),
     rows=ROWS,
-    looks=[Look(10, 0.4), Look(20, 0.2)],
+    looks=[InterimAnalysis(10, 0.4), InterimAnalysis(20, 0.2)],
     skipped={"deepsets": "no weights & <none>"},
     classes=(False, True),
     truth=RNG.integers(2, size=20),
@@ -47,7 +47,7 @@ NUMBERS = replace(
     truth=RNG.random((20, 2)),
     guesses={"queries": RNG.random((3, 20, 2))},
     losses={"queries": RNG.random((3, 20))},
-    looks=[Look(20, np.inf)],
+    looks=[InterimAnalysis(20, np.inf)],
     settings={"loss": "my_loss", "width": None},
 )
 REPORTS = pytest.mark.parametrize("report", [TWO, TUPLES, NUMBERS], ids=["two", "tuples", "many"])

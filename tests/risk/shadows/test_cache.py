@@ -8,6 +8,7 @@ from sklearn.linear_model import LinearRegression, LogisticRegression, Ridge
 from sklearn.tree import DecisionTreeRegressor
 
 from wsl import CausalMitigatedRegressor
+from wsl._digest import identify
 from wsl._random import resolve_random_state
 from wsl.distributions import DistributionFamily, EnvironmentMembershipFamily
 from wsl.exceptions import DamagedCacheWarning, InvalidInputError
@@ -15,7 +16,6 @@ from wsl.risk import audit
 from wsl.risk.shadows import _trainer
 from wsl.risk.shadows._cache import Cache
 from wsl.risk.shadows._drawn_sets import draw
-from wsl.risk.shadows._object_digest import identify
 from wsl.risk.shadows._trainer import Trainer
 
 CAUSAL = EnvironmentMembershipFamily.linear_causal()

@@ -17,7 +17,7 @@ from wsl.attacks import STRATEGIES, DistributionInferenceAttack
 from wsl.distributions import DistributionFamily, EnvironmentMembershipFamily
 from wsl.exceptions import AttackNotApplicableWarning
 from wsl.risk import audit, train_shadows
-from wsl.risk.evaluation._attack_runs import Plan, set_up
+from wsl.risk.evaluation._attack_runs import AttackSpec, set_up
 from wsl.risk.shadows._drawn_sets import draw, find_queries
 from wsl.risk.shadows._observation import read_weights, respond
 from wsl.risk.shadows._population import common_view
@@ -167,14 +167,14 @@ def test_queries_come_with_their_labels_and_properties():
 
 
 def plan_of(strategy):
-    return Plan(strategy, False, DistributionInferenceAttack(strategy))
+    return AttackSpec(strategy, False, DistributionInferenceAttack(strategy))
 
 
 def test_an_attack_is_told_what_it_takes():
     queries = find_queries("family", SHARES, 12, seed=0)
     models = Trainer(LogisticRegression(), queries.rows).train(draw(SHARES, 6, 80, 0), 0)
     setup = set_up(
-        Plan("told", False, DistributionInferenceAttack("kl")),
+        AttackSpec("told", False, DistributionInferenceAttack("kl")),
         models,
         models,
         (0.2, 0.6),
@@ -187,7 +187,7 @@ def test_an_attack_is_told_what_it_takes():
     assert (params["query_output"], params["n_selected_queries"]) == ("proba", 5)
     assert setup.seen.shape == (6, 36)
     own = DistributionInferenceAttack("kl", query_labels=np.zeros(12), n_selected_queries=3)
-    setup = set_up(Plan("told", False, own), models, models, (0.2, 0.6), queries, 5)
+    setup = set_up(AttackSpec("told", False, own), models, models, (0.2, 0.6), queries, 5)
     assert (setup.estimator.query_labels == 0).all()
     assert setup.estimator.n_selected_queries == 3
     setup = set_up(plan_of("loss"), models, models, (0.2, 0.6), queries, 5)

@@ -11,7 +11,7 @@ from wsl.architectures._builders import ACTIVATIONS
 from wsl.causal import irm_penalty
 from wsl.zoo.training._initialization import initial_row
 from wsl.zoo.training._minibatches import membership
-from wsl.zoo.training._network import Blueprint
+from wsl.zoo.training._network import ExecutionPlan
 
 N_MODELS, N_SAMPLES, BATCH_SIZE, EPOCHS = 5, 37, 16, 3  # the last batch of an epoch is smaller
 RATES = np.array([1e-3, 3e-3, 1e-2, 2e-2, 5e-3])
@@ -239,9 +239,9 @@ def test_layers_do_what_autograd_does(name, loss, penalty, monkeypatch):
         "loss": loss,
         "penalty": penalty,
     }
-    assert Blueprint(architecture).steps is not None
+    assert ExecutionPlan(architecture).steps is not None
     fast = train_zoo(architecture, datasets, **options)
-    monkeypatch.setattr(Blueprint, "_chain", lambda self: None)
+    monkeypatch.setattr(ExecutionPlan, "_chain", lambda self: None)
     slow = train_zoo(architecture, datasets, **options)
     np.testing.assert_allclose(fast.weights, slow.weights, **TOLERANCE)
     np.testing.assert_allclose(fast.metadata["train_loss"], slow.metadata["train_loss"], rtol=1e-4)
@@ -255,7 +255,7 @@ def test_one_set_for_all_at_once_is_a_copy_for_each(name):
     architecture = LAYERED[name](3) if name in LAYERED else Architecture(pooled)
     dataset = draw_set(architecture, "cross_entropy", 0)[:2]
     options = {"epochs": EPOCHS, "batch_size": None, "random_state": 0, "n_models": N_MODELS}
-    assert Blueprint(architecture).steps is not None
+    assert ExecutionPlan(architecture).steps is not None
     shared = train_zoo(architecture, dataset, **options)
     copies = train_zoo(architecture, [dataset] * N_MODELS, **options)
     np.testing.assert_allclose(shared.weights, copies.weights, **TOLERANCE)
@@ -271,7 +271,7 @@ def test_what_has_no_layers_here():
         Architecture(nn.Sequential(nn.Linear(3, 2), nn.BatchNorm1d(2))),
         Architecture(nn.Sequential(nn.Conv2d(1, 2, 3, padding="same")), input_shape=(1, 4, 4)),
     ]
-    assert all(Blueprint(architecture).steps is None for architecture in others)
+    assert all(ExecutionPlan(architecture).steps is None for architecture in others)
 
 
 def test_an_epoch_on_all_samples_draws_no_order():

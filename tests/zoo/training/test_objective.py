@@ -12,7 +12,7 @@ from wsl.exceptions import UnsupportedModuleError
 from wsl.zoo.training._initialization import initial_row
 from wsl.zoo.training._losses import LOSSES
 from wsl.zoo.training._minibatches import membership
-from wsl.zoo.training._network import Blueprint
+from wsl.zoo.training._network import ExecutionPlan
 from wsl.zoo.training._objective import takes
 
 N_MODELS, N_SAMPLES, BATCH_SIZE, EPOCHS = 4, 41, 16, 4
@@ -134,9 +134,9 @@ def test_other_models_chunks_and_workers_change_nothing(penalty):
 def test_layers_do_what_autograd_does(name, penalty, monkeypatch):
     architecture = ARCHITECTURES[name]
     options = OPTIONS | {"penalty": penalty, "random_state": 0}
-    assert Blueprint(architecture).steps is not None
+    assert ExecutionPlan(architecture).steps is not None
     fast = train_zoo(architecture, SETS, **options)
-    monkeypatch.setattr(Blueprint, "_chain", lambda self: None)
+    monkeypatch.setattr(ExecutionPlan, "_chain", lambda self: None)
     slow = train_zoo(architecture, SETS, **options)
     np.testing.assert_allclose(fast.weights, slow.weights, **TOLERANCE)
 

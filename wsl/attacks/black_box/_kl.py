@@ -11,7 +11,7 @@ from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
 
 from ..._batches import map_rows
 from ..meta_classifiers._calibration import calibrate
-from ._responses import Answers
+from ._responses import ResponseFormat
 
 MOST_LEFT_OUT = 256  # shadows that are compared with the others to calibrate: time grows with both
 TEMPERATURES = 2.0 ** np.arange(-6, 7)  # of a target's weighting, over its distance to a neighbour
@@ -31,7 +31,7 @@ class Divergences:
     shadows : ndarray ``(n_shadows, n_queries * n_outputs)``
     """
 
-    def __init__(self, answers: Answers, shadows: np.ndarray):
+    def __init__(self, answers: ResponseFormat, shadows: np.ndarray):
         self.answers = answers
         self.scale, self.centre = np.ones(1), np.zeros(1)
         if answers.kind == "number":
@@ -86,7 +86,7 @@ class KLClassifier(ClassifierMixin, BaseEstimator):
     more accurate.
     """
 
-    def __init__(self, answers: Answers):
+    def __init__(self, answers: ResponseFormat):
         self.answers = answers
 
     def fit(self, X, y):
@@ -156,7 +156,7 @@ class KLRegressor(RegressorMixin, BaseEstimator):
     nearest other one, and h the one of 13 powers of 2 that predicts shadows best from the others.
     """
 
-    def __init__(self, answers: Answers):
+    def __init__(self, answers: ResponseFormat):
         self.answers = answers
 
     def fit(self, X, y):

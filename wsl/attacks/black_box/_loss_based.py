@@ -12,7 +12,7 @@ from sklearn.cluster import KMeans
 from ..._batches import map_rows
 from ...exceptions import InvalidInputError
 from ..meta_classifiers._calibration import calibrate
-from ._responses import Answers
+from ._responses import ResponseFormat
 
 MOST_GROUPS = 16  # into which queries are divided where the property is a number
 
@@ -31,7 +31,9 @@ class GroupLosses(TransformerMixin, BaseEstimator):
         neighbours first.
     """
 
-    def __init__(self, answers: Answers, query_labels: Any, query_properties: Any, numeric: bool):
+    def __init__(
+        self, answers: ResponseFormat, query_labels: Any, query_properties: Any, numeric: bool
+    ):
         self.answers = answers
         self.query_labels = query_labels
         self.query_properties = query_properties

@@ -13,7 +13,7 @@ from ...architectures import Architecture
 from ...exceptions import InvalidInputError
 from ...features import QueryResponses
 from ...features._query_responses import check_queries
-from ._responses import Answers
+from ._responses import ResponseFormat
 
 
 def select_queries(responses: Any, y: Any, n_selected: int, *, numeric: bool = False) -> np.ndarray:
@@ -137,7 +137,7 @@ class ChosenQueries(TransformerMixin, BaseEstimator):
         queries: Any,
         output: str,
         n_selected: int,
-        answers: Answers,
+        answers: ResponseFormat,
         numeric: bool,
     ):
         self.architecture = architecture

@@ -16,7 +16,7 @@ LEAST_PROBABILITY = 1e-3  # a forest's 0 is no certainty, and its logarithm woul
 
 
 @dataclass(frozen=True)
-class Answers:
+class ResponseFormat:
     """How to read a row of answers; a query's outputs stand together.
 
     Parameters
@@ -104,7 +104,7 @@ class Answers:
 
 def read_answers(
     n_columns: int, n_queries: int, query_output: str, query_labels: Any = None
-) -> Answers:
+) -> ResponseFormat:
     """Tell how rows of ``n_columns`` answers to ``n_queries`` queries are read.
 
     Logits are numbers that a regression predicts where ``query_labels`` are no classes, or where
@@ -122,7 +122,7 @@ def read_answers(
     kind = query_output
     if query_output == "logits" and _are_numbers(query_labels, n_outputs):
         kind = "number"
-    return Answers(kind, n_queries, n_outputs)
+    return ResponseFormat(kind, n_queries, n_outputs)
 
 
 def _are_numbers(query_labels: Any, n_outputs: int) -> bool:

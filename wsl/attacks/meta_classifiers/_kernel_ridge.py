@@ -18,7 +18,7 @@ PENALTIES = np.logspace(-9, 3, 25)  # of the squared weights, times the number o
 EPSILON = 1e-12  # components of less than this share of the largest are rounding
 
 
-class _WideKernel(BaseEstimator):
+class _KernelRidge(BaseEstimator):
     """What classifier and regressor share: features, width and penalty by leaving one out.
 
     So wide a kernel is nearly linear, which is what most properties need, and bends where they do
@@ -56,7 +56,7 @@ class _WideKernel(BaseEstimator):
         return self.kernel_.transform(scaled) @ self.coef_ - self.shift_
 
 
-class WideKernelClassifier(ClassifierMixin, _WideKernel):
+class KernelRidgeClassifier(ClassifierMixin, _KernelRidge):
     """Classes by least squares on their indicators; probabilities fitted on left-out scores."""
 
     def fit(self, X, y):
@@ -75,7 +75,7 @@ class WideKernelClassifier(ClassifierMixin, _WideKernel):
         return self.classes_[self.predict_proba(X).argmax(axis=1)]
 
 
-class WideKernelRegressor(RegressorMixin, _WideKernel):
+class KernelRidgeRegressor(RegressorMixin, _KernelRidge):
     """Numbers by least squares, those of several properties all at one width and penalty."""
 
     def fit(self, X, y):

@@ -1,4 +1,4 @@
-"""``Tempered``: a network's probabilities, made less certain as held-out models tell.
+"""``TemperatureScaled``: a network's probabilities, made less certain as held-out models tell.
 
 How a slope is fitted to scores lives in ``_calibration``.
 """
@@ -18,7 +18,7 @@ COPIED_BYTES = 256 * 2**20  # of rows, at most: X may be larger than memory
 LEAST = 1e-12  # probability that has a logarithm
 
 
-class Tempered(ClassifierMixin, BaseEstimator):
+class TemperatureScaled(ClassifierMixin, BaseEstimator):
     """A classifier whose probabilities are raised to a power, in place of the overconfident ones.
 
     The power is fitted to what a second classifier, trained on three quarters of the models, says

@@ -21,7 +21,7 @@ from ..._sklearn_compat import Interval, fit_context
 from ..._validation import check_n_columns
 from ...exceptions import InvalidInputError
 from ._deepsets_network import MetaNetwork
-from ._meta_training import TrainingSettings, outputs, train
+from ._meta_training import MetaTrainingConfig, outputs, train
 
 TRAINING_CONSTRAINTS: dict[str, Any] = {
     "hidden": [Interval(Integral, 1, None, closed="left")],
@@ -51,7 +51,7 @@ class MetaNetworkEstimator(BaseEstimator):
         """Train on ``rows (n_models, n_weights)``, ``targets (n_models, ...)``; sets ``net_``."""
         device = resolve_device(self.device)
         rng = resolve_random_state(self.random_state)
-        settings = TrainingSettings(
+        settings = MetaTrainingConfig(
             epochs=self.epochs,
             batch_size=self.batch_size,
             learning_rate=self.learning_rate,

@@ -11,13 +11,13 @@ import numpy as np
 import torch
 from skorch import NeuralNet
 from skorch.callbacks import LRScheduler, PrintLog
-from threadpoolctl import threadpool_limits
 from torch import Tensor, nn
 from torch.optim.lr_scheduler import OneCycleLR
 
 from ... import _batches
 from ..._batches import map_rows
 from ..._random import torch_generator
+from ..._threads import one_thread
 from ..._validation import owned_tensor
 from ._deepsets_network import MetaNetwork
 
@@ -26,7 +26,7 @@ Prepare = Callable[[Tensor], Tensor]
 
 
 @dataclass(frozen=True)
-class TrainingSettings:
+class MetaTrainingConfig:
     """What the estimators let a user choose about training."""
 
     epochs: int
@@ -137,7 +137,7 @@ def train(
     rows: np.ndarray,
     targets: Tensor,
     loss: type[nn.Module],
-    settings: TrainingSettings,
+    settings: MetaTrainingConfig,
     rng: np.random.Generator,
 ) -> NeuralNet:
     """Train ``network`` on ``rows (n_models, n_weights)`` and return the net on CPU, for inference.
@@ -174,7 +174,7 @@ def train(
         device=str(targets.device),
         verbose=settings.verbose,
     )
-    with threadpool_limits(1):  # products this small lose more to waiting threads than they gain
+    with one_thread():
         inputs = keep(rows, network.prepare, targets.device)
         net.fit(inputs, targets)
         settle_norms(net.module_, inputs)
@@ -230,5 +230,5 @@ def outputs(net: NeuralNet, rows: np.ndarray) -> np.ndarray:
     def run(batch: np.ndarray) -> np.ndarray:
         return network(network.prepare(owned_tensor(batch, torch.float64))).numpy()
 
-    with threadpool_limits(1):
+    with one_thread():
         return map_rows(run, rows, 2 * network.model_bytes)

@@ -14,7 +14,7 @@ from sklearn.isotonic import isotonic_regression
 from torch import Tensor
 
 from ..tokens._tokens import TokenLayout
-from ._layerwise_forward import Walk
+from ._layerwise_forward import LayerwiseForward
 from ._response import ResponseCode, mean_moments
 
 Rows = TypeVar("Rows", Tensor, np.ndarray)
@@ -25,7 +25,7 @@ PARTS = (8, 32)
 
 
 def fit_response_code(
-    walk: Walk,
+    walk: LayerwiseForward,
     batches: Callable[[], Iterable[Tensor]],
     priors: Sequence[Tensor],
     n_latents: int | Sequence[int],

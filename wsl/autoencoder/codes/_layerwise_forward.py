@@ -19,7 +19,7 @@ from ..tokens._tokens import TokenLayout
 from ..tokens._unit_order import MAX_PLACES
 
 
-class Walk(nn.Module):
+class LayerwiseForward(nn.Module):
     """The layers of an architecture on fixed inputs.
 
     Parameters

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 import torch
 from torch import Tensor, nn
 
-from ._layerwise_forward import Walk
+from ._layerwise_forward import LayerwiseForward
 
 SHARED = 1e-3  # weight of the zoo's moment beside the model's own, which may be singular
 FLOOR = 1e-4  # of the zoo's moment, for inputs that are never on
@@ -51,7 +51,7 @@ class ResponseCode(nn.Module):
 
     def __init__(
         self,
-        walk: Walk,
+        walk: LayerwiseForward,
         priors: Sequence[Tensor],
         moments: Sequence[Tensor],
         sizes: Sequence[int],
@@ -164,7 +164,7 @@ def leading_directions(prior: Tensor, moment: Tensor) -> tuple[Tensor, Tensor]:
     return values.flip(0).clamp_min(0.0), vectors
 
 
-def mean_moments(walk: Walk, batches: Iterable[Tensor]) -> list[Tensor]:
+def mean_moments(walk: LayerwiseForward, batches: Iterable[Tensor]) -> list[Tensor]:
     """Return for each kind the mean second moment of what its layer takes, ``(length, length)``.
 
     ``batches`` are tokens ``(n_models, n_tokens, token_size)``. The unit matrix where a layer is no

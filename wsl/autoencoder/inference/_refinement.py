@@ -6,7 +6,7 @@ The loss lives in ``_objective``; the encoder's answer is where the descent star
 import torch
 from torch import Tensor
 
-from ..network._autoencoder_objective import Objective
+from ..network._autoencoder_objective import AutoencoderObjective
 from ..network._network import TokenAutoencoder
 
 STEP_SIZE = 0.05  # latents have about unit variance
@@ -14,7 +14,11 @@ STEP_SUM = 10.0  # of all latents: a step moves each alike, however little it ma
 
 
 def refine_latents(
-    objective: Objective, network: TokenAutoencoder, rows: Tensor, latents: Tensor, n_steps: int
+    objective: AutoencoderObjective,
+    network: TokenAutoencoder,
+    rows: Tensor,
+    latents: Tensor,
+    n_steps: int,
 ) -> Tensor:
     """Return better latents ``(n_models, n_latents)`` of the same rows.
 

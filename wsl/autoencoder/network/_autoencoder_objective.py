@@ -15,7 +15,7 @@ from ..codes._linear import output_gradients
 from ..tokens._tokens import TokenLayout
 from ._losses import BEHAVIORAL_LOSSES, contrastive_loss, cycle_loss, seen_outputs, structural_loss
 from ._network import TokenAutoencoder
-from ._query_sets import Queries
+from ._query_sets import QuerySets
 
 LOSS_NAMES = ("total", "structural", "behavioral", "contrastive", "cycle")
 NOISE = 0.5
@@ -25,7 +25,7 @@ GRADIENT_BYTES = 256 * 2**20
 
 
 @dataclass(frozen=True)
-class Weighting:
+class LossWeights:
     """The constants of the loss, in the paper's symbols; an arm of weight zero is not computed."""
 
     gamma: float
@@ -36,7 +36,7 @@ class Weighting:
     cycle: float = 0.0
 
 
-class Objective(nn.Module):
+class AutoencoderObjective(nn.Module):
     r"""The weighted loss of a batch of rows.
 
     .. math:: L = \gamma L_C + (1 - \gamma) (\beta L_S + (1 - \beta) L_B) + \lambda L_{cycle}
@@ -66,9 +66,9 @@ class Objective(nn.Module):
         layout: TokenLayout,
         mean: Tensor,
         scale: Tensor,
-        weighting: Weighting,
+        weighting: LossWeights,
         architecture: Architecture | None,
-        queries: Queries | None,
+        queries: QuerySets | None,
         permuted: bool,
         ordered: bool,
         generator: torch.Generator,

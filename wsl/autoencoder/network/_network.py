@@ -14,7 +14,7 @@ from ..tokens._tokens import TokenLayout
 INITIAL_SPREAD = 0.02
 
 
-class KindLinear(nn.Module):
+class GroupLinear(nn.Module):
     """A linear map of its own for each kind of token.
 
     Parameters
@@ -38,15 +38,15 @@ class KindLinear(nn.Module):
         return torch.cat([part @ weight + bias for part, weight, bias in maps], dim=1)
 
 
-class KindCode(nn.Module):
+class GroupCode(nn.Module):
     """A linear code of each kind of token, trained on from where it starts."""
 
     def __init__(self, kind_counts: list[int], code: LinearCode):
         super().__init__()
         self.sizes = tuple(np.repeat(code.sizes, kind_counts).tolist())
         self.model_bytes = 0  # beside the tokens
-        self.into = KindLinear(kind_counts, code.encode)
-        self.out = KindLinear(kind_counts, code.decode)
+        self.into = GroupLinear(kind_counts, code.encode)
+        self.out = GroupLinear(kind_counts, code.decode)
 
     def encode(self, tokens: Tensor) -> Tensor:
         """Map tokens ``(n_models, n_tokens, token_size)`` to ``n_latents`` numbers each."""
@@ -73,7 +73,7 @@ class TokenTransformer(nn.Module):
         super().__init__()
         counts = layout.kind_counts
         n_kinds = len(counts)
-        self.embed = KindLinear(counts, torch.randn(n_kinds, n_in, d_model) / n_in**0.5)
+        self.embed = GroupLinear(counts, torch.randn(n_kinds, n_in, d_model) / n_in**0.5)
         self.positions: Tensor
         self.register_buffer("positions", torch.from_numpy(layout.positions.T.copy()))
         sizes = (layout.positions.max(axis=0) + 1).tolist()  # layers, units, parts
@@ -93,7 +93,7 @@ class TokenTransformer(nn.Module):
             for _ in range(n_layers)
         )
         self.norm = nn.LayerNorm(d_model)
-        self.project = KindLinear(counts, torch.zeros(n_kinds, d_model, n_out))
+        self.project = GroupLinear(counts, torch.zeros(n_kinds, d_model, n_out))
 
     def forward(self, tokens: Tensor) -> Tensor:
         """Map tokens ``(n_models, n_tokens, n_in)`` to ``(n_models, n_tokens, n_out)``."""
@@ -124,7 +124,7 @@ class TokenAutoencoder(nn.Module):
     def __init__(
         self,
         layout: TokenLayout,
-        code: KindCode | ResponseCode,
+        code: GroupCode | ResponseCode,
         d_model: int,
         n_layers: int,
         n_heads: int,

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 LEAST, MOST, SIZE = 64, 256, 2**18
 
 
-class Queries(nn.Module):
+class QuerySets(nn.Module):
     """Inputs in one or several sets, such as data, noise and other data.
 
     Parameters

@@ -16,8 +16,8 @@ from skorch.history import History
 from torch import nn
 from torch.utils.data import Dataset, Subset
 
-from ..tokens._dataset import FramedRows, as_collated
-from ._autoencoder_objective import LOSS_NAMES, Objective
+from ..tokens._dataset import NormalizedRows, as_collated
+from ._autoencoder_objective import LOSS_NAMES, AutoencoderObjective
 from ._checkpoint import EpochCheckpoint
 from ._network import TokenAutoencoder
 
@@ -26,7 +26,7 @@ WARM_UP = 0.1
 
 
 class WeightSpaceNet(NeuralNet):
-    """A skorch net that learns to rebuild its input; its criterion is an ``Objective``."""
+    """A skorch net trained to rebuild its input; its criterion is an ``AutoencoderObjective``."""
 
     def train_step_single(self, batch: Any, **fit_params: Any) -> dict[str, Any]:
         """Take the gradient of the objective on one batch of rows ``(n_models, n_weights)``."""
@@ -65,7 +65,7 @@ class RowSplit:
 
 
 @dataclass(frozen=True)
-class TrainingSettings:
+class AutoencoderTrainingConfig:
     """What a user chooses about training; ``schedule`` is "cosine" or "constant"."""
 
     epochs: int
@@ -109,10 +109,10 @@ class RateSchedule(Callback):
 
 def train(
     network: TokenAutoencoder,
-    objective: Objective,
-    rows: FramedRows,
+    objective: AutoencoderObjective,
+    rows: NormalizedRows,
     held_out: np.ndarray,
-    settings: TrainingSettings,
+    settings: AutoencoderTrainingConfig,
     device: torch.device,
     previous: WeightSpaceNet | None = None,
     checkpoint: EpochCheckpoint | None = None,
@@ -152,10 +152,10 @@ def n_steps_done(net: NeuralNet) -> int:
 
 def _build_net(
     network: TokenAutoencoder,
-    objective: Objective,
+    objective: AutoencoderObjective,
     n_rows: int,
     held_out: np.ndarray,
-    settings: TrainingSettings,
+    settings: AutoencoderTrainingConfig,
     n_before: int,
     checkpoint: EpochCheckpoint | None,
     device: torch.device,

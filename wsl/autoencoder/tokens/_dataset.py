@@ -13,12 +13,12 @@ from torch.utils.data import Dataset
 from ... import _batches
 from ..._batches import column_moments, map_rows, row_slices
 from ..._validation import owned_tensor
-from ._normalization import Frame
+from ._normalization import Normalization
 from ._tokens import TokenLayout
 from ._unit_order import Alignment, Orders, Ranking, reorder
 
 
-class FramedRows(Dataset):
+class NormalizedRows(Dataset):
     """A data set of rows in the frame, as torch takes it.
 
     After ``keep`` rows in the frame stand ready where they take at most ``CACHE_BYTES``. Otherwise
@@ -34,11 +34,11 @@ class FramedRows(Dataset):
         What work on one row takes.
     """
 
-    def __init__(self, rows: np.ndarray, frame: Frame, orders: Orders, row_bytes: int):
+    def __init__(self, rows: np.ndarray, frame: Normalization, orders: Orders, row_bytes: int):
         self.rows, self.frame, self.orders, self.row_bytes = rows, frame, orders, row_bytes
         self._kept: Tensor | None = None
 
-    def keep(self) -> "FramedRows":
+    def keep(self) -> "NormalizedRows":
         """Bring all rows into the frame once, where they take little memory."""
         if self.rows.nbytes <= _batches.CACHE_BYTES:
             kept = torch.empty(self.rows.shape)
@@ -54,7 +54,7 @@ class FramedRows(Dataset):
         training: np.ndarray,
         layout: TokenLayout,
         ordering: Alignment | Ranking | None,
-    ) -> "FramedRows":
+    ) -> "NormalizedRows":
         """Choose the frame from the rows with indices ``training``, and bring all rows into it."""
         row_bytes = working_bytes(layout, ordering)
         orders = _all_orders(rows, ordering, row_bytes)
@@ -66,11 +66,11 @@ class FramedRows(Dataset):
                 yield reorder(architecture, owned_tensor(rows[own]), _at(orders, own)).numpy()
 
         mean, variance = map(torch.from_numpy, column_moments(aligned))
-        frame = Frame(mean.float(), _spread(mean, variance, layout), ordering)
+        frame = Normalization(mean.float(), _spread(mean, variance, layout), ordering)
         return cls(rows, frame, orders, row_bytes)
 
     @classmethod
-    def enter(cls, rows: np.ndarray, layout: TokenLayout, frame: Frame) -> "FramedRows":
+    def enter(cls, rows: np.ndarray, layout: TokenLayout, frame: Normalization) -> "NormalizedRows":
         """Bring rows into a frame that is there already."""
         row_bytes = working_bytes(layout, frame.ordering)
         orders = _all_orders(rows, frame.ordering, row_bytes)

@@ -12,7 +12,7 @@ from ._unit_order import Alignment, Orders, Ranking, reorder
 
 
 @dataclass(frozen=True, eq=False)
-class Frame:
+class Normalization:
     """A reversible change of rows.
 
     Parameters

@@ -12,13 +12,14 @@ from zlib import crc32
 import joblib
 import numpy as np
 from sklearn.base import clone
-from tqdm import tqdm
 
+from ..._progress import progress_bar
 from ..._random import draw_seeds, resolve_random_state
+from ..._threads import one_thread
 from ...distributions._properties import Properties
 from ...exceptions import AttackNotApplicableWarning, InvalidInputError, UnsupportedModuleError
-from ..shadows._drawn_sets import Queries
-from ..shadows._jobs import one_thread, run_jobs, seeded
+from ..shadows._drawn_sets import QuerySet
+from ..shadows._jobs import run_jobs, seeded
 from ..shadows._population import Population, View, common_view
 
 if TYPE_CHECKING:
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, eq=False)
-class Trial:
+class AttackRun:
     """What an attack said of every target, in each of its repeats.
 
     Attributes
@@ -42,7 +43,7 @@ class Trial:
 
 
 @dataclass(frozen=True)
-class Plan:
+class AttackSpec:
     """One attack of an audit.
 
     Parameters
@@ -59,7 +60,7 @@ class Plan:
     estimator: Any
 
 
-def plan_attacks(attacks: Any, is_numeric: bool) -> list[Plan]:
+def plan_attacks(attacks: Any, is_numeric: bool) -> list[AttackSpec]:
     """Return the plans of attacks given by name or as estimators, perhaps under names of one's own.
 
     The estimators are those of ``wsl.attacks``.
@@ -79,18 +80,18 @@ def plan_attacks(attacks: Any, is_numeric: bool) -> list[Plan]:
     return plans
 
 
-def _plan(attack: Any, is_numeric: bool) -> Plan:
+def _plan(attack: Any, is_numeric: bool) -> AttackSpec:
     from ...attacks import DistributionInferenceAttack, DistributionInferenceRegressor
 
     wanted = DistributionInferenceRegressor if is_numeric else DistributionInferenceAttack
     if isinstance(attack, str):
-        return Plan(attack, _sees_weights(attack), wanted(strategy=attack))
+        return AttackSpec(attack, _sees_weights(attack), wanted(strategy=attack))
     if not isinstance(attack, wanted):
         raise UnsupportedModuleError(
             f"attacks holds {attack!r}; wanted names of strategies, or a "
             f"{wanted.__name__}, since the property is {'a number' if is_numeric else 'a class'}"
         )
-    return Plan(attack.strategy, _sees_weights(attack.strategy), attack)
+    return AttackSpec(attack.strategy, _sees_weights(attack.strategy), attack)
 
 
 def _sees_weights(name: str) -> bool:
@@ -124,18 +125,18 @@ def halves_of(labels: np.ndarray, n_repeats: int, random_state: Any) -> list[np.
 
 
 def try_attacks(
-    plans: Sequence[Plan],
+    plans: Sequence[AttackSpec],
     shadows: Population,
     targets: Population,
     properties: Properties,
     *,
-    queries: Queries | None = None,
+    queries: QuerySet | None = None,
     n_selected_queries: int | None = None,
     n_repeats: int,
     seed: int,
     n_jobs: int | None = None,
-    progress: bool = False,
-) -> tuple[dict[str, Trial], dict[str, str]]:
+    progress: bool | str = "auto",
+) -> tuple[dict[str, AttackRun], dict[str, str]]:
     """Try every attack on trained populations, all on the same halves of the shadows.
 
     Returns
@@ -146,7 +147,7 @@ def try_attacks(
     """
     known = labels_of(shadows.properties, properties)
     halves = halves_of(known, n_repeats, seed)
-    trials: dict[str, Trial] = {}
+    trials: dict[str, AttackRun] = {}
     skipped: dict[str, str] = {}
     for plan in plans:
         setup = set_up(plan, shadows, targets, properties, queries, n_selected_queries)
@@ -160,18 +161,19 @@ def try_attacks(
             continue
         own = np.random.SeedSequence([seed, crc32(plan.name.encode())])  # whatever the others are
         jobs = _jobs(setup, known, halves, own)
-        results = tqdm(
-            run_jobs(jobs, n_jobs), f"attack {plan.name}", n_repeats, False, disable=not progress
-        )
+        results = progress_bar(
+            progress, iterable=run_jobs(jobs, n_jobs), desc=f"attack {plan.name}",
+            total=n_repeats, leave=False,
+        )  # fmt: skip
         guesses, scores = zip(*results, strict=True)
-        trials[plan.name] = Trial(
+        trials[plan.name] = AttackRun(
             np.stack(guesses), None if scores[0] is None else np.stack(scores)
         )
     return trials, skipped
 
 
 @dataclass(frozen=True, eq=False)
-class Setup:
+class AttackInputs:
     """An attack's estimator and what it sees of shadows and targets, one row a model."""
 
     estimator: Any
@@ -180,13 +182,13 @@ class Setup:
 
 
 def set_up(
-    plan: Plan,
+    plan: AttackSpec,
     shadows: Population,
     targets: Population,
     properties: Properties,
-    queries: Queries | None = None,
+    queries: QuerySet | None = None,
     n_selected_queries: int | None = None,
-) -> Setup | str:
+) -> AttackInputs | str:
     """Return an attack with all that it may know; or why it cannot be tried."""
     if plan.sees_weights:
         if shadows.weights is None or targets.weights is None:
@@ -194,7 +196,7 @@ def set_up(
         if shadows.architecture != targets.architecture:
             return "it needs weights of one meaning, and the architectures differ"
         estimator = _told(plan.estimator, architecture=shadows.architecture)
-        return Setup(estimator, shadows.weights, targets.weights)
+        return AttackInputs(estimator, shadows.weights, targets.weights)
     view = common_view(shadows, targets)
     if isinstance(view, str):
         return view
@@ -216,7 +218,7 @@ def set_up(
     return _answered(estimator, view)
 
 
-def _answered(estimator: Any, view: View) -> Setup:
+def _answered(estimator: Any, view: View) -> AttackInputs:
     """Return an attack that knows what the answers are, in the form in which it takes them."""
     output, pair = view.output, (view.seen, view.attacked)
     if output == "label":
@@ -227,7 +229,7 @@ def _answered(estimator: Any, view: View) -> Setup:
     seen, attacked = (rows.reshape(len(rows), -1).astype(np.float32, copy=False) for rows in pair)
     if "query_output" in estimator.get_params(deep=False):
         estimator.set_params(query_output=output)
-    return Setup(estimator, seen, attacked)
+    return AttackInputs(estimator, seen, attacked)
 
 
 def _strategy_of(estimator: Any) -> "Strategy | None":
@@ -253,7 +255,7 @@ def _columns_of(labels: np.ndarray | None, classes: np.ndarray | None) -> np.nda
 
 
 def _jobs(
-    setup: Setup, known: np.ndarray, halves: Sequence[np.ndarray], random_state: Any
+    setup: AttackInputs, known: np.ndarray, halves: Sequence[np.ndarray], random_state: Any
 ) -> Iterator[Any]:
     """Yield one job a repeat; arrays go whole, for joblib to map them to all workers once."""
     n_classes = int(known.max()) + 1 if known.dtype.kind == "i" else 0
@@ -263,7 +265,7 @@ def _jobs(
 
 
 def _guess(
-    setup: Setup, known: np.ndarray, half: np.ndarray, seed: int, n_classes: int
+    setup: AttackInputs, known: np.ndarray, half: np.ndarray, seed: int, n_classes: int
 ) -> tuple[np.ndarray, np.ndarray | None]:
     """Return the guesses, and the probabilities where there are classes and the attack has them."""
     with one_thread():

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from ...distributions._properties import Properties
-from ._attack_runs import Trial
+from ._attack_runs import AttackRun
 from ._confidence_intervals import Estimate, mean_interval, share_interval
 from ._metrics import FALSE_POSITIVE_RATES, Contributions, contributions, error_names, rate_name
 from ._n_leaked import advantage, n_leaked
@@ -16,7 +16,7 @@ COLUMNS = ("attack", "metric", "value", "ci_low", "ci_high", "advantage", "n_lea
 
 
 def attack_table(
-    trials: dict[str, Trial],
+    trials: dict[str, AttackRun],
     truth: np.ndarray,
     properties: Properties,
     is_share: bool,
@@ -31,7 +31,7 @@ def attack_table(
 
 
 def evaluate(
-    name: str, trial: Trial, truth: np.ndarray, properties: Properties, is_share: bool
+    name: str, trial: AttackRun, truth: np.ndarray, properties: Properties, is_share: bool
 ) -> list[tuple]:
     """Return the rows of the table for what one attack said.
 

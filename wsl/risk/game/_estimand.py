@@ -10,16 +10,16 @@ import numpy as np
 
 from ...distributions import DistributionFamily
 from ...exceptions import InvalidInputError
-from ..evaluation._attack_runs import Trial, labels_of
+from ..evaluation._attack_runs import AttackRun, labels_of
 from ..shadows._shadow_models import ShadowModels
-from ._losses import Loss, resolve_loss
+from ._losses import GuessLoss, resolve_loss
 from ._prior import N_DRAWS, Prior, classes_of
 
 
-class Goal(NamedTuple):
+class Estimand(NamedTuple):
     """What is guessed, what a wrong guess costs, and what is known of it beforehand."""
 
-    loss: Loss
+    loss: GuessLoss
     draws: np.ndarray  # from the prior; classes by their index
     is_exact: bool  # whether the shares of the classes in them are those of the prior
 
@@ -59,7 +59,7 @@ class Outcome(NamedTuple):
     losses: dict[str, np.ndarray]
 
     @classmethod
-    def of(cls, trials: dict[str, Trial], properties: np.ndarray, goal: Goal) -> "Outcome":
+    def of(cls, trials: dict[str, AttackRun], properties: np.ndarray, goal: Estimand) -> "Outcome":
         """Score trials on targets with these properties."""
         truth = labels_of(properties, goal.space)
         guesses = {name: goal.loss.decide(t.guesses, t.scores) for name, t in trials.items()}
@@ -70,15 +70,15 @@ class Outcome(NamedTuple):
         return cls(truth, guesses, losses)
 
 
-def goal_of(prior: Prior, loss: Any, seed: int) -> Goal:
+def goal_of(prior: Prior, loss: Any, seed: int) -> Estimand:
     """Return what a prior is played for."""
     draws = prior.draw(N_DRAWS, seed)
     classes = classes_of(prior, loss, draws)
     resolved = resolve_loss(loss, classes is not None, classes)
     if classes is None:
-        return Goal(resolved, draws.astype(float), False)
+        return Estimand(resolved, draws.astype(float), False)
     # the base class draws a family's classes in equal numbers
     drawn_by = type(prior.family).draw_properties
     if prior.property_of is None and drawn_by is DistributionFamily.draw_properties:
-        return Goal(resolved, np.arange(len(classes)), True)
-    return Goal(resolved, labels_of(draws, classes), False)
+        return Estimand(resolved, np.arange(len(classes)), True)
+    return Estimand(resolved, labels_of(draws, classes), False)

@@ -12,10 +12,10 @@ import pandas as pd
 from ...distributions import DistributionFamily
 from ..evaluation._confidence_intervals import Estimate, mean_interval, share_interval, spread_of
 from ..evaluation._n_leaked import n_leaked
-from ._sample_baseline import RowCurve
+from ._sample_baseline import SampleBaseline
 
 if TYPE_CHECKING:
-    from ._estimand import Goal
+    from ._estimand import Estimand
 
 COLUMNS = (
     "attack", "risk", "ci_low", "ci_high", "advantage", "advantage_low", "advantage_high",
@@ -25,8 +25,8 @@ COLUMNS = (
 
 def game_table(
     losses: dict[str, np.ndarray],
-    goal: "Goal",
-    curve: RowCurve | None,
+    goal: "Estimand",
+    curve: SampleBaseline | None,
     family: DistributionFamily,
     n_looks: int,
     seed: int,
@@ -51,7 +51,7 @@ def game_table(
     return pd.DataFrame(rows, columns=list(COLUMNS))
 
 
-def prior_estimate(goal: "Goal") -> Estimate:
+def prior_estimate(goal: "Estimand") -> Estimate:
     """Return the risk of the best guess by the prior alone."""
     loss, draws = goal.loss, goal.draws
     costs = loss.of_constant(loss.best_constant(draws), draws)
@@ -60,7 +60,7 @@ def prior_estimate(goal: "Goal") -> Estimate:
     return mean_interval(costs[None], floor=0.0 if costs.min() >= 0 else -math.inf)
 
 
-def risk_of(losses: np.ndarray, goal: "Goal", n_looks: int = 1) -> Estimate:
+def risk_of(losses: np.ndarray, goal: "Estimand", n_looks: int = 1) -> Estimate:
     """Return the mean of losses ``(n_repeats, n_targets)``; its interval is one of ``n_looks``."""
     level = 1 - 0.05 / n_looks
     if goal.loss.classes is not None:  # bounded, so that an interval has a width without any error
@@ -71,7 +71,7 @@ def risk_of(losses: np.ndarray, goal: "Goal", n_looks: int = 1) -> Estimate:
     return mean_interval(losses, level, floor=0.0 if losses.min() >= 0 else -math.inf)
 
 
-def _bound(risk: float, goal: "Goal", family: DistributionFamily) -> float:
+def _bound(risk: float, goal: "Estimand", family: DistributionFamily) -> float:
     """Return the fewest rows that tell two shares apart as well, NaN of any other goal."""
     shares = goal.loss.classes
     own = goal.is_exact and family.property_is_share and goal.loss.name == "zero_one"

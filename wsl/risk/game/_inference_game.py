@@ -14,7 +14,7 @@ import numpy as np
 
 from ...exceptions import InvalidInputError
 from .._input_checks import check_counts, check_labels_only, check_learner
-from ..evaluation._attack_runs import Plan, labels_of, plan_attacks, try_attacks
+from ..evaluation._attack_runs import AttackSpec, labels_of, plan_attacks, try_attacks
 from ..reports._game_report import GameReport
 from ..shadows._drawn_sets import draw
 from ..shadows._population import Population, join
@@ -26,11 +26,11 @@ from ..shadows._shadow_models import (
     train_shadows,
 )
 from ..shadows._trainer import Trainer
-from ._estimand import Goal, Outcome, goal_of
+from ._estimand import Estimand, Outcome, goal_of
 from ._game_tables import game_table, prior_estimate
 from ._prior import Prior, make_prior
-from ._sample_baseline import RowCurve, row_curve
-from ._sequential_stopping import Look, plan_looks
+from ._sample_baseline import SampleBaseline, row_curve
+from ._sequential_stopping import InterimAnalysis, plan_looks
 
 ACCESS = {
     "white_box": ("deepsets", "queries"),
@@ -43,9 +43,9 @@ class Table(NamedTuple):
     """What targets are set against: prior and goal, shadow models, and the attacks on them."""
 
     prior: Prior
-    goal: Goal
+    goal: Estimand
     shadows: ShadowModels
-    plans: list[Plan]
+    plans: list[AttackSpec]
     n_repeats: int
     seed: int
 
@@ -156,7 +156,7 @@ class InferenceGame:
         cache: str | os.PathLike | None = None,
         n_jobs: int | None = None,
         random_state: Any = None,
-        progress: bool = True,
+        progress: bool | str = "auto",
     ) -> GameReport:
         """Draw, train, attack and score.
 
@@ -231,7 +231,7 @@ class InferenceGame:
             },
         )  # fmt: skip
 
-    def _check(self) -> tuple[Prior, Prior, list[Plan]]:
+    def _check(self) -> tuple[Prior, Prior, list[AttackSpec]]:
         """Return the two priors and the attacks, which are checked against the access later."""
         prior = make_prior(self.prior, self.property_of)
         adversary = prior
@@ -256,13 +256,13 @@ class InferenceGame:
 
     def _play_on(
         self, trainer: Trainer, table: "Table", sizes: list[int], width: float | None
-    ) -> tuple[Outcome, list[Look], dict[str, str]]:
+    ) -> tuple[Outcome, list[InterimAnalysis], dict[str, str]]:
         """Train and attack targets until intervals are narrow, or there are enough of them."""
         prior, goal, shadows, plans, n_repeats, seed = table
         seeds = draw_streams(seed)
         data = draw(prior.family, sizes[-1], self.n_samples, seeds["targets"])
         parts: list[Population] = []
-        looks: list[Look] = []
+        looks: list[InterimAnalysis] = []
         skipped: dict[str, str] = {}
         for place, (start, stop) in enumerate(zip([0, *sizes[:-1]], sizes, strict=True)):
             own = seeds["targets"] if place == 0 else _seed(seeds["targets"], str(place))
@@ -277,14 +277,14 @@ class InferenceGame:
             skipped |= left_out
             plans = [plan for plan in plans if plan.name in trials]
             outcome = Outcome.of(trials, targets.properties, goal)
-            looks.append(Look.of(outcome.losses, goal, len(sizes)))
+            looks.append(InterimAnalysis.of(outcome.losses, goal, len(sizes)))
             if width is not None and looks[-1].width <= width:
                 break
         return outcome, looks, skipped
 
     def _rows(
-        self, prior: Prior, adversary: Prior, goal: Goal, n_sets: int, seed: int
-    ) -> RowCurve | None:
+        self, prior: Prior, adversary: Prior, goal: Estimand, n_sets: int, seed: int
+    ) -> SampleBaseline | None:
         if not n_sets:
             return None
         return row_curve(
@@ -294,7 +294,7 @@ class InferenceGame:
             n_sets=int(n_sets), n_samples=self.n_samples, seed=seed,
         )  # fmt: skip
 
-    def _shown(self, prior: Prior, goal: Goal) -> dict[str, Any]:
+    def _shown(self, prior: Prior, goal: Estimand) -> dict[str, Any]:
         """Return what is played for and seen; ``train_shadows`` says what the adversary knows."""
         functions = {"property_of": prior.property_of, "loss": goal.loss.name}
         named = {k: getattr(own, "__qualname__", own) for k, own in functions.items()}

@@ -17,7 +17,7 @@ NAMED: dict[str, bool] = {"zero_one": True, "absolute": False, "squared": False}
 
 
 @dataclass(frozen=True)
-class Loss:
+class GuessLoss:
     """A loss with the values that it is of.
 
     Parameters
@@ -86,7 +86,7 @@ class Loss:
         return self(np.broadcast_to(guess, values.shape), values)
 
 
-def resolve_loss(loss: Any, is_class: bool, classes: tuple | None) -> Loss:
+def resolve_loss(loss: Any, is_class: bool, classes: tuple | None) -> GuessLoss:
     """Return the loss by name, or the usual one; InvalidInputError if it is of other values."""
     usual = "zero_one" if is_class else "absolute"
     name = usual if isinstance(loss, str) and loss == "auto" else loss
@@ -99,7 +99,7 @@ def resolve_loss(loss: Any, is_class: bool, classes: tuple | None) -> Loss:
         raise InvalidInputError(
             f"loss={loss!r}, but the property is {'a class' if is_class else 'a number'}"
         )
-    return Loss(name, classes if is_class else None)
+    return GuessLoss(name, classes if is_class else None)
 
 
 def _checked(losses: Any, n_values: int) -> np.ndarray:

@@ -16,15 +16,15 @@ from sklearn.preprocessing import StandardScaler
 from ..._random import draw_seeds, resolve_random_state
 from ...distributions import DistributionFamily
 from ..evaluation._confidence_intervals import Estimate
-from ..shadows._drawn_sets import Draws, draw
-from ._losses import Loss
+from ..shadows._drawn_sets import DrawnSets, draw
+from ._losses import GuessLoss
 
 MOST_PRODUCTS = 200  # beyond which no more than squares and products with y are averaged
 N_REPLICATES = 500
 
 
 @dataclass(frozen=True, eq=False)
-class RowCurve:
+class SampleBaseline:
     """What it costs an adversary who sees n rows, for growing n.
 
     Attributes
@@ -87,13 +87,13 @@ def row_curve(
     family: DistributionFamily,
     adversary_family: DistributionFamily,
     read: Any,
-    loss: Loss,
+    loss: GuessLoss,
     prior_risk: float,
     *,
     n_sets: int,
     n_samples: int,
     seed: int,
-) -> RowCurve:
+) -> SampleBaseline:
     """Return the losses of an adversary who sees 1, 2, 4, ... ``n_samples`` rows.
 
     Parameters
@@ -127,10 +127,10 @@ def row_curve(
     losses = [np.full(len(truth), prior_risk)]
     for X, X_judged in zip(seen, shown, strict=True):
         losses.append(loss(_guess(X, known, X_judged, loss), truth))
-    return RowCurve(np.append(0, sizes), np.stack(losses))
+    return SampleBaseline(np.append(0, sizes), np.stack(losses))
 
 
-def _guess(X: np.ndarray, known: np.ndarray, X_judged: np.ndarray, loss: Loss) -> np.ndarray:
+def _guess(X: np.ndarray, known: np.ndarray, X_judged: np.ndarray, loss: GuessLoss) -> np.ndarray:
     """Return the guesses of a ridge regression."""
     wanted = known if loss.classes is None else np.eye(len(loss.classes))[known]
     model = make_pipeline(StandardScaler(), RidgeCV(np.logspace(-2, 4, 7))).fit(X, wanted)
@@ -141,7 +141,7 @@ def _guess(X: np.ndarray, known: np.ndarray, X_judged: np.ndarray, loss: Loss) -
     return loss.decide(found.argmax(axis=1), shares / shares.sum(axis=1, keepdims=True))
 
 
-def _summaries(draws: Draws, sizes: np.ndarray, kinds: np.ndarray | None) -> np.ndarray:
+def _summaries(draws: DrawnSets, sizes: np.ndarray, kinds: np.ndarray | None) -> np.ndarray:
     """Return means over the first n rows of each set, ``(n_sizes, n_sets, n_features)``."""
     parts = []
     for index in range(len(draws)):

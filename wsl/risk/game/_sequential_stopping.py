@@ -14,18 +14,18 @@ from ...exceptions import InvalidInputError
 from ._game_tables import risk_of
 
 if TYPE_CHECKING:
-    from ._estimand import Goal
+    from ._estimand import Estimand
 
 
 @dataclass(frozen=True)
-class Look:
+class InterimAnalysis:
     """How wide the widest interval of a risk was when the game was looked at."""
 
     n_targets: int
     width: float
 
     @classmethod
-    def of(cls, losses: dict[str, np.ndarray], goal: "Goal", n_looks: int) -> "Look":
+    def of(cls, losses: dict[str, np.ndarray], goal: "Estimand", n_looks: int) -> "InterimAnalysis":
         """Look at the losses ``(n_repeats, n_targets)`` of each attack."""
         estimates = [risk_of(own, goal, n_looks) for own in losses.values()]
         n_targets = max((own.shape[1] for own in losses.values()), default=0)

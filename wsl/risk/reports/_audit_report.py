@@ -70,8 +70,8 @@ class AuditReport:
 
     Notes
     -----
-    Intervals take targets and shadow models as samples, see the notes of
-    ``wsl.risk.evaluation._confidence_intervals.crossed_spread``; those of ``utility`` take the targets alone.
+    Intervals take targets and shadow models as samples; those of ``utility``
+    take the targets alone.
 
     Examples
     --------

@@ -15,7 +15,7 @@ import pandas as pd
 from ..._files import write_text
 from ...exceptions import InvalidInputError
 from ..evaluation._confidence_intervals import Estimate
-from ..game._sequential_stopping import Look
+from ..game._sequential_stopping import InterimAnalysis
 from . import _pages, _plots
 from ._serialization import (
     pack,
@@ -78,7 +78,7 @@ class GameReport:
     table: pd.DataFrame
     prior_risk: Estimate
     rows: pd.DataFrame | None
-    looks: list[Look]
+    looks: list[InterimAnalysis]
     skipped: dict[str, str]
     classes: tuple | None
     truth: np.ndarray
@@ -213,7 +213,9 @@ def _fields(contents: dict[str, Any]) -> dict[str, Any]:
         "table": unpack_frame(contents["table"], ("attack",)),
         "prior_risk": Estimate(*map(float, contents["prior_risk"])),
         "rows": None if rows is None else unpack_frame(rows).astype({"n_rows": int}),
-        "looks": [Look(int(n_targets), float(width)) for n_targets, width in contents["looks"]],
+        "looks": [
+            InterimAnalysis(int(n_targets), float(width)) for n_targets, width in contents["looks"]
+        ],
         "classes": unpack_classes(contents["classes"]),
         "truth": unpack(contents["truth"]),
         **{part: unpack_each(contents[part]) for part in ("guesses", "losses")},

@@ -12,12 +12,12 @@ import joblib
 from sklearn.base import clone
 from sklearn.metrics import check_scoring
 
+from ..._digest import digest_of, identify
 from ..._random import draw_seed, resolve_random_state
 from ...distributions import DistributionFamily
 from ...exceptions import InvalidInputError, UnsupportedModuleError
 from .._audit import audit
 from ..reports._audit_report import AuditReport
-from ..shadows._object_digest import digest_of, identify
 from ._pareto import leakage_of
 
 

@@ -14,7 +14,7 @@ import numpy as np
 
 from ..._files import replacing
 from ...exceptions import DamagedCacheWarning, UnsupportedModuleError, WslError
-from ._drawn_sets import Draws
+from ._drawn_sets import DrawnSets
 from ._population import Population
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ class Cache:
     def __init__(self, folder: str | os.PathLike):
         self.folder = Path(folder)
 
-    def read(self, key: str, draws: Draws) -> Population | None:
+    def read(self, key: str, draws: DrawnSets) -> Population | None:
         """Return what was written under ``key``; None if nothing was, or nothing whole."""
         path = self._path(key)
         try:
@@ -87,7 +87,7 @@ def _spec(architecture: "Architecture") -> dict[str, Any]:
         raise UnsupportedModuleError(f"no cache for this learner: {error}") from error
 
 
-def _population(arrays: dict[str, np.ndarray], draws: Draws) -> Population:
+def _population(arrays: dict[str, np.ndarray], draws: DrawnSets) -> Population:
     models, architecture = arrays["models"], None
     if "weights" in arrays:
         from ...architectures import Architecture

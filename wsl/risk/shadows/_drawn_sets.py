@@ -17,7 +17,7 @@ N_QUERY_VALUES = 16  # values of a numeric property among which the queries are 
 
 
 @dataclass(frozen=True, eq=False)
-class Draws:
+class DrawnSets:
     """The training sets of a population: from a model's index to its data, the same each time."""
 
     family: DistributionFamily
@@ -36,14 +36,14 @@ class Draws:
         check_sample(sample, self.family)
         return sample
 
-    def part(self, models: range) -> "Draws":
+    def part(self, models: range) -> "DrawnSets":
         """Return the draws of some models, numbered from 0."""
         own = slice(models.start, models.stop)
         return replace(self, properties=self.properties[own], seeds=self.seeds[own])
 
 
 @dataclass(frozen=True, eq=False)
-class Queries:
+class QuerySet:
     """What models are asked.
 
     Attributes
@@ -60,7 +60,7 @@ class Queries:
     properties: np.ndarray | None = None
 
 
-def draw(family: DistributionFamily, n_models: int, n_samples: int, seed: int) -> Draws:
+def draw(family: DistributionFamily, n_models: int, n_samples: int, seed: int) -> DrawnSets:
     """Draw for each model a value of the property and the seed of its training set.
 
     The first of many models are those that fewer would be.
@@ -69,18 +69,20 @@ def draw(family: DistributionFamily, n_models: int, n_samples: int, seed: int) -
     rng, properties = np.random.default_rng(values), family.property_values
     n_classes = len(properties) if isinstance(properties, tuple) else n_models
     blocks = [family.draw_properties(n_classes, rng) for _ in range(-(-n_models // n_classes))]
-    return Draws(family, np.concatenate(blocks)[:n_models], n_samples, draw_seeds(data, n_models))
+    return DrawnSets(
+        family, np.concatenate(blocks)[:n_models], n_samples, draw_seeds(data, n_models)
+    )
 
 
-def redraw(draws: Draws, seed: int, family: DistributionFamily | None = None) -> Draws:
+def redraw(draws: DrawnSets, seed: int, family: DistributionFamily | None = None) -> DrawnSets:
     """Return other samples at the same values of the property, of the same family or another."""
     return replace(draws, family=family or draws.family, seeds=draw_seeds(seed, len(draws)))
 
 
-def find_queries(queries: Any, family: DistributionFamily, n_queries: int, seed: int) -> Queries:
+def find_queries(queries: Any, family: DistributionFamily, n_queries: int, seed: int) -> QuerySet:
     """Return the queries that ``audit`` was asked for: "family", "random", or rows."""
     if not isinstance(queries, str):
-        return Queries(check_numbers(queries, "queries"))
+        return QuerySet(check_numbers(queries, "queries"))
     drawn = draw_queries(family, n_queries, seed)
     if queries == "family":
         return drawn
@@ -88,10 +90,10 @@ def find_queries(queries: Any, family: DistributionFamily, n_queries: int, seed:
         raise InvalidInputError(f'queries={queries!r}; wanted "family", "random", or an array')
     rows = check_numbers(drawn.rows, "queries of the family")
     noise = np.random.default_rng(seed).normal(size=rows.shape)
-    return Queries((rows.mean(0) + rows.std(0) * noise).astype(rows.dtype))
+    return QuerySet((rows.mean(0) + rows.std(0) * noise).astype(rows.dtype))
 
 
-def draw_queries(family: DistributionFamily, n_queries: int, seed: int) -> Queries:
+def draw_queries(family: DistributionFamily, n_queries: int, seed: int) -> QuerySet:
     """Draw rows with their labels, in equal parts from each class or from 16 values."""
     values = family.property_values
     n_values = len(values) if isinstance(values, tuple) else N_QUERY_VALUES
@@ -108,7 +110,7 @@ def draw_queries(family: DistributionFamily, n_queries: int, seed: int) -> Queri
         ]
     turns = np.concatenate([np.arange(len(X)) for X, *_ in samples])
     order = turns.argsort(kind="stable")[:n_queries][rng.permutation(n_queries)]
-    return Queries(
+    return QuerySet(
         np.concatenate([X for X, *_ in samples])[order],
         np.concatenate([y for _, y, *_ in samples])[order],
         np.concatenate(properties)[order],

@@ -4,16 +4,13 @@ What is fitted, and to what, is for ``_shadows`` and ``_trials``.
 """
 
 import copy
-import sys
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from functools import lru_cache
 from typing import Any
 
 import joblib
 from sklearn.base import clone
 from sklearn.pipeline import Pipeline
-from threadpoolctl import ThreadpoolController
 
 from ..._random import draw_seed, resolve_random_state, scoped_torch_seed
 
@@ -27,17 +24,6 @@ def seeded(learner: Any, seed: int) -> Any:
     names = sorted(model.get_params(deep=True))
     states = [n for n in names if n == "random_state" or n.endswith("__random_state")]
     return model.set_params(**{name: draw_seed(rng) for name in states})
-
-
-def one_thread() -> Any:
-    """Return a context in which numpy, scikit-learn and torch use one thread each."""
-    return _thread_pools(len(sys.modules)).limit(limits=1)
-
-
-@lru_cache(maxsize=1)
-def _thread_pools(n_modules: int) -> ThreadpoolController:
-    """Return the loaded libraries' pools; those that a further module loads are looked up again."""
-    return ThreadpoolController()
 
 
 def run_jobs(jobs: Iterable[Any], n_jobs: int | None) -> Iterator[Any]:

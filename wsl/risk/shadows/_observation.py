@@ -23,7 +23,7 @@ SCALERS = (MaxAbsScaler, MinMaxScaler, RobustScaler, StandardScaler)
 
 
 @dataclass(frozen=True, eq=False)
-class Answers:
+class ModelResponses:
     """What one model answers to queries; attributes as those of ``Population``."""
 
     responses: np.ndarray
@@ -31,20 +31,22 @@ class Answers:
     classes: np.ndarray | None = None
 
 
-def respond(model: Any, X: np.ndarray, labels_only: bool = False) -> Answers:
+def respond(model: Any, X: np.ndarray, labels_only: bool = False) -> ModelResponses:
     """Return what a fitted model answers to X, ``(n_queries, n_outputs)``.
 
     A classifier answers with probabilities, or decision values where it has none, or with 1 in the
     column of the class that it decides on; a regressor with its predictions.
     """
     if not is_classifier(model):
-        return Answers(_columns(model.predict(X)), "logits")
+        return ModelResponses(_columns(model.predict(X)), "logits")
     classes = plain_array(model.classes_)
     if labels_only or not (hasattr(model, "predict_proba") or hasattr(model, "decision_function")):
-        return Answers(_columns(model.predict(X)[:, None] == model.classes_), "label", classes)
+        return ModelResponses(
+            _columns(model.predict(X)[:, None] == model.classes_), "label", classes
+        )
     if hasattr(model, "predict_proba"):
-        return Answers(_columns(model.predict_proba(X)), "proba", classes)
-    return Answers(_columns(model.decision_function(X)), "logits")
+        return ModelResponses(_columns(model.predict_proba(X)), "proba", classes)
+    return ModelResponses(_columns(model.decision_function(X)), "logits")
 
 
 def plain_array(values: Any) -> np.ndarray:

@@ -13,7 +13,7 @@ from ...distributions import DistributionFamily
 from ...exceptions import InvalidInputError
 from .._input_checks import check_counts, check_family, check_labels_only, check_learner
 from ._cache import Cache
-from ._drawn_sets import Queries, draw, find_queries
+from ._drawn_sets import QuerySet, draw, find_queries
 from ._population import Population
 from ._trainer import Trainer
 
@@ -37,7 +37,7 @@ class ShadowModels:
     """
 
     population: Population
-    queries: Queries
+    queries: QuerySet
     family: DistributionFamily
     labels_only: bool
     settings: dict[str, Any]
@@ -61,7 +61,7 @@ def train_shadows(
     cache: str | os.PathLike | None = None,
     n_jobs: int | None = None,
     random_state: Any = None,
-    progress: bool = True,
+    progress: bool | str = "auto",
 ) -> ShadowModels:
     """Train an adversary's shadow models once, for audits of several targets.
 
@@ -83,8 +83,8 @@ def train_shadows(
     cache : path, optional
     n_jobs : int, optional
     random_state : int, Generator, RandomState or None
-    progress : bool, default=True
-        As in :func:`wsl.audit`.
+    progress : bool or "auto", default="auto"
+        Whether to show progress bars on stderr; "auto" shows them on a terminal or in a notebook.
 
     Returns
     -------

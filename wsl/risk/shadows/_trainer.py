@@ -12,16 +12,17 @@ import joblib
 import numpy as np
 from sklearn.base import is_classifier
 from sklearn.utils.validation import has_fit_parameter
-from tqdm import tqdm
 
 from ..._batches import row_slices
+from ..._digest import digest_of, identify
+from ..._progress import progress_bar
 from ..._random import draw_seed, draw_seeds
+from ..._threads import one_thread
 from ...exceptions import DivergedModelWarning, InvalidInputError, TrainingFailedError
 from .._input_checks import is_zoo_classifier
 from ._cache import Cache
-from ._drawn_sets import Draws
-from ._jobs import one_thread, run_jobs, seeded, torch_seeded
-from ._object_digest import digest_of, identify
+from ._drawn_sets import DrawnSets
+from ._jobs import run_jobs, seeded, torch_seeded
 from ._observation import plain_array, read_weights, respond, score, score_zoo
 from ._population import Population, join, one_hot
 
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
     from ...zoo import ModelZoo
 
 Test = tuple[np.ndarray, np.ndarray]
-Tests = dict[str, Draws | Test]  # each on a draw of its own, or all on one test set; by name
+Tests = dict[str, DrawnSets | Test]  # each on a draw of its own, or all on one test set; by name
 
 # Models are trained, and kept in a cache, a piece at a time; an interrupt loses one. Models of a
 # zoo are cheap and spread over workers within a piece.
@@ -48,7 +49,7 @@ class Trainer:
         Whether classifiers answer with the class that they decide on, and no more.
     cache : Cache or None
     n_jobs : int or None
-    progress : bool
+    progress : bool or "auto"
     """
 
     learner: Any
@@ -56,11 +57,11 @@ class Trainer:
     labels_only: bool = False
     cache: Cache | None = None
     n_jobs: int | None = None
-    progress: bool = False
+    progress: bool | str = "auto"
 
     def train(
         self,
-        draws: Draws,
+        draws: DrawnSets,
         seed: int,
         tests: Tests | None = None,
         name: str = "models",
@@ -98,7 +99,7 @@ class Trainer:
                 )
         train = self._train_zoos if is_zoo else self._train_each
         n_missing = sum(len(piece) for piece in missing)
-        with tqdm(total=n_missing, desc=name, disable=not self.progress, leave=False) as bar:
+        with progress_bar(self.progress, total=n_missing, desc=name, leave=False) as bar:
             for piece, population in train(draws, seed, tests, missing, bar):
                 found[piece] = population
                 if self.cache:
@@ -107,7 +108,9 @@ class Trainer:
             raise TrainingFailedError(f"all {name} diverged", np.arange(len(draws)))
         return join([found[piece] for piece in pieces if piece in found])
 
-    def _keys(self, draws: Draws, seed: int, tests: Tests, pieces: list[range]) -> dict[range, str]:
+    def _keys(
+        self, draws: DrawnSets, seed: int, tests: Tests, pieces: list[range]
+    ) -> dict[range, str]:
         """Return the name of each piece in the cache: a digest of all that decides its models."""
         if self.cache is None:
             return {}
@@ -119,7 +122,7 @@ class Trainer:
             "labels_only": self.labels_only,
             "tests": {
                 name: identify(test.family, "test_set")
-                if isinstance(test, Draws)
+                if isinstance(test, DrawnSets)
                 else joblib.hash(test[:2])
                 for name, test in tests.items()
             },
@@ -135,7 +138,7 @@ class Trainer:
                     "own_tests": [
                         test.seeds[piece.start : piece.stop].tolist()
                         for test in tests.values()
-                        if isinstance(test, Draws)
+                        if isinstance(test, DrawnSets)
                     ],
                 }
             )
@@ -144,11 +147,11 @@ class Trainer:
 
     def _train_each(
         self,
-        draws: Draws,
+        draws: DrawnSets,
         seed: int,
         tests: Tests,
         pieces: list[range],
-        bar: tqdm,
+        bar: Any,
     ) -> Iterator[tuple[range, Population]]:
         """Yield pieces as soon as all of their models are trained, each of which is one job."""
         seeds = draw_seeds(seed, len(draws)).tolist()
@@ -167,11 +170,11 @@ class Trainer:
 
     def _train_zoos(
         self,
-        draws: Draws,
+        draws: DrawnSets,
         seed: int,
         tests: Tests,
         pieces: list[range],
-        bar: tqdm,
+        bar: Any,
     ) -> Iterator[tuple[range, Population]]:
         """Yield pieces, each trained by one call of ``fit_zoo`` with a seed of its own."""
         for piece in pieces:
@@ -184,7 +187,7 @@ class Trainer:
                 with joblib.parallel_config(n_jobs=self.n_jobs):
                     zoo = learner.fit_zoo(data, len(piece))
             own_tests = {
-                name: test.part(piece) if isinstance(test, Draws) else test
+                name: test.part(piece) if isinstance(test, DrawnSets) else test
                 for name, test in tests.items()
             }
             bar.update(len(piece))
@@ -196,7 +199,7 @@ class Trainer:
         self,
         zoo: "ModelZoo",
         kept: np.ndarray,
-        draws: Draws,
+        draws: DrawnSets,
         tests: Tests,
         start: int,
     ) -> Population:
@@ -231,7 +234,9 @@ def piece_slices(n_models: int, size: int) -> list[range]:
     return [range(i, min(i + size, n_models)) for i in range(0, n_models, size)]
 
 
-def _train_one(trainer: Trainer, draws: Draws, index: int, seed: int, tests: Tests) -> Population:
+def _train_one(
+    trainer: Trainer, draws: DrawnSets, index: int, seed: int, tests: Tests
+) -> Population:
     """Return the population of one model."""
     X, y, *environments = draws(index)
     model = seeded(trainer.learner, seed)
@@ -276,13 +281,13 @@ def _finite(weights: np.ndarray, start: int) -> np.ndarray:
 
 
 def _score_zoo(
-    zoo: "ModelZoo", kept: np.ndarray, test: Draws | Test, classes: np.ndarray | None
+    zoo: "ModelZoo", kept: np.ndarray, test: DrawnSets | Test, classes: np.ndarray | None
 ) -> dict[str, np.ndarray]:
     weights = zoo.weights[kept]
-    n_samples = test.n_samples if isinstance(test, Draws) else len(test[1])
+    n_samples = test.n_samples if isinstance(test, DrawnSets) else len(test[1])
     parts = []
     for part in row_slices(len(kept), 8 * n_samples * zoo.architecture.activation_size):
-        if isinstance(test, Draws):
+        if isinstance(test, DrawnSets):
             own = [_test_of(test, index) for index in kept[part].tolist()]
         else:
             own = [test]
@@ -290,6 +295,6 @@ def _score_zoo(
     return {metric: np.concatenate([part[metric] for part in parts]) for metric in parts[0]}
 
 
-def _test_of(test: Draws | Test, index: int) -> Test:
-    X, y, *_ = test(index) if isinstance(test, Draws) else test
+def _test_of(test: DrawnSets | Test, index: int) -> Test:
+    X, y, *_ = test(index) if isinstance(test, DrawnSets) else test
     return X, y

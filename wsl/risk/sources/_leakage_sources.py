@@ -17,7 +17,7 @@ from ...distributions import DistributionFamily
 from ...distributions._properties import Properties
 from ...exceptions import InvalidInputError
 from .._input_checks import check_counts, check_family, check_learner
-from ..evaluation._attack_runs import Plan, labels_of, plan_attacks, try_attacks
+from ..evaluation._attack_runs import AttackSpec, labels_of, plan_attacks, try_attacks
 from ..reports._sources_report import SourcesReport
 from ..shadows._drawn_sets import draw, find_queries
 from ..shadows._population import Population
@@ -29,14 +29,14 @@ from ._noise_matching import blurred
 
 
 @dataclass(frozen=True)
-class Scene:
+class SourcesContext:
     """What all trainings of an analysis share."""
 
     trainer: Trainer
     n_models: dict[str, int]  # by "shadows" and "targets"
     n_samples: int
     seeds: dict[str, int]
-    plan: Plan
+    plan: AttackSpec
     properties: Properties
     n_repeats: int
 
@@ -58,7 +58,7 @@ def leakage_sources(
     cache: str | os.PathLike | None = None,
     n_jobs: int | None = None,
     random_state: Any = None,
-    progress: bool = True,
+    progress: bool | str = "auto",
 ) -> SourcesReport:
     r"""Divide the advantage of a black-box attack among three sources of leakage.
 
@@ -105,7 +105,7 @@ def leakage_sources(
     The advantage is :math:`1 - R / R_0` with R the share of wrong guesses or the mean absolute
     error, and :math:`R_0` that of the best guess by the prior. Infinite training data are the limit
     a of :math:`a + b / k`, fitted to the advantage at k times the rows, models of many rows being
-    seen through fluctuations of the size that few rows have (see ``wsl.risk.sources._noise_matching``). So the limit
+    seen through fluctuations of the size that few rows have. So the limit
     is what the limits of models show at the sight that one has today: with data of any size that
     sharpen the sight, the smallest difference would tell all. Shares may be negative: finite data
     can hide what a model would tell.
@@ -155,7 +155,7 @@ def leakage_sources(
         seeds["tests"],
     )  # fmt: skip
     asked = find_queries(queries, family, n_queries, seeds["queries"])
-    scene = Scene(
+    scene = SourcesContext(
         Trainer(learner, asked.rows, False, open_cache(cache, random_state), n_jobs, progress),
         {"shadows": n_shadows, "targets": n_targets},
         n_samples,
@@ -185,7 +185,7 @@ def leakage_sources(
     )
 
 
-def measure(scene: Scene, off: Interventions) -> dict[tuple[bool, bool, int], np.ndarray]:
+def measure(scene: SourcesContext, off: Interventions) -> dict[tuple[bool, bool, int], np.ndarray]:
     """Return advantages ``(n_repeats, n_targets)`` by conditional, bias (both: on?) and growth."""
     known: dict[tuple[int, int, int], dict[str, Population]] = {}
     trained: dict[tuple[bool, bool, int], dict[str, Population]] = {}
@@ -223,7 +223,7 @@ def _arms(off: Interventions) -> Iterator[tuple[Any, ...]]:
 
 
 def _train(
-    scene: Scene, family: DistributionFamily, learner: Any, growth: int
+    scene: SourcesContext, family: DistributionFamily, learner: Any, growth: int
 ) -> dict[str, Population]:
     """Train shadow and target models, on draws that are the same for every arm."""
     trainer = replace(scene.trainer, learner=learner)
@@ -236,7 +236,7 @@ def _train(
     return trained
 
 
-def _attack(scene: Scene, seen: dict[str, Population]) -> np.ndarray:
+def _attack(scene: SourcesContext, seen: dict[str, Population]) -> np.ndarray:
     """Return the advantage over the prior on each target, ``(n_repeats, n_targets)``."""
     classes = scene.properties if isinstance(scene.properties, tuple) else None
     space = tuple(range(len(classes))) if classes else scene.properties
@@ -265,7 +265,7 @@ def _take(population: Population, kept: np.ndarray) -> Population:
     )
 
 
-def _black_box(attack: Any, is_numeric: bool) -> Plan:
+def _black_box(attack: Any, is_numeric: bool) -> AttackSpec:
     from ...attacks import STRATEGIES
 
     (plan,) = plan_attacks([attack], is_numeric)

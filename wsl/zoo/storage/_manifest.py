@@ -3,7 +3,6 @@
 It is JSON with a checksum of its own, and reading it runs no code. The weights are for ``_rows``.
 """
 
-import hashlib
 import json
 from collections.abc import Hashable
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import Any
 
 import pandas as pd
 
+from ..._digest import text_digest
 from ..._files import contained, write_text
 from ..._validation import check_length
 from ...architectures import Architecture
@@ -123,4 +123,4 @@ def _architecture_spec(architecture: Architecture) -> dict[str, Any] | None:
 def _checksum(manifest: dict[str, Any]) -> str:
     contents = {key: value for key, value in manifest.items() if key != "checksum"}
     text = json.dumps(contents, separators=(",", ":"))
-    return hashlib.sha256(text.encode()).hexdigest()
+    return text_digest(text)

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from ..._digest import text_digest
 from ..._files import contained, sync, write_text
 from ..._validation import check_length, check_n_columns
 from ...architectures import Architecture
@@ -213,7 +214,7 @@ def sweep(path: Path) -> None:
 
 def _to_line(entry: dict[str, Any]) -> str:
     text = json.dumps(entry, separators=(",", ":"))
-    return f"{hashlib.sha256(text.encode()).hexdigest()} {text}\n"
+    return f"{text_digest(text)} {text}\n"
 
 
 def _from_lines(lines: list[bytes]) -> Iterator[dict[str, Any]]:

@@ -11,9 +11,9 @@ from torch import nn
 
 from ...architectures import Architecture
 from ...exceptions import InvalidInputError, UnsupportedModuleError
-from ._chunk import Job
+from ._chunk import ChunkJob
 from ._datasets import Datasets
-from ._loop import Recipe
+from ._loop import TrainingConfig
 from ._losses import LOSSES
 
 # Measured: in smaller chunks the calls themselves take the time, in larger ones values leave the
@@ -33,7 +33,7 @@ def check_dropout(architecture: Architecture, dropout: pd.Series | None) -> None
         )
 
 
-def check_features(recipe: Recipe) -> None:
+def check_features(recipe: TrainingConfig) -> None:
     """Raise UnsupportedModuleError if the penalty wants features, and no last layer takes any."""
     if not recipe.objective.takes_features:
         return
@@ -67,7 +67,7 @@ def resolve_checkpoints(checkpoints: Sequence[int] | None, epochs: int) -> tuple
     return wanted
 
 
-def fitting_chunk_size(job: Job, n_samples: int, n_models: int, n_workers: int) -> int:
+def fitting_chunk_size(job: ChunkJob, n_samples: int, n_models: int, n_workers: int) -> int:
     """Return how many models at a time fit the cache, and give each worker as many chunks."""
     architecture = job.recipe.architecture
     batch = min(job.recipe.batch_size or n_samples, n_samples)

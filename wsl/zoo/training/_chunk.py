@@ -3,46 +3,47 @@
 The training loop lives in ``_engine``; spreading chunks over workers in ``_spread``.
 """
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 import torch
-from threadpoolctl import threadpool_limits
 
+from ..._threads import one_thread
 from ...exceptions import InvalidInputError
 from ._datasets import Dataset, Datasets, Split, by_size, encode_environments
 from ._early_stopping import EarlyStopping
 from ._evaluation import evaluate
 from ._initialization import initial_row
-from ._loop import Chunk, Recipe, Trained, train_chunk
+from ._loop import Chunk, TrainedChunk, TrainingConfig, train_chunk
 from ._losses import LOSSES
 from ._minibatches import Samples
-from ._model_table import Models
+from ._model_table import ModelTable
 
 
 @dataclass(frozen=True)
-class Job:
+class ChunkJob:
     """What is the same for every chunk."""
 
-    recipe: Recipe
+    recipe: TrainingConfig
     device: torch.device
 
 
 @dataclass
-class Rows:
+class TrainedRows:
     """Rows of a zoo: weights ``(n_rows, n_weights)`` and metadata, by model, then checkpoint."""
 
     weights: np.ndarray
     table: pd.DataFrame
 
 
-def train_models(job: Job, models: Models, datasets: Datasets, test: Datasets | None) -> Rows:
+def train_models(
+    job: ChunkJob, models: ModelTable, datasets: Datasets, test: Datasets | None
+) -> TrainedRows:
     """Train models, those with sets of one size together; evaluate them if there is a test set."""
     indices = models.table["model"].tolist()
-    with _one_thread():
+    with one_thread():
         sets = datasets.of(indices)
         trained = _train(job, models, sets)
         scores = {}
@@ -57,18 +58,7 @@ def train_models(job: Job, models: Models, datasets: Datasets, test: Datasets | 
     return _to_rows(models, trained, scores)
 
 
-@contextmanager
-def _one_thread() -> Iterator[None]:
-    """Keep torch to one core inside the block, in this thread of the process.
-
-    Products this small lose more to waiting threads than they gain; more cores are for ``n_jobs``.
-    """
-    torch.get_num_threads()  # the first call in a thread resets what it may use
-    with threadpool_limits(1, user_api="openmp"):  # torch's own
-        yield
-
-
-def _train(job: Job, models: Models, sets: Sequence[Dataset]) -> Trained:
+def _train(job: ChunkJob, models: ModelTable, sets: Sequence[Dataset]) -> TrainedChunk:
     parts, places = [], []
     given: Sequence[Dataset | Split] = sets
     if job.recipe.early_stopping is not None:
@@ -81,7 +71,7 @@ def _train(job: Job, models: Models, sets: Sequence[Dataset]) -> Trained:
     def together(arrays: list[np.ndarray]) -> np.ndarray:
         return np.concatenate(arrays, axis=1)[:, back]
 
-    return Trained(
+    return TrainedChunk(
         together([part.weights for part in parts]),
         {name: together([part.columns[name] for part in parts]) for name in parts[0].columns},
     )
@@ -94,7 +84,7 @@ def _split(stopping: EarlyStopping, seeds: np.ndarray, sets: Sequence[Dataset]) 
 
 
 def _make_chunk(
-    job: Job, models: Models, members: np.ndarray, sets: Sequence[Dataset | Split]
+    job: ChunkJob, models: ModelTable, members: np.ndarray, sets: Sequence[Dataset | Split]
 ) -> Chunk:
     recipe, device, table = job.recipe, job.device, models.table.iloc[members]
     rngs = [np.random.default_rng(seed) for seed in table["seed"]]
@@ -122,7 +112,7 @@ def _make_chunk(
     )
 
 
-def _stack(recipe: Recipe, sets: Sequence[Dataset], device: torch.device) -> Samples:
+def _stack(recipe: TrainingConfig, sets: Sequence[Dataset], device: torch.device) -> Samples:
     """Return the sets of one size as the engine takes them."""
     n_outputs = recipe.architecture.n_outputs
     targets = [LOSSES[recipe.loss].targets(y, n_outputs) for _, y, *_ in sets]
@@ -143,7 +133,7 @@ def _weights(sets: Sequence[Dataset], device: torch.device) -> torch.Tensor | No
 
 
 def _environments(
-    recipe: Recipe, sets: Sequence[Dataset], device: torch.device
+    recipe: TrainingConfig, sets: Sequence[Dataset], device: torch.device
 ) -> torch.Tensor | None:
     if recipe.penalty is None:
         return None
@@ -155,7 +145,9 @@ def _environments(
     return torch.stack([encode_environments(e) for e in given]).to(device)
 
 
-def _to_rows(models: Models, trained: Trained, scores: dict[str, np.ndarray | None]) -> Rows:
+def _to_rows(
+    models: ModelTable, trained: TrainedChunk, scores: dict[str, np.ndarray | None]
+) -> TrainedRows:
     """Order by model, then checkpoint, what was recorded by checkpoint, then model."""
     n_checkpoints, n_models, n_weights = trained.weights.shape
     repeated = np.repeat(np.arange(n_models), n_checkpoints)
@@ -166,4 +158,4 @@ def _to_rows(models: Models, trained: Trained, scores: dict[str, np.ndarray | No
     for name, values in columns.items():
         if values is not None:
             table[name] = values.T.ravel()
-    return Rows(trained.weights.swapaxes(0, 1).reshape(-1, n_weights), table)
+    return TrainedRows(trained.weights.swapaxes(0, 1).reshape(-1, n_weights), table)

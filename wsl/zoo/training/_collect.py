@@ -5,19 +5,20 @@ Spreading chunks over workers lives in ``_spread``, the folder in ``_writer``.
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
-from tqdm import tqdm
 
+from ..._progress import progress_bar
 from ...architectures import Architecture
 from ...exceptions import TrainingFailedError
 from .._zoo import ModelZoo
 from ..storage._writer import ZooWriter
-from ._chunk import Job
+from ._chunk import ChunkJob
 from ._datasets import Datasets
 from ._fingerprint import fingerprint
-from ._model_table import Models
+from ._model_table import ModelTable
 from ._parallel import train_chunks
 
 
@@ -42,15 +43,15 @@ class MemoryWriter:
 
 
 def gather(
-    job: Job,
-    models: Models,
+    job: ChunkJob,
+    models: ModelTable,
     datasets: Datasets,
     test: Datasets | None,
     out: str | Path | None,
     *,
     chunk_size: int,
     n_jobs: int | None,
-    progress: bool,
+    progress: bool | str,
 ) -> ModelZoo:
     """Train all models, but for those that ``out`` holds, and return their zoo.
 
@@ -66,7 +67,7 @@ def gather(
         writer = MemoryWriter(architecture, n_rows)
     else:
         writer = ZooWriter(out, architecture, n_rows, fingerprint(job, models, datasets, test))
-    with tqdm(total=len(models), desc="training models", unit="model", disable=not progress) as bar:
+    with progress_bar(progress, total=len(models), desc="training models", unit="model") as bar:
         _train_missing(writer, job, models, datasets, test, chunk_size, n_jobs, bar)
     if isinstance(writer, MemoryWriter):
         return ModelZoo(writer.weights, architecture, writer.metadata)
@@ -75,13 +76,13 @@ def gather(
 
 def _train_missing(
     writer: MemoryWriter | ZooWriter,
-    job: Job,
-    models: Models,
+    job: ChunkJob,
+    models: ModelTable,
     datasets: Datasets,
     test: Datasets | None,
     chunk_size: int,
     n_jobs: int | None,
-    bar: tqdm,
+    bar: Any,
 ) -> None:
     n_checkpoints = len(job.recipe.checkpoints)
     done = [(start // n_checkpoints, stop // n_checkpoints) for start, stop in writer.done]

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from ._datasets import Dataset, by_size
-from ._loop import Recipe
+from ._loop import TrainingConfig
 from ._losses import LOSSES
 
 EVALUATION_BYTES = 2**23
@@ -29,7 +29,7 @@ class Scores:
 
 
 def evaluate(
-    recipe: Recipe, weights: np.ndarray, sets: Sequence[Dataset], device: torch.device
+    recipe: TrainingConfig, weights: np.ndarray, sets: Sequence[Dataset], device: torch.device
 ) -> Scores:
     """Evaluate ``weights`` ``(n_checkpoints, n_models, n_weights)`` on one set a model, or one."""
     loss = np.empty(weights.shape[:2], np.float32)
@@ -46,7 +46,7 @@ def evaluate(
 
 @torch.no_grad()
 def _score(
-    recipe: Recipe, weights: Tensor, inputs: Tensor, targets: Tensor
+    recipe: TrainingConfig, weights: Tensor, inputs: Tensor, targets: Tensor
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return loss and accuracy ``(n_models,)``; as many outputs at a time as bounded memory takes.
 

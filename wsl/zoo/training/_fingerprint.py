@@ -3,8 +3,6 @@
 Writing and resuming a zoo lives in ``_writer``.
 """
 
-import hashlib
-import json
 from collections.abc import Callable
 from dataclasses import asdict
 from functools import partial
@@ -14,12 +12,15 @@ import joblib
 import numpy as np
 
 from ... import __version__
-from ._chunk import Job
+from ..._digest import json_digest
+from ._chunk import ChunkJob
 from ._datasets import Datasets, function_name
-from ._model_table import Models
+from ._model_table import ModelTable
 
 
-def fingerprint(job: Job, models: Models, datasets: Datasets, test: Datasets | None) -> str:
+def fingerprint(
+    job: ChunkJob, models: ModelTable, datasets: Datasets, test: Datasets | None
+) -> str:
     """Return a digest of everything that decides weights and metadata.
 
     That is the architecture, the recipe, each model's row, start and stop, the data, the type of
@@ -50,7 +51,7 @@ def fingerprint(job: Job, models: Models, datasets: Datasets, test: Datasets | N
         "datasets": datasets.digest(indices),
         "test_set": None if test is None else test.digest(indices),
     }
-    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
+    return json_digest(parts)
 
 
 def _penalty_name(penalty: Callable[..., Any]) -> list[Any]:

@@ -15,13 +15,13 @@ from ._dropout import Dropout
 from ._early_stopping import Best, EarlyStopping
 from ._losses import LOSSES
 from ._minibatches import Batch, Minibatches, Samples
-from ._network import Blueprint, Network
+from ._network import ExecutionPlan, Network
 from ._objective import Objective, Penalty, State
 from ._optimizers import OPTIMIZERS, Optimizer
 
 
 @dataclass(frozen=True)
-class Recipe:
+class TrainingConfig:
     """How models are trained; the same for every model of a zoo."""
 
     architecture: Architecture
@@ -37,9 +37,9 @@ class Recipe:
     early_stopping: EarlyStopping | None
 
     @cached_property
-    def blueprint(self) -> Blueprint:
+    def blueprint(self) -> ExecutionPlan:
         """How the architecture is trained."""
-        return Blueprint(self.architecture)
+        return ExecutionPlan(self.architecture)
 
     @cached_property
     def objective(self) -> Objective:
@@ -78,7 +78,7 @@ class Chunk:
 
 
 @dataclass
-class Trained:
+class TrainedChunk:
     """Weights ``(n_checkpoints, n_models, n_weights)``, and columns of a zoo's metadata.
 
     ``columns`` are ``(n_checkpoints, n_models)``: ``epoch``, ``train_loss`` and, with early
@@ -99,7 +99,7 @@ class Trained:
             self.columns[name][place, index] = own
 
 
-def train_chunk(recipe: Recipe, chunk: Chunk) -> Trained:
+def train_chunk(recipe: TrainingConfig, chunk: Chunk) -> TrainedChunk:
     """Train the models of a chunk and return them at every checkpoint.
 
     A model that reaches its ``stop_at_loss``, or whose validation loss falls no further, leaves
@@ -107,7 +107,7 @@ def train_chunk(recipe: Recipe, chunk: Chunk) -> Trained:
     model's weights at a checkpoint are the best until then.
     """
     n_models, n_weights = chunk.weights.shape
-    trained = Trained(np.empty((len(recipe.checkpoints), n_models, n_weights), np.float32))
+    trained = TrainedChunk(np.empty((len(recipe.checkpoints), n_models, n_weights), np.float32))
     run = _Run(recipe, chunk)
     active = torch.arange(n_models, device=chunk.weights.device)
     for epoch in range(recipe.epochs + 1):
@@ -131,7 +131,7 @@ def train_chunk(recipe: Recipe, chunk: Chunk) -> Trained:
 class _Run:
     """The models of a chunk that are still trained, and all that changes while they are."""
 
-    def __init__(self, recipe: Recipe, chunk: Chunk):
+    def __init__(self, recipe: TrainingConfig, chunk: Chunk):
         self._recipe, self._layout = recipe, recipe.blueprint.layout
         self._weights = self._layout.pack(chunk.weights)
         rate, decay = chunk.learning_rate.flatten(), chunk.weight_decay.flatten()

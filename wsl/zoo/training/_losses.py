@@ -15,7 +15,7 @@ from ...exceptions import InvalidInputError
 
 
 @dataclass(frozen=True)
-class Loss:
+class TrainingLoss:
     """A loss of outputs ``(n_models, n_inputs, n_outputs)`` against targets of its own form.
 
     Derivatives in the outputs are in closed form: the engine needs no autograd for them, and
@@ -107,21 +107,21 @@ def _binary_curvature(outputs: Tensor, direction: Tensor) -> Tensor:
 
 
 LOSSES = {
-    "mse": Loss(
+    "mse": TrainingLoss(
         "mse",
         _mean_squared_error,
         lambda outputs, targets: (outputs - targets) * (2 / outputs.shape[-1]),
         lambda outputs, direction: direction * (2 / outputs.shape[-1]),
         _float_targets,
     ),
-    "cross_entropy": Loss(
+    "cross_entropy": TrainingLoss(
         "cross_entropy",
         _cross_entropy,
         lambda outputs, targets: _cross_entropy(outputs, targets)[1],
         _cross_entropy_curvature,
         _class_targets,
     ),
-    "binary": Loss(
+    "binary": TrainingLoss(
         "binary",
         _binary,
         lambda outputs, targets: (outputs.sigmoid() - targets) / outputs.shape[-1],

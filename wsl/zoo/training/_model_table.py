@@ -34,7 +34,7 @@ COLUMNS: dict[str, tuple[str, tuple[str, Any, Any]]] = {
 
 
 @dataclass
-class Models:
+class ModelTable:
     """Models to train: a table with a row for each, where they start, the loss they stop at."""
 
     table: pd.DataFrame
@@ -44,9 +44,9 @@ class Models:
     def __len__(self) -> int:
         return len(self.table)
 
-    def part(self, start: int, stop: int) -> "Models":
+    def part(self, start: int, stop: int) -> "ModelTable":
         """Return the models in places ``start`` to ``stop``."""
-        return Models(
+        return ModelTable(
             self.table[start:stop], self.starts[start:stop], self.stop_at_loss[start:stop]
         )
 
@@ -59,7 +59,7 @@ def resolve_models(
     stop_at_loss: Any,
     random_state: Any,
     resumable: bool,
-) -> Models:
+) -> ModelTable:
     """Return what differs from model to model, checked, with seeds drawn where none are given.
 
     ``datasets`` are those to train on and those to test on; ``columns`` holds values of all
@@ -80,7 +80,7 @@ def resolve_models(
     table.insert(4, "init", init)
     if "activation" in columns:
         table["activation"] = columns["activation"]
-    return Models(table, starts, resolve_stop(stop_at_loss, n_models))
+    return ModelTable(table, starts, resolve_stop(stop_at_loss, n_models))
 
 
 def count_models(n_models: int | None, n_sets: Sequence[int], *per_model_values: Any) -> int:

@@ -49,7 +49,7 @@ class Network(Protocol):
         """Write the gradient in the weights from that in the outputs and that in the features."""
 
 
-class Blueprint:
+class ExecutionPlan:
     """How an architecture is trained: its steps, if each has a layer here, and its layout."""
 
     def __init__(self, architecture: Architecture):

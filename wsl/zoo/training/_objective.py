@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
-from ._losses import Loss
+from ._losses import TrainingLoss
 from ._minibatches import Batch
 
 Penalty = Callable[..., Tensor]
@@ -43,7 +43,7 @@ class Objective:
         Whether it looks at the samples.
     """
 
-    def __init__(self, loss: Loss, penalty: Penalty | None):
+    def __init__(self, loss: TrainingLoss, penalty: Penalty | None):
         self._loss, self._penalty = loss, penalty
         self.takes_features = takes(penalty, "features")
         self.takes_inputs = takes(penalty, "inputs")

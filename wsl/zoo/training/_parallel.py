@@ -13,19 +13,19 @@ from joblib import Parallel, delayed
 from joblib.parallel import get_active_backend
 
 from ...exceptions import WslError
-from ._chunk import Job, Rows, train_models
+from ._chunk import ChunkJob, TrainedRows, train_models
 from ._datasets import Datasets
-from ._model_table import Models
+from ._model_table import ModelTable
 
 
 def train_chunks(
-    job: Job,
-    models: Models,
+    job: ChunkJob,
+    models: ModelTable,
     chunks: Iterable[tuple[int, int]],
     datasets: Datasets,
     test: Datasets | None,
     n_jobs: int | None,
-) -> Iterator[tuple[int, Rows | Exception]]:
+) -> Iterator[tuple[int, TrainedRows | Exception]]:
     """Yield each chunk's first place and its rows, or its error, in the order of completion.
 
     ``chunks`` are ranges of places in ``models``. What wsl itself refuses is raised. An error of
@@ -51,8 +51,8 @@ def train_chunks(
 
 
 def _try(
-    start: int, job: Job, models: Models, datasets: Datasets, test: Datasets | None
-) -> tuple[int, Rows | Exception]:
+    start: int, job: ChunkJob, models: ModelTable, datasets: Datasets, test: Datasets | None
+) -> tuple[int, TrainedRows | Exception]:
     """Return the place of the first model and its chunk's rows, or what went wrong.
 
     What wsl itself refuses is the caller's to mend: it is raised, and ends the run.

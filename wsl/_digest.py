@@ -1,7 +1,4 @@
-"""What tells one object from another across runs, so that only what is the same is found again.
-
-What is kept under such a digest, and where, is for ``_cache``.
-"""
+"""Digests that answer "is it the same?": of JSON values, and of objects with their code."""
 
 import hashlib
 import inspect
@@ -15,16 +12,24 @@ from typing import Any
 
 import joblib
 
-from ... import __version__
-from ...exceptions import InvalidInputError
+from . import __version__
+from .exceptions import InvalidInputError
 
 LIBRARIES = ("numpy", "scikit-learn", "torch")  # another release may train other models
 
 
 def digest_of(parts: dict[str, Any]) -> str:
     """Return a digest of JSON values, of this release and of the libraries that train models."""
-    releases = [__version__, *map(version, LIBRARIES)]
-    text = json.dumps([releases, parts], sort_keys=True)
+    return json_digest([[__version__, *map(version, LIBRARIES)], parts])
+
+
+def json_digest(value: Any) -> str:
+    """Return the SHA-256 of a JSON value; the order of keys does not matter."""
+    return text_digest(json.dumps(value, sort_keys=True))
+
+
+def text_digest(text: str) -> str:
+    """Return the SHA-256 of a text."""
     return hashlib.sha256(text.encode()).hexdigest()
 
 
@@ -73,7 +78,7 @@ def _code_digest(code: Any) -> str:
     if "<" in code.__qualname__:
         raise pickle.PicklingError(f"{name} has no name in its module")
     source = inspect.getsource(code)
-    return f"{name} {hashlib.sha256(source.encode()).hexdigest()}"
+    return f"{name} {text_digest(source)}"
 
 
 def _is_installed(package: str) -> bool:
