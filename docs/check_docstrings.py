@@ -13,14 +13,13 @@ import sys
 import textwrap
 from collections import Counter
 from collections.abc import Iterator
-from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from numpydoc.validate import Validator, get_doc_object, validate
 
 sys.path.insert(0, str(Path(__file__).parent))
-from public_api import ROOT, public_objects
+from public_api import ROOT, code_of, own_members, public_objects
 
 # ES01: a summary may be enough. RT02: what is returned has a name here, as in scikit-learn.
 NOT_CHECKED = {"ES01", "RT02"}
@@ -54,26 +53,6 @@ def documented_objects() -> dict[str, Any]:
     return objects
 
 
-def own_members(cls: type) -> Iterator[tuple[str, Any]]:
-    """Yield the names of public methods and properties that wsl defines, and their code."""
-    for name in sorted({name for base in cls.__mro__ for name in vars(base)}):
-        if name.startswith("_"):
-            continue
-        code = code_of(inspect.getattr_static(cls, name), getattr(cls, name, None))
-        if code is not None and code.__module__.split(".")[0] == "wsl":
-            yield name, code
-
-
-def code_of(static: Any, value: Any) -> Any:
-    """Return the plain function behind a method or a property, None for anything else."""
-    if isinstance(static, property):
-        return static.fget
-    if isinstance(static, cached_property):
-        return static.func
-    value = inspect.unwrap(getattr(value, "__func__", value))
-    return value if inspect.isfunction(value) else None
-
-
 def errors_of(name: str, value: Any) -> list[Error]:
     """Return the codes and messages of what is wrong with one docstring."""
     skipped = NOT_CHECKED | (NOT_CHECKED_IN_MEMBERS if is_member(name) else set())
@@ -95,6 +74,9 @@ def own_errors(name: str, value: Any) -> Iterator[Error]:
         yield "GL20", f"Names the private module {word}"
     if not is_member(name) and doc.examples and ">>> " not in "\n".join(doc.examples):
         yield "EX20", "The example has no line that runs"
+    for mark in sorted(set(re.findall(r"\[(\w+)\]_", doc.raw_doc))):
+        if f".. [{mark}] " not in doc.raw_doc:
+            yield "RF20", f"Cites [{mark}]_, which its own References lack"
     for neighbor in doc.see_also:
         if not exists(neighbor, name):
             yield "SA20", f'See Also names "{neighbor}", which does not exist'
