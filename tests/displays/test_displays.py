@@ -1,3 +1,6 @@
+from dataclasses import replace
+
+import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import pytest
@@ -70,12 +73,12 @@ def test_leakage_of_one_audit_bears_the_name_of_its_learner():
         LeakageDisplay.from_reports({})
 
 
-def test_pictures_need_no_screen_and_leave_pyplot_alone():
-    import matplotlib.pyplot as plt
-
-    before = plt.get_fignums()
-    LeakageDisplay.from_reports({"ERM": report(0.9)})
-    assert plt.get_fignums() == before
+def test_plt_show_shows_a_display():
+    plt.close("all")
+    display = LeakageDisplay.from_reports({"ERM": report(0.9)})
+    assert plt.gcf() is display.figure_
+    LeakageDisplay.from_reports({"ERM": report(0.9)}, ax=display.ax_)
+    assert len(plt.get_fignums()) == 1
 
 
 def test_an_empty_table_is_refused():
@@ -181,10 +184,11 @@ def test_a_search_is_drawn_with_its_knee():
 def test_reports_are_drawn_with_their_knee():
     reports = {"ERM": report(0.9), "IRM": report(0.6)}
     for value, name in [(0.95, "ERM"), (0.94, "IRM")]:
-        reports[name].utility = pd.DataFrame(
+        utility = pd.DataFrame(
             [("accuracy", value, value - 0.001, value + 0.001)],
             columns=["metric", "value", "ci_low", "ci_high"],
         )
+        reports[name] = replace(reports[name], utility=utility)
     display = PrivacyUtilityDisplay.from_reports(reports)
     assert display.knee == 0  # of a cost and a saving, each as far as the front reaches
     np.testing.assert_allclose(display.table["leakage"], [0.8, 0.2])

@@ -40,19 +40,19 @@ def test_sources_are_drawn_as_bars_with_their_intervals():
         SourcesDisplay({})
 
 
-def test_they_need_no_screen_and_draw_where_they_are_told():
-    before = plt.get_fignums()
+def test_displays_register_with_pyplot_unless_axes_are_given():
+    plt.close("all")
     rows = pd.DataFrame({"n_rows": [0, 1], "risk": [0.5, 0.2], "ci_low": 0.1, "ci_high": 0.6})
     game = pd.DataFrame([("queries", 0.3, 0.2, 0.4)], columns=["attack", *rows.columns[1:]])
     sources = {"one": report(sample=0.3, rest=0.1, total=0.4)}
     for display in (RiskCurveDisplay(rows, game), SourcesDisplay(sources)):
         assert display.plot() is display
-        assert display.figure_ is display.ax_.figure
+        assert plt.gcf() is display.figure_ is display.ax_.figure
         ax = Figure().add_subplot()
         assert display.plot(ax=ax).ax_ is ax
         assert display.figure_ is ax.figure
         display.figure_.savefig(io.BytesIO())
-    assert plt.get_fignums() == before
+    assert len(plt.get_fignums()) == 2
 
 
 def test_a_risk_curve_is_that_of_the_game():

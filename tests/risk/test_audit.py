@@ -79,7 +79,7 @@ def test_a_forest_has_no_weights_and_the_report_says_so():
         report = audit(RandomForestClassifier(5), TUMOURS, **QUICK)
     assert report.table["attack"].unique().tolist() == ["queries"]
     assert list(report.skipped) == ["deepsets"]
-    assert "left out: deepsets" in repr(report)
+    assert "skipped: deepsets" in repr(report)
 
 
 def test_what_was_guessed_of_each_target_is_kept():

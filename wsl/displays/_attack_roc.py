@@ -8,9 +8,9 @@ from typing import Any
 
 import pandas as pd
 
+from .._plotting import axes_or_new, draw_roc
 from ..exceptions import InvalidInputError
 from ..risk import AuditReport
-from ..risk.reports._plots import draw_roc, new_axes
 
 
 class AttackRocDisplay:
@@ -54,6 +54,6 @@ class AttackRocDisplay:
 
     def plot(self, ax: Any = None) -> "AttackRocDisplay":
         """Draw the curves and the line that guessing reaches."""
-        self.ax_ = draw_roc(self.curves, new_axes() if ax is None else ax)
+        self.ax_ = draw_roc(self.curves, axes_or_new(ax))
         self.figure_ = self.ax_.figure
         return self

@@ -9,9 +9,9 @@ import numpy as np
 import pandas as pd
 from sklearn.decomposition import PCA
 
+from .._plotting import axes_or_new
 from .._validation import check_length, check_rows
 from ..exceptions import InvalidInputError
-from ..risk.reports._plots import new_axes
 
 MAX_CATEGORIES = 10
 
@@ -98,7 +98,7 @@ class LatentDisplay:
 
     def plot(self, ax: Any = None) -> "LatentDisplay":
         """Draw one point a model."""
-        ax = new_axes(6.0, 4.5) if ax is None else ax
+        ax = axes_or_new(ax, 6.0, 4.5)
         self.ax_, self.figure_, self.colorbar_ = ax, ax.figure, None
         if self.colors is None:
             self.scatter_ = [self._draw(slice(None))]

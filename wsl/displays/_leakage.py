@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from .._plotting import axes_or_new
 from ..distributions import DistributionFamily
 from ..exceptions import InvalidInputError
 from ..risk import AuditReport, audit
 from ..risk.evaluation._tables import headline
-from ..risk.reports._plots import new_axes
 
 
 class LeakageDisplay:
@@ -78,7 +78,7 @@ class LeakageDisplay:
     def plot(self, ax: Any = None) -> "LeakageDisplay":
         """Draw one point an audit and attack."""
         audits, attacks = self.table["audit"].unique(), self.table["attack"].unique()
-        ax = new_axes(3.5 + 1.3 * len(audits), 4.0) if ax is None else ax
+        ax = axes_or_new(ax, 3.5 + 1.3 * len(audits), 4.0)
         for place, attack in enumerate(attacks):
             own = self.table[self.table["attack"] == attack].set_index("audit").reindex(audits)
             value, low, high = (

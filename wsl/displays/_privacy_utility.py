@@ -10,9 +10,9 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
+from .._plotting import axes_or_new
 from ..exceptions import InvalidInputError
 from ..risk import AuditReport, knee
-from ..risk.reports._plots import new_axes
 from ..risk.search._pareto import Z, find_knee, leakage_of, on_front
 
 COLUMNS = (
@@ -149,7 +149,7 @@ class PrivacyUtilityDisplay:
 
     def plot(self, ax: Any = None) -> "PrivacyUtilityDisplay":
         """Draw one point a setting; up is more useful, left gives away less."""
-        ax = new_axes(6.5, 4.5) if ax is None else ax
+        ax = axes_or_new(ax, 6.5, 4.5)
         x, y = (self.table[name].to_numpy(float) for name in ("leakage", "utility"))
         self.front_ = on_front(y, x)
         for position, (name, row) in enumerate(self.table.iterrows()):

@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
+from .._plotting import axes_or_new
 from .._validation import check_length
-from ..risk.reports._plots import new_axes
 from ..zoo import ModelZoo
 
 
@@ -66,7 +66,7 @@ class ReconstructionDisplay:
 
     def plot(self, ax: Any = None) -> "ReconstructionDisplay":
         """Draw one point a model; on the diagonal, rebuilding costs nothing."""
-        ax = new_axes(5.0, 5.0) if ax is None else ax
+        ax = axes_or_new(ax, 5.0, 5.0)
         for name, values in self.rebuilt_accuracy.items():
             label = f"{name}, mean {values.mean():.3f}"
             ax.scatter(self.accuracy, values, s=18, alpha=0.6, linewidths=0, label=label)

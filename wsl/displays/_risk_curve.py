@@ -7,9 +7,9 @@ from typing import Any
 
 import pandas as pd
 
+from .._plotting import axes_or_new, draw_risk_curve
 from ..exceptions import InvalidInputError
 from ..risk import GameReport, InferenceGame
-from ..risk.reports._plots import draw_risk_curve, new_axes
 
 
 class RiskCurveDisplay:
@@ -71,7 +71,7 @@ class RiskCurveDisplay:
 
     def plot(self, ax: Any = None) -> "RiskCurveDisplay":
         """Draw the curve, and a line with its interval for each attack."""
-        axes = new_axes(6.0, 4.0) if ax is None else ax
+        axes = axes_or_new(ax, 6.0, 4.0)
         self.ax_ = draw_risk_curve(self.rows, self.table, axes)
         self.figure_ = self.ax_.figure
         return self

@@ -8,10 +8,10 @@ from typing import Any
 
 import numpy as np
 
+from .._plotting import axes_or_new
 from ..distributions import DistributionFamily
 from ..exceptions import InvalidInputError
 from ..risk import SourcesReport, leakage_sources
-from ..risk.reports._plots import new_axes
 from ..risk.reports._sources_report import SOURCES
 
 TITLES = {**SOURCES, "rest": "none of these"}
@@ -77,7 +77,7 @@ class SourcesDisplay:
 
     def plot(self, ax: Any = None) -> "SourcesDisplay":
         """Draw a bar a source and learner, and a mark at each learner's whole advantage."""
-        ax = new_axes(3.5 + 1.5 * len(self.reports), 4.0) if ax is None else ax
+        ax = axes_or_new(ax, 3.5 + 1.5 * len(self.reports), 4.0)
         places = np.arange(len(self.reports))
         tables = [report.table.set_index("source") for report in self.reports.values()]
         shown = [name for name in TITLES if any(name in table.index for table in tables)]

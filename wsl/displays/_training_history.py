@@ -10,8 +10,8 @@ import numpy as np
 import pandas as pd
 from sklearn.utils.validation import check_is_fitted
 
+from .._plotting import new_subplots
 from ..exceptions import InvalidInputError
-from ..risk.reports._plots import new_figure
 
 STYLES = {"train": {"linestyle": "-"}, "valid": {"linestyle": "--"}}
 NAMES = {"train": "training", "valid": "validation"}
@@ -79,8 +79,8 @@ class TrainingHistoryDisplay:
     def plot(self, ax: Any = None) -> "TrainingHistoryDisplay":
         """Draw a panel a loss; the first loss alone where ``ax`` is given."""
         if ax is None:
-            figure = new_figure(1 + 2.8 * len(self.losses), 3.0)
-            self.axes_ = figure.subplots(1, len(self.losses), squeeze=False)[0]
+            n_losses = len(self.losses)
+            self.axes_ = new_subplots(1 + 2.8 * n_losses, 3.0, n_losses)
         else:
             self.axes_ = np.array([ax])
         self.ax_, self.figure_ = self.axes_[0], self.axes_[0].figure

@@ -2,6 +2,7 @@
 
 from ._audit import audit
 from .evaluation._compare_audits import compare_audits
+from .evaluation._confidence_intervals import Estimate
 from .evaluation._n_leaked import n_leaked
 from .game._inference_game import InferenceGame
 from .game._named_games import (
@@ -21,6 +22,7 @@ from .sources._leakage_sources import leakage_sources
 
 __all__ = [
     "AuditReport",
+    "Estimate",
     "GameReport",
     "InferenceGame",
     "LeakageScorer",

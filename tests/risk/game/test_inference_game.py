@@ -154,7 +154,7 @@ def test_a_prior_is_any_function_that_draws_distributions(tmp_path):
     assert report.table["n_leaked"][0] <= 128
     assert repr(GameReport.load(report.save(tmp_path / "game.json"))) == repr(report)
     page = report.to_html(tmp_path / "page.html").read_text()
-    assert "It knows the distributions that data come from." in page
+    assert "The adversary knows the distributions of the training data." in page
     assert report.settings["property_of"] == "component_of"
 
 
@@ -203,22 +203,23 @@ def test_what_the_adversary_sees():
     with pytest.warns(AttackNotApplicableWarning, match="deepsets"):
         forest = game(family, learner=RandomForestClassifier(3), access="white_box").play(**QUICK)
     assert list(forest.skipped) == ["deepsets"]
-    assert "left out: deepsets" in repr(forest)
+    assert "skipped: deepsets" in repr(forest)
 
 
 def test_more_targets_until_the_interval_is_narrow():
     played = game(MEANS).play(**QUICK | {"width": 0.3, "max_targets": 200})
-    assert [look.n_targets for look in played.looks] == [48, 96, 192, 200][: len(played.looks)]
-    assert len(played.looks) > 1
-    assert played.looks[-1].width <= 0.3 < played.looks[-2].width
+    analyses = played.interim_analyses
+    assert [own.n_targets for own in analyses] == [48, 96, 192, 200][: len(analyses)]
+    assert len(analyses) > 1
+    assert analyses[-1].width <= 0.3 < analyses[-2].width
     row = played.table.iloc[0]
-    assert row["ci_high"] - row["ci_low"] == pytest.approx(played.looks[-1].width)
-    assert len(played.truth) == played.looks[-1].n_targets
+    assert row["ci_high"] - row["ci_low"] == pytest.approx(analyses[-1].width)
+    assert len(played.truth) == analyses[-1].n_targets
     first = game(MEANS).play(**QUICK)
     np.testing.assert_array_equal(played.truth[:48], first.truth)
     np.testing.assert_array_equal(played.guesses["queries"][:, :48], first.guesses["queries"])
     never = game(MEANS).play(**QUICK | {"width": 1e-9, "max_targets": 48})
-    assert len(never.looks) == 1
+    assert len(never.interim_analyses) == 1
 
 
 def test_rows_that_tell_as_much_are_counted_rightly():

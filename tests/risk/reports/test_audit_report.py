@@ -8,13 +8,14 @@ import pandas as pd
 import pytest
 from sklearn.metrics import auc, confusion_matrix, roc_curve
 
+from wsl._digest import json_digest
+from wsl._files import write_text
 from wsl.distributions import Interval
 from wsl.exceptions import InvalidInputError
 from wsl.risk import AuditReport, compare_audits
 from wsl.risk.evaluation._attack_runs import AttackRun
 from wsl.risk.evaluation._tables import attack_table, chance_of
-from wsl.risk.reports._audit_report import write_text
-from wsl.risk.reports._pages import knowledge_of
+from wsl.risk.reports._sections import knowledge_of
 
 
 def report_of(*rows, chance):
@@ -61,23 +62,24 @@ def test_json_round_trip(report_, tmp_path):
 @pytest.mark.parametrize("text", ["no json", "[]", "{}", '{"format": "other", "version": 1}'])
 def test_another_file_is_refused(text, tmp_path):
     (tmp_path / "file").write_text(text)
-    with pytest.raises(InvalidInputError, match="path="):
+    with pytest.raises(InvalidInputError, match="must be a wsl-audit-report"):
         AuditReport.load(tmp_path / "file")
 
 
 @REPORTS
 def test_the_page_stands_alone_and_says_what_the_figures_mean(report_, tmp_path):
     page = report_.to_html(tmp_path / "page.html").read_text()
-    assert "data:image/png;base64," in page
+    assert "<svg" in page
+    assert "<script" not in page
     assert "http" not in page.split("</head>")[1]
     assert "weights &amp; &lt;there&gt;" in page
     assert len(page) < 200_000
     if report_ is CLASSES:
         assert "100.0%" in page
-        assert "queries (sees answers to queries)" in page
-        assert page.count("holds chance") == 1
+        assert "queries (observes responses to queries)" in page
+        assert page.count("The interval holds chance") == 1
     if report_ is NUMBERS:
-        assert "misses the property by 0.100" in page
+        assert "the guess is off by 0.100 on average" in page
 
 
 @REPORTS
@@ -128,11 +130,17 @@ def test_guesses_and_scores_outlive_the_file(tmp_path):
 )
 def test_a_damaged_array_is_an_error_and_no_code(changed, tmp_path):
     path = replace(CLASSES, truth=np.arange(6) / 7).save(tmp_path / "report.json")
-    contents = json.loads(path.read_text())
-    contents["truth"] |= changed
-    path.write_text(json.dumps(contents))
-    with pytest.raises(InvalidInputError, match="is damaged"):
+    rewrite(path, lambda contents: contents["truth"].update(changed))
+    with pytest.raises(InvalidInputError, match="is damaged: its field 'truth'"):
         AuditReport.load(path)
+
+
+def rewrite(path, change):
+    """Change the contents of a report's file, and its digest with them."""
+    document = json.loads(path.read_text())
+    change(document["contents"])
+    document["sha256"] = json_digest(document["contents"])
+    path.write_text(json.dumps(document))
 
 
 def told(n_classes, n_repeats=3, decimals=9):
@@ -215,11 +223,11 @@ def test_guesses_are_drawn_against_the_truth():
 @pytest.mark.parametrize(
     ("call", "named"),
     [
-        (lambda: told(2).roc("kl"), r"attack='kl'; wanted one of \['queries'\]"),
-        (lambda: told(2).plot_guesses("kl"), "of classes"),
-        (lambda: of_numbers().confusion("queries"), "of numbers"),
-        (lambda: of_numbers().plot_guesses("loss"), "attack='loss'"),
-        (lambda: replace(told(2), truth=None).roc("queries"), "does not hold the truth"),
+        (lambda: told(2).roc("kl"), r"`attack` must be one of \['queries'\].* got 'kl'"),
+        (lambda: told(2).plot_guesses("kl"), "must be continuous"),
+        (lambda: of_numbers().confusion("queries"), "must be a class"),
+        (lambda: of_numbers().plot_guesses("loss"), "got 'loss'"),
+        (lambda: replace(told(2), truth=None).roc("queries"), "must hold the `truth`"),
     ],
 )
 def test_what_a_report_does_not_hold_is_named(call, named):
@@ -228,24 +236,24 @@ def test_what_a_report_does_not_hold_is_named(call, named):
 
 
 @pytest.mark.parametrize(
-    ("make", "pictures", "said"),
+    ("make", "n_plots", "title"),
     [
-        (lambda: told(2), 2, "false alarms"),
-        (lambda: told(3), 3, "taken for which"),
-        (of_numbers, 2, "Guessed against true"),
+        (lambda: told(2), 2, "True-positive rate at low false-positive rates"),
+        (lambda: told(3), 4, "Confused values of the property"),
+        (of_numbers, 3, "Guessed and true values"),
     ],
     ids=["two", "three", "numbers"],
 )
-def test_the_page_shows_what_was_guessed(make, pictures, said, tmp_path):
+def test_the_page_shows_what_was_guessed(make, n_plots, title, tmp_path):
     page = make().to_html(tmp_path / "page.html").read_text()
-    assert page.count("data:image/png;base64,") == pictures
-    assert said in page
+    assert page.count("<svg") == n_plots
+    assert title in page
     assert len(page) < 400_000
 
 
 def test_a_page_where_every_attack_was_left_out(tmp_path):
     alone = replace(EMPTY, truth=np.arange(6) % 3, classes=(0, 1, 2))
-    assert "was left out" in alone.to_html(tmp_path / "page.html").read_text()
+    assert "skipped: it needs weights" in alone.to_html(tmp_path / "page.html").read_text()
 
 
 def test_the_page_says_what_the_adversary_knew():
@@ -263,9 +271,9 @@ def test_the_page_says_what_the_adversary_knew():
     }
     text = " ".join(knowledge_of(settings))
     assert "knows the distributions" in text
-    assert "takes the learner to be: B()" in text
-    assert "9 shadow models on 50 rows each; targets are trained on 100" in text
-    assert "7 queries of independent random numbers, and see no more than the decided class" in text
+    assert "assumes another learner: B()" in text
+    assert "9 shadow models on 50 rows each; target models are trained on 100 rows" in text
+    assert "7 queries of independent random numbers, and observe predicted labels only" in text
 
 
 def test_two_audits_side_by_side():
@@ -307,5 +315,5 @@ def test_repr_is_a_table():
     text = repr(CLASSES)
     assert "queries accuracy" in text
     assert "chance: accuracy 0.500" in text
-    assert "left out: deepsets" in text
+    assert "skipped: deepsets" in text
     assert not np.any(["DataFrame" in line for line in text.splitlines()])

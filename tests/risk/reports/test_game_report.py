@@ -7,12 +7,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from wsl._digest import json_digest
 from wsl.exceptions import InvalidInputError
 from wsl.risk import GameReport
 from wsl.risk.evaluation._confidence_intervals import Estimate
 from wsl.risk.game._game_tables import COLUMNS
 from wsl.risk.game._sequential_stopping import InterimAnalysis
-from wsl.risk.reports._pages import knowledge_of
+from wsl.risk.reports._sections import knowledge_of
 
 RNG = np.random.default_rng(0)
 ROWS = pd.DataFrame(
@@ -30,7 +31,7 @@ TWO = GameReport(
     table=pd.DataFrame([FOUND, NOTHING], columns=list(COLUMNS)),
     prior_risk=Estimate(0.5, 0.5, 0.5),
     rows=ROWS,
-    looks=[InterimAnalysis(10, 0.4), InterimAnalysis(20, 0.2)],
+    interim_analyses=[InterimAnalysis(10, 0.4), InterimAnalysis(20, 0.2)],
     skipped={"deepsets": "no weights & <none>"},
     classes=(False, True),
     truth=RNG.integers(2, size=20),
@@ -47,7 +48,7 @@ NUMBERS = replace(
     truth=RNG.random((20, 2)),
     guesses={"queries": RNG.random((3, 20, 2))},
     losses={"queries": RNG.random((3, 20))},
-    looks=[InterimAnalysis(20, np.inf)],
+    interim_analyses=[InterimAnalysis(20, np.inf)],
     settings={"loss": "my_loss", "width": None},
 )
 REPORTS = pytest.mark.parametrize("report", [TWO, TUPLES, NUMBERS], ids=["two", "tuples", "many"])
@@ -65,7 +66,7 @@ def test_a_report_outlives_the_file(report, tmp_path):
         assert loaded.rows is None
     else:
         pd.testing.assert_frame_equal(loaded.rows, report.rows)
-    for name in ("prior_risk", "looks", "skipped", "classes", "settings"):
+    for name in ("prior_risk", "interim_analyses", "skipped", "classes", "settings"):
         assert getattr(loaded, name) == getattr(report, name)
     np.testing.assert_array_equal(loaded.truth, report.truth)
     for part in ("guesses", "losses"):
@@ -77,35 +78,59 @@ def test_a_report_outlives_the_file(report, tmp_path):
 def test_a_file_that_is_no_report_of_a_game(tmp_path):
     path = TWO.save(tmp_path / "game.json")
     contents = json.loads(path.read_text())
-    for changed, message in (
-        ("no json", "holds no game report"),
-        ("[]", "holds no game report"),
-        (json.dumps(contents | {"version": 9}), "version 9; wanted 'wsl-game-report', version 1"),
+    for text, message in (
+        ("no json", "must be a wsl-game-report"),
+        ("[]", "must be a wsl-game-report"),
+        (json.dumps(contents | {"version": 9}), "of version 2; got 'wsl-game-report' of version 9"),
         (json.dumps(contents | {"format": "wsl-audit-report"}), "'wsl-audit-report'"),
-        (json.dumps(contents | {"looks": [[3]]}), "is damaged"),
-        (json.dumps(contents | {"prior_risk": [1.0]}), "is damaged"),
-        (json.dumps(contents | {"truth": {"dtype": "|O", "shape": [1], "data": ""}}), "is damaged"),
-        (json.dumps(contents | {"table": {"attack": ["kl"]}}), "is damaged"),
-        (json.dumps(contents | {"more": 1}), "is damaged"),
     ):
-        path.write_text(changed)
+        path.write_text(text)
         with pytest.raises(InvalidInputError, match=message):
             GameReport.load(path)
 
 
+@pytest.mark.parametrize(
+    ("changed", "message"),
+    [
+        ({"interim_analyses": [[3]]}, "its field 'interim_analyses'"),
+        ({"prior_risk": [1.0]}, "its field 'prior_risk'"),
+        ({"truth": {"dtype": "|O", "shape": [1], "data": ""}}, "its field 'truth'"),
+        ({"table": {"attack": ["kl"]}}, "its field 'table' must have the columns"),
+        ({"more": 1}, "must have the fields"),
+    ],
+    ids=lambda value: next(iter(value)) if isinstance(value, dict) else "",
+)
+def test_a_field_of_the_wrong_form_is_named(changed, message, tmp_path):
+    path = TWO.save(tmp_path / "game.json")
+    document = json.loads(path.read_text())
+    document["contents"] |= changed
+    document["sha256"] = json_digest(document["contents"])
+    path.write_text(json.dumps(document))
+    with pytest.raises(InvalidInputError, match=message):
+        GameReport.load(path)
+
+
 def test_a_report_says_in_words_what_was_found():
-    nothing_known, found, nothing, left_out, wide = TWO.explain()
-    assert nothing_known == "Who does not look at the model is wrong about 50.0% of the models."
-    assert "about 10.0% of the models (interval 5.0% to 20.0%), an advantage of 0.80" in found
-    assert found.endswith("told as much: 8 (6 to more than 64).")
-    assert nothing.endswith("this attack found no leak. Another might.")
-    assert left_out == "deepsets was left out: no weights & <none>."
-    assert "With 20 targets" in wide
-    assert "still 20.0% wide; wanted 10.0%" in wide
+    verdict, prior, found, nothing, skipped, wide = TWO.explain()
+    assert "The models leak the property: attack 'queries'" in verdict
+    assert prior == "Without access to the model, the best guess is wrong for 50.0% of models."
+    assert "wrong for 10.0% of models (95% interval 5.0% to 20.0%, n = 20 target models)" in found
+    assert "an advantage of 0.80 (0.60 to 0.90)" in found
+    assert found.endswith("About 8 rows of the training distribution reveal as much "
+                          "(6 to more than 64).")  # fmt: skip
+    assert nothing.endswith("The interval holds an advantage of 0.")
+    assert skipped == "Attack 'deepsets' skipped: no weights & <none>."
+    assert "With 20 target models" in wide
+    assert "still 20.0% wide, above `width`, 10.0%" in wide
     none_enough = TWO.table.assign(n_leaked=np.inf)
-    assert "Not even 64 rows" in replace(TWO, table=none_enough).explain()[1]
-    assert NUMBERS.explain()[0] == "Who does not look at the model pays 0.5 on average."
+    assert "Not even 64 rows" in replace(TWO, table=none_enough).explain()[2]
+    assert NUMBERS.explain()[1] == (
+        "Without access to the model, the best guess pays 0.5 on average."
+    )
     assert not any("wide" in text for text in NUMBERS.explain())
+    assert replace(TWO, table=TWO.table[1:]).explain()[0] == (
+        "A leak is not shown with this many models, nor excluded."
+    )
 
 
 @REPORTS
@@ -114,19 +139,17 @@ def test_the_page_stands_alone(report, tmp_path):
     assert "http" not in page.split("</head>")[1]
     assert "&lt;kl&gt;" in page
     assert "<kl>" not in page
-    assert "was left out: no weights &amp; &lt;none&gt;" in page
-    assert (
-        page.count("data:image/png;base64,")
-        == {2: 1, 3: 1, None: 2}[report.classes and len(report.classes)]
-    )
+    assert "skipped: no weights &amp; &lt;none&gt;" in page
+    n_plots = {2: 1, 3: 2, None: 3}  # those of guesses, and the curve where there is one
+    assert page.count("<svg") == n_plots[report.classes and len(report.classes)]
     if report is TWO:
-        assert "takes the distributions that data come from to be: G()" in page
-        assert "sees the weights" not in page
+        assert "assumes other distributions of the training data: G()" in page
+        assert "observes the weights" not in page
         told = knowledge_of(TOLD | {"access": "white_box"})
-        assert told[-1] == "It sees the weights, too."
-        assert "7 queries that it was given, and see no more than the decided class" in page
+        assert told[-1] == "The adversary also observes the weights."
+        assert "7 queries that it was given, and observe predicted labels only" in page
     if report is TUPLES:
-        assert "taken for which" in page
+        assert "Confused values of the property" in page
     if report is NUMBERS:
-        assert "Guessed against true" in page
-        assert "The settings below say all that is known" in page
+        assert "Guessed and true values" in page
+        assert "The settings below say what the adversary knows" in page

@@ -334,12 +334,12 @@ def test_a_report_that_is_stored_and_shown(tmp_path):
     json.loads(path.read_text(), parse_constant=pytest.fail)
     loaded = SourcesReport.load(path)
     assert repr(loaded) == repr(report)
-    for name in ("table", "combinations", "growth"):
+    for name in ("table", "combinations", "by_n_samples"):
         pd.testing.assert_frame_equal(getattr(loaded, name), getattr(report, name))
     page = report.to_html(tmp_path / "page.html").read_text()
     assert "a &lt;b&gt; learner" in page
     assert "causal learning" in page
-    assert "<img" in page
+    assert "<svg" in page
     ax = report.plot()
     assert [bar.get_width() for bar in ax.patches] == pytest.approx(report.table["advantage"])
     rows = [("queries", "accuracy", 0.9, 0.85, 0.95, 0.8, np.nan)]
@@ -347,10 +347,12 @@ def test_a_report_that_is_stored_and_shown(tmp_path):
         pd.DataFrame(rows, columns=list(AuditReport.COLUMNS)), chance={"accuracy": 0.5}
     )
     page = audited.to_html(tmp_path / "audit.html", sources=report).read_text()
-    assert "Where it comes from" in page
-    assert "Where it comes from" not in audited.to_html(tmp_path / "audit.html").read_text()
+    assert "Sources of the leak" in page
+    assert "Sources of the leak" not in audited.to_html(tmp_path / "audit.html").read_text()
     (tmp_path / "other.json").write_text('{"format": "other", "version": 1}')
-    with pytest.raises(InvalidInputError, match="holds format 'other'"):
+    with pytest.raises(
+        InvalidInputError, match="must be a wsl-sources-report of version 2; got 'other'"
+    ):
         SourcesReport.load(tmp_path / "other.json")
 
 

@@ -14,7 +14,25 @@ FEWEST_ERRORS = 10  # below it the spread of rare errors is not estimated but bo
 
 @dataclass(frozen=True)
 class Estimate:
-    """A figure with the bounds of its interval."""
+    """An estimate with the bounds of its 95% interval.
+
+    Parameters
+    ----------
+    value : float
+        The estimate.
+    low, high : float
+        Ends of its interval.
+
+    See Also
+    --------
+    GameReport : Holds the prior's risk as an estimate.
+
+    Examples
+    --------
+    >>> from wsl.risk import Estimate
+    >>> Estimate(0.5, 0.4, 0.6).low
+    0.4
+    """
 
     value: float
     low: float

@@ -88,6 +88,11 @@ def headline(table: pd.DataFrame) -> pd.DataFrame:
     return table[np.array([is_headline(metric) for metric in table["metric"]], dtype=bool)]
 
 
+def perfect_value(metric: str) -> float:
+    """Return the value that a perfect attack reaches."""
+    return 0.0 if metric.startswith("mean_absolute_error") else 1.0
+
+
 def is_headline(metric: str) -> bool:
     """Tell whether a metric says how well an attack guesses, and not how well it ranks."""
     return metric == "accuracy" or metric.startswith("mean_absolute_error")

@@ -126,8 +126,8 @@ class InferenceGame:
     (False, True)
     >>> report.table.columns.tolist()[:4]
     ['attack', 'risk', 'ci_low', 'ci_high']
-    >>> report.explain()[0]
-    'Who does not look at the model is wrong about 49.3% of the models.'
+    >>> report.explain()[1]
+    'Without access to the model, the best guess is wrong for 49.3% of models.'
     """
 
     learner: Any
@@ -221,7 +221,7 @@ class InferenceGame:
             ),
             prior_risk=prior_estimate(goal),
             rows=None if curve is None else curve.table(),
-            looks=looks,
+            interim_analyses=looks,
             skipped=skipped,
             classes=goal.loss.classes,
             **outcome._asdict(),

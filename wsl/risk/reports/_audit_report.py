@@ -1,77 +1,92 @@
-"""``AuditReport``: the figures of an audit, and how they are stored.
+"""``AuditReport``: the metrics of an audit, in words, plots and files."""
 
-The picture and the page are drawn in ``_page``; the figures are computed in ``_figures``.
-"""
-
+import math
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 import pandas as pd
 
 from ..._files import write_text
+from ..._plotting import axes_or_new, draw_confusion, draw_estimates, draw_guesses, draw_roc
 from ...exceptions import InvalidInputError
 from ..evaluation._roc import confusion_table, roc_points
-from ..evaluation._tables import COLUMNS
-from . import _pages, _plots
+from ..evaluation._tables import COLUMNS, headline, is_headline
+from ..evaluation._verdict import BOUNDED, LEAKS, verdict_of
+from ._base import Report
+from ._html import BulletList, DataTable, DefinitionList, Paragraph, Plot, Section, render_page
+from ._sections import guess_sections, knowledge_section
 from ._serialization import (
-    pack,
-    pack_each,
-    pack_frame,
-    plain,
-    read_report,
-    unpack,
-    unpack_classes,
-    unpack_each,
-    unpack_frame,
-    write_report,
+    ARRAY,
+    ARRAYS,
+    CLASSES,
+    NUMBERS,
+    SETTINGS,
+    TEXTS,
+    FileFormat,
+    frame,
+    number,
+    optional,
+    text,
 )
+from ._sources_report import SourcesReport
 
-if TYPE_CHECKING:
-    from ._sources_report import SourcesReport
+METRICS = {"attack": text, "metric": text} | dict.fromkeys(COLUMNS[2:], number)
+UTILITY = {
+    "metric": text, "value": number, "ci_low": number, "ci_high": number, "test_set": text,
+}  # fmt: skip
 
-VERSION = 2
-TEXTS = ("attack", "metric", "test_set")  # columns that are no numbers
 
+@dataclass(frozen=True, eq=False, repr=False)
+class AuditReport(Report):
+    """Result of an audit: how well each attack guesses, with 95% intervals.
 
-@dataclass(eq=False, repr=False)
-class AuditReport:
-    """What an audit found.
-
-    Attributes
+    Parameters
     ----------
     table : DataFrame
-        One row an attack and metric: ``attack``, ``metric``, ``value``, the 95% interval ``ci_low``
-        to ``ci_high``, ``advantage`` (0 guesses by the prior, 1 is perfect) and ``n_leaked``: how
-        many rows of the training distribution would tell as much, where the property is one of two
-        shares. Metrics are, of classes, "accuracy" and, where an attack has probabilities, "auc",
-        the area under the ROC curve; of two classes also "tpr_at_1%_fpr", the share that is found
-        where 1% are accused wrongly, given some 740 targets, and "tpr_at_0.1%_fpr", given 7400; of
-        a number "mean_absolute_error".
+        One row per attack and metric: ``attack``, ``metric``, ``value``, the 95% interval
+        ``ci_low`` to ``ci_high``, ``advantage`` (0 is guessing without the model, 1 is perfect)
+        and ``n_leaked``, the least number of rows of the training distribution that reveal as
+        much, where the property is one of two proportions. Metrics of a class are "accuracy" and,
+        for attacks with probabilities, "auc", the area under the ROC curve; with two classes also
+        "tpr_at_1%_fpr", the true-positive rate at a false-positive rate of 1%, which needs about
+        740 balanced targets, and "tpr_at_0.1%_fpr", which needs about 7400. The metric of a
+        continuous target is "mean_absolute_error", numbered if there are several.
     utility : DataFrame
-        How good the targets themselves are: ``metric``, ``value``, ``ci_low``, ``ci_high``; and
-        ``test_set`` where test sets were given by name.
+        Metrics of the target models themselves, with columns ``metric``, ``value``, ``ci_low`` and
+        ``ci_high``, and ``test_set`` if test sets have names. Empty by default.
     chance : dict from metric to float
-        What guessing by the prior reaches.
+        The value that the best guess without access to the model reaches.
     skipped : dict from attack to str
-        Attacks that were left out, and why.
+        Attacks that were skipped, with the reason.
     settings : dict
-        How the audit was run.
-    truth : ndarray ``(n_targets,)``, or ``(n_targets, n_properties)``; or None
-        The property of each target: a class by its index in ``classes``, or a number.
-    guesses : dict from attack to ndarray ``(n_repeats, n_targets)``, or ``(..., n_properties)``
-        What each attack said, in each of its repeats, of each target; as in ``truth``.
-    scores : dict from attack to ndarray ``(n_repeats, n_targets, n_classes)`` float32
-        The probabilities behind the guesses, of the attacks that have them.
+        The settings of the audit.
+    truth : ndarray of shape (n_targets,) or (n_targets, n_properties), or None
+        The property of each target: a class by its index in ``classes``, or a number. None if
+        unknown; then curves and confusions are not available.
+    guesses : dict from attack to ndarray of shape (n_repeats, n_targets) or \
+            (n_repeats, n_targets, n_properties)
+        The guesses of each attack in each of its repeats, coded as ``truth``.
+    scores : dict from attack to ndarray of shape (n_repeats, n_targets, n_classes)
+        The probabilities behind the guesses, for the attacks that have them.
     classes : tuple or None
-        The values of the property, where they are classes.
+        The values of the property if they are classes, otherwise None.
+
+    See Also
+    --------
+    wsl.audit : Runs an audit and returns its report.
+    GameReport : The result of an inference game, in units of a loss.
+    SourcesReport : Where the advantage of an attack comes from.
+    wsl.risk.compare_audits : Differences between audits, with intervals.
 
     Notes
     -----
-    Intervals take targets and shadow models as samples; those of ``utility``
-    take the targets alone.
+    Intervals of ``table`` hold the values that other target models and other shadow models would
+    give; those of ``utility`` concern target models only.
 
     Examples
     --------
@@ -85,9 +100,28 @@ class AuditReport:
      attack   metric  value  ci_low  ci_high  advantage  n_leaked
     queries accuracy  0.900   0.850    0.940      0.800     2.200
     chance: accuracy 0.500
+    >>> report.explain()[0]
+    "The models leak the property: attack 'queries' does better than guessing without access to \
+the model."
     """
 
     COLUMNS: ClassVar[tuple[str, ...]] = COLUMNS
+    _title: ClassVar[str] = "Distribution inference audit"
+    _format: ClassVar[FileFormat] = FileFormat(
+        "wsl-audit-report",
+        3,
+        {
+            "table": frame(METRICS),
+            "utility": frame(UTILITY, "test_set"),
+            "chance": NUMBERS,
+            "skipped": TEXTS,
+            "settings": SETTINGS,
+            "truth": optional(ARRAY),
+            "guesses": ARRAYS,
+            "scores": ARRAYS,
+            "classes": optional(CLASSES),
+        },
+    )
 
     table: pd.DataFrame
     utility: pd.DataFrame = field(default_factory=pd.DataFrame)
@@ -99,27 +133,49 @@ class AuditReport:
     scores: dict[str, np.ndarray] = field(default_factory=dict)
     classes: tuple | None = None
 
+    def explain(self) -> list[str]:
+        """Return the findings in plain words: the verdict, then one sentence per attack.
+
+        Returns
+        -------
+        list of str
+
+        See Also
+        --------
+        to_html : The same with plots, settings and assumptions.
+        """
+        texts = [self._verdict(), *map(self._finding, headline(self.table).to_dict("records"))]
+        return texts + [f"Attack '{name}' skipped: {why}." for name, why in self.skipped.items()]
+
     def plot(self, ax: Any = None) -> Any:
-        """Draw each attack's figure with its interval, and the line that guessing reaches.
+        """Plot the main metric of each attack with its interval, and what guessing reaches.
 
         Parameters
         ----------
         ax : matplotlib Axes, optional
+            Where to draw; a new pyplot figure by default.
 
         Returns
         -------
         matplotlib Axes
-        """
-        if ax is None:
-            import matplotlib.pyplot as plt
 
-            _, ax = plt.subplots(figsize=_plots.figure_size(self))
-        return _plots.draw_figures(self, ax)
+        See Also
+        --------
+        wsl.displays.LeakageDisplay : Several audits side by side.
+        """
+        table = headline(self.table)
+        chance = {metric: value for metric, value in self.chance.items() if is_headline(metric)}
+        return draw_estimates(table, chance, axes_or_new(ax, 6.0, 1.4 + 0.4 * len(table)))
 
     def roc(self, attack: str) -> pd.DataFrame:
-        """Return the ROC curve of an attack, the mean over its repeats.
+        """Return the ROC curve of an attack, averaged over its repeats.
 
-        With more than two classes it is the mean over classes of one against the rest.
+        With more than two classes, it is the average of each class against the rest.
+
+        Parameters
+        ----------
+        attack : str
+            An attack that has probabilities.
 
         Returns
         -------
@@ -130,129 +186,231 @@ class AuditReport:
         ------
         InvalidInputError
             If the report holds no probabilities of that attack.
+
+        See Also
+        --------
+        wsl.displays.AttackRocDisplay : Plots the curves of all attacks.
         """
-        return roc_points(self._of(self.scores, attack), self._truth())
+        return roc_points(self._part("scores", attack), self._known_truth())
 
     def confusion(self, attack: str) -> pd.DataFrame:
-        """Return which class an attack takes for which: shares of the targets of each class.
-
-        Returns
-        -------
-        DataFrame
-            A row for each true class, a column for each guess; rows add up to 1.
-
-        Raises
-        ------
-        InvalidInputError
-            If the report holds no guesses of that attack, or of numbers.
-        """
-        if self.classes is None:
-            raise InvalidInputError("the report is of numbers; wanted one of classes")
-        return confusion_table(self._of(self.guesses, attack), self._truth(), self.classes)
-
-    def plot_confusion(self, attack: str, ax: Any = None) -> Any:
-        """Draw :meth:`confusion`; returns scikit-learn's ``ConfusionMatrixDisplay``."""
-        table = self.confusion(attack)
-        ax = _plots.new_axes() if ax is None else ax
-        return _plots.draw_confusion(table, attack, ax)
-
-    def plot_guesses(self, attack: str, ax: Any = None, *, column: int = 0) -> Any:
-        """Draw guessed against true numbers; returns scikit-learn's ``PredictionErrorDisplay``.
+        """Return which classes an attack confuses, as fractions of the targets of each class.
 
         Parameters
         ----------
         attack : str
-        ax : matplotlib Axes, optional
-        column : int, default=0
-            Which of several properties.
+            An attack of the report.
+
+        Returns
+        -------
+        DataFrame
+            One row per true class, one column per guessed class; rows add up to 1.
 
         Raises
         ------
         InvalidInputError
-            If the report holds no guesses of that attack, or of classes.
+            If the report has no guesses of that attack, or its property is continuous.
+
+        See Also
+        --------
+        plot_confusion : Plots the table.
         """
-        if self.classes is not None:
-            raise InvalidInputError("the report is of classes; wanted one of numbers")
-        guesses = self._of(self.guesses, attack)
-        ax = _plots.new_axes() if ax is None else ax
-        return _plots.draw_guesses(guesses, self._truth(), attack, column, ax)
+        if self.classes is None:
+            raise InvalidInputError(
+                "The property must be a class; this report's is continuous. Use plot_guesses."
+            )
+        return confusion_table(self._part("guesses", attack), self._known_truth(), self.classes)
 
-    def _of(self, part: dict[str, np.ndarray], attack: str) -> np.ndarray:
-        if attack not in part:
-            raise InvalidInputError(f"attack={attack!r}; wanted one of {list(part)}")
-        return part[attack]
-
-    def _truth(self) -> np.ndarray:
-        if self.truth is None:
-            raise InvalidInputError("the report does not hold the truth; audit's own do")
-        return self.truth
-
-    def to_html(self, path: str | os.PathLike, *, sources: "SourcesReport | None" = None) -> Path:
-        """Write one page that needs no other file: figures, picture and what they mean.
+    def plot_confusion(self, attack: str, ax: Any = None) -> Any:
+        """Plot which classes an attack confuses.
 
         Parameters
         ----------
-        path : path
-        sources : SourcesReport, optional
-            What :func:`wsl.risk.leakage_sources` found; the page then says where the leak comes
-            from.
+        attack : str
+            An attack of the report.
+        ax : matplotlib Axes, optional
+            Where to draw; a new pyplot figure by default.
 
         Returns
         -------
-        Path
-        """
-        return write_text(path, _pages.render(self, sources))
+        sklearn.metrics.ConfusionMatrixDisplay
 
-    def save(self, path: str | os.PathLike) -> Path:
-        """Write the report as JSON; what stood there stays until the new file is complete.
+        See Also
+        --------
+        confusion : The table behind the plot.
+        """
+        return draw_confusion(self.confusion(attack), attack, axes_or_new(ax))
+
+    def plot_guesses(self, attack: str, ax: Any = None, *, column: int = 0) -> Any:
+        """Plot guessed against true values of a continuous property.
+
+        Parameters
+        ----------
+        attack : str
+            An attack of the report.
+        ax : matplotlib Axes, optional
+            Where to draw; a new pyplot figure by default.
+        column : int, default=0
+            The property to plot, if there are several; by default the first.
 
         Returns
         -------
-        Path
-        """
-        contents = {
-            "table": pack_frame(self.table),
-            "utility": pack_frame(self.utility),
-            "chance": self.chance,
-            "skipped": self.skipped,
-            "settings": self.settings,
-            "classes": plain(self.classes),
-            "truth": None if self.truth is None else pack(self.truth),
-            "guesses": pack_each(self.guesses),
-            "scores": pack_each(self.scores),
-        }
-        return write_report(path, "audit", VERSION, contents)
-
-    @classmethod
-    def load(cls, path: str | os.PathLike) -> "AuditReport":
-        """Read a report that ``save`` wrote.
+        sklearn.metrics.PredictionErrorDisplay
 
         Raises
         ------
         InvalidInputError
-            If the file holds something else.
+            If the report has no guesses of that attack, or its property is a class.
+
+        See Also
+        --------
+        plot_confusion : The plot of a property that is a class.
         """
-        return read_report(path, "audit", VERSION, lambda contents: cls(**_fields(contents)))
+        if self.classes is not None:
+            raise InvalidInputError(
+                "The property must be continuous; this report's is a class. Use plot_confusion."
+            )
+        guesses = self._part("guesses", attack)
+        return draw_guesses(guesses, self._known_truth(), attack, column, axes_or_new(ax))
+
+    def to_html(self, path: str | os.PathLike, *, sources: SourcesReport | None = None) -> Path:
+        """Write the report as one HTML page that needs no other file.
+
+        Parameters
+        ----------
+        path : path-like
+            The file; missing folders are created.
+        sources : SourcesReport, optional
+            The result of :func:`wsl.risk.leakage_sources`; the page then also says where the leak
+            comes from.
+
+        Returns
+        -------
+        Path
+            The file.
+        """
+        sections = self._sections(sources)
+        return write_text(path, render_page(self._title, sections))
+
+    def _verdict(self) -> str:
+        """Return the finding in one sentence."""
+        if not len(self.table):
+            return "No attack could be run, so nothing is known about a leak."
+        verdict = verdict_of(self.table, self.chance)
+        if verdict.outcome == LEAKS:
+            return (
+                f"The models leak the property: attack '{verdict.attack}' does better than "
+                "guessing without access to the model."
+            )
+        if verdict.outcome == BOUNDED:
+            return (
+                f"The advantage of these attacks is bounded below {verdict.bound:.2f}, where 0 is "
+                "guessing and 1 is certainty. Other attacks may do better."
+            )
+        return (
+            "A leak is not shown with this many models, nor excluded: the intervals hold chance "
+            "but are wide."
+        )
+
+    def _finding(self, row: dict[Any, Any]) -> str:
+        """Return what one attack reached, in words."""
+        chance, value, low, high = (
+            self.chance[row["metric"]], row["value"], row["ci_low"], row["ci_high"],
+        )  # fmt: skip
+        name, n = f"{row['attack']}{_access(row['attack'])}", self._n_targets()
+        if row["metric"] == "accuracy":
+            said = (
+                f"{name}: the property is guessed correctly for {value:.1%} of models (95% "
+                f"interval {low:.1%} to {high:.1%}{n}); without access to the model, the best "
+                f"guess is correct for {chance:.1%}."
+            )
+        else:
+            said = (
+                f"{name}: the guess is off by {value:.3f} on average (95% interval {low:.3f} to "
+                f"{high:.3f}{n}); without access to the model, the best guess is off by "
+                f"{chance:.3f}."
+            )
+        if low <= chance <= high:
+            return f"{said} The interval holds chance."
+        if math.isfinite(row["n_leaked"]):
+            said += (
+                f" At least {row['n_leaked']:.3g} rows of the training distribution are needed to "
+                "learn as much from data."
+            )
+        return said
+
+    def _n_targets(self) -> str:
+        return "" if self.truth is None else f", n = {len(self.truth)} target models"
+
+    def _part(self, name: str, attack: str) -> np.ndarray:
+        arrays = getattr(self, name)
+        if attack not in arrays:
+            raise InvalidInputError(
+                f"`attack` must be one of {list(arrays)}, which have {name}; got {attack!r}."
+            )
+        return arrays[attack]
+
+    def _known_truth(self) -> np.ndarray:
+        if self.truth is None:
+            raise InvalidInputError(
+                "The report must hold the `truth` of its targets; pass one that audit returned."
+            )
+        return self.truth
+
+    def _sections(self, sources: SourcesReport | None = None) -> Sequence[Section]:
+        size = 0.9 + 0.4 * len(headline(self.table))
+        return [
+            Section(
+                None,
+                [
+                    BulletList(self.explain()),
+                    Plot(self.plot, "Main metric of each attack, with its interval", height=size),
+                    DataTable(self.table),
+                    Paragraph(NOTE),
+                ],
+            ),
+            *self._details(),
+            *([] if sources is None else [sources.section("Sources of the leak")]),
+            knowledge_section(self.settings),
+            Section("Utility of the target models", [DataTable(self.utility)]),
+            Section("Settings", [DefinitionList(self.settings)]),
+        ]
+
+    def _details(self) -> list[Section]:
+        """Return the parts of the page that need the guesses."""
+        if self.truth is None or not self.guesses:
+            return []
+        sections = []
+        if "auc" in set(self.table["metric"]):
+            curves = {name: self.roc(name) for name in self.scores}
+            plot = Plot(partial(draw_roc, curves), "ROC curves of the attacks")
+            sections = [Section("True-positive rate at low false-positive rates", [plot])]
+        return sections + guess_sections(self.guesses, self.truth, self.classes)
 
     def __repr__(self) -> str:
         lines = ["AuditReport"]
-        for frame in (self.table, self.utility):
-            if len(frame):
-                lines.append(frame.to_string(index=False, float_format="{:.3f}".format))
+        for table in (self.table, self.utility):
+            if len(table):
+                lines.append(table.to_string(index=False, float_format="{:.3f}".format))
         if self.chance:
-            shown = ", ".join(f"{metric} {value:.3f}" for metric, value in self.chance.items())
-            lines.append(f"chance: {shown}")
-        lines += [f"left out: {name}: {reason}" for name, reason in self.skipped.items()]
+            values = ", ".join(f"{metric} {value:.3f}" for metric, value in self.chance.items())
+            lines.append(f"chance: {values}")
+        lines += [f"skipped: {name}: {reason}" for name, reason in self.skipped.items()]
         return "\n".join(lines)
 
 
-def _fields(contents: dict[str, Any]) -> dict[str, Any]:
-    """Return what a file holds as the arguments of a report."""
-    truth = contents["truth"]
-    return {
-        **{name: unpack_frame(contents[name], TEXTS) for name in ("table", "utility")},
-        **{name: contents[name] for name in ("chance", "skipped", "settings")},
-        "classes": unpack_classes(contents["classes"]),
-        "truth": None if truth is None else unpack(truth),
-        **{part: unpack_each(contents[part]) for part in ("guesses", "scores")},
-    }
+NOTE = (
+    "The 95% interval holds the value that other target models and other shadow models would "
+    "give. Advantage 0 is the best guess without access to the model, 1 is certainty. auc is the "
+    "area under the ROC curve: the probability that a model with the property is ranked above one "
+    "without it."
+)
+
+
+def _access(attack: str) -> str:
+    """Return what a strategy observes, in words; nothing for an attack under a user's name."""
+    from ...attacks import STRATEGIES
+
+    if attack not in STRATEGIES:
+        return ""
+    return f" (observes {'weights' if STRATEGIES[attack].white_box else 'responses to queries'})"

@@ -1,84 +1,143 @@
-"""``GameReport``: what a game cost its adversary, with a model and without.
-
-The figures are computed in ``_game_figures``, the page is put together in ``_page``.
-"""
+"""``GameReport``: what a game costs the adversary, in words, plots and files."""
 
 import math
-import os
+from collections.abc import Sequence
 from dataclasses import astuple, dataclass, field
-from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import pandas as pd
 
-from ..._files import write_text
+from ..._plotting import axes_or_new, draw_risk_curve
 from ...exceptions import InvalidInputError
 from ..evaluation._confidence_intervals import Estimate
+from ..game._game_tables import COLUMNS
 from ..game._sequential_stopping import InterimAnalysis
-from . import _pages, _plots
+from ._base import Report
+from ._html import BulletList, DataTable, DefinitionList, Paragraph, Plot, Section
+from ._sections import guess_sections, knowledge_section
 from ._serialization import (
-    pack,
-    pack_each,
-    pack_frame,
+    ARRAY,
+    ARRAYS,
+    CLASSES,
+    SETTINGS,
+    TEXTS,
+    FieldCodec,
+    FileFormat,
+    expect,
+    frame,
+    number,
+    optional,
     plain,
-    read_report,
-    unpack,
-    unpack_classes,
-    unpack_each,
-    unpack_frame,
-    write_report,
+    text,
+    whole_number,
 )
 
-VERSION = 1
 COSTS = {  # what a loss means, in words
-    "zero_one": "is wrong about {} of the models",
-    "absolute": "misses the property by {} on average",
-    "squared": "misses it by a mean square of {}",
+    "zero_one": "is wrong for {} of models",
+    "absolute": "is off by {} on average",
+    "squared": "has a mean squared error of {}",
 }
+RISKS = {"attack": text} | dict.fromkeys(COLUMNS[1:], number)
+ROWS = {"n_rows": whole_number} | dict.fromkeys(("risk", "ci_low", "ci_high"), number)
+
+
+def _decode_estimate(ends: Any) -> Estimate:
+    value, low, high = map(number, expect(ends, list, "a list of three numbers"))
+    return Estimate(value, low, high)
+
+
+def _decode_analyses(analyses: Any) -> list[InterimAnalysis]:
+    return [
+        InterimAnalysis(whole_number(n_targets), number(width))
+        for n_targets, width in expect(analyses, list, "a list of pairs")
+    ]
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class GameReport:
-    """What a game cost the adversary.
+class GameReport(Report):
+    """Result of an inference game: the risk of each attack, in units of the loss.
 
-    Attributes
+    Parameters
     ----------
     table : DataFrame
-        A row an attack: ``attack``; its ``risk``, in units of the loss, with the 95% interval
-        ``ci_low`` to ``ci_high``; ``advantage`` over the prior (0 is none, 1 is certainty) with
-        ``advantage_low`` to ``advantage_high``; ``n_leaked``, how many rows of the training
-        distribution told an adversary as much, with ``n_leaked_low`` to ``n_leaked_high``, infinite
-        where more than ``n_samples`` would be needed; and ``n_leaked_bound``, where the property is
-        one of two shares: how many it takes at least, by :func:`wsl.risk.n_leaked`.
+        One row per attack: ``attack``; its ``risk`` with the 95% interval ``ci_low`` to
+        ``ci_high``; its ``advantage`` (0 is guessing without the model, 1 is perfect) with
+        ``advantage_low`` to ``advantage_high``; ``n_leaked``, the number of rows of the training
+        distribution that reveal as much, with ``n_leaked_low`` to ``n_leaked_high``, infinite if
+        more than ``n_samples`` are needed; and ``n_leaked_bound``, the least number by
+        :func:`wsl.risk.n_leaked`, where the property is one of two proportions.
     prior_risk : Estimate
-        What the best guess costs that does not look at the model: ``value``, ``low``, ``high``.
-        Known exactly where the prior is a family's own classes.
+        Risk of the best guess without access to the model: ``value``, ``low``, ``high``. Exact if
+        the prior consists of a family's own classes.
     rows : DataFrame or None
-        What an adversary risks who sees ``n_rows`` rows instead of a model: ``risk``, ``ci_low``,
-        ``ci_high``.
-    looks : list of Look
-        How many targets there were, and how wide the widest interval of a risk was, each time that
-        the game was looked at.
+        Risk of an adversary who observes ``n_rows`` rows of data instead of a model: ``risk``,
+        ``ci_low``, ``ci_high``. None if the game was played with ``n_row_sets=0``.
+    interim_analyses : list of InterimAnalysis
+        ``n_targets``, and the ``width`` of the widest interval of a risk, at each interim analysis.
     skipped : dict from attack to str
+        Attacks that were skipped, with the reason.
     classes : tuple or None
-        The values of the property where it is a class.
-    truth : ndarray ``(n_targets,)`` or ``(n_targets, n_properties)``
-        Classes by their index.
-    guesses : dict from attack to ndarray ``(n_repeats, n_targets)``, or ``(..., n_properties)``
-    losses : dict from attack to ndarray ``(n_repeats, n_targets)``
+        The values of the property if they are classes, otherwise None.
+    truth : ndarray of shape (n_targets,) or (n_targets, n_properties)
+        The property of each target: a class by its index in ``classes``, or a number.
+    guesses : dict from attack to ndarray of shape (n_repeats, n_targets) or \
+            (n_repeats, n_targets, n_properties)
+        The guesses of each attack in each of its repeats, coded as ``truth``.
+    losses : dict from attack to ndarray of shape (n_repeats, n_targets)
+        What each guess costs.
     settings : dict
+        The settings of the game.
+
+    See Also
+    --------
+    wsl.risk.InferenceGame : Plays a game and returns its report.
+    AuditReport : The result of an audit, in metrics of classification or regression.
 
     Notes
     -----
-    The bounds of the advantage are those of the two risks put together, a little wider than 95%
-    where the prior's is estimated.
+    The bounds of the advantage combine those of the two risks; they are slightly wider than a 95%
+    interval if the prior's risk is estimated.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import pandas as pd
+    >>> from wsl.risk import Estimate, GameReport
+    >>> table = pd.DataFrame({"attack": ["queries"], "risk": 0.1, "ci_low": 0.05, "ci_high": 0.2,
+    ...                       "advantage": 0.8, "advantage_low": 0.6, "advantage_high": 0.9,
+    ...                       "n_leaked": np.nan})
+    >>> report = GameReport(table, Estimate(0.5, 0.5, 0.5), rows=None, interim_analyses=[],
+    ...                     skipped={}, classes=(0, 1), truth=np.array([0, 1]), guesses={},
+    ...                     losses={}, settings={"loss": "zero_one"})
+    >>> report.explain()[1]
+    'Without access to the model, the best guess is wrong for 50.0% of models.'
     """
+
+    _title: ClassVar[str] = "Inference game"
+    _format: ClassVar[FileFormat] = FileFormat(
+        "wsl-game-report",
+        2,
+        {
+            "table": frame(RISKS),
+            "prior_risk": FieldCodec(lambda estimate: plain(astuple(estimate)), _decode_estimate),
+            "rows": optional(frame(ROWS)),
+            "interim_analyses": FieldCodec(
+                lambda analyses: [plain(astuple(own)) for own in analyses], _decode_analyses
+            ),
+            "skipped": TEXTS,
+            "classes": optional(CLASSES),
+            "truth": ARRAY,
+            "guesses": ARRAYS,
+            "losses": ARRAYS,
+            "settings": SETTINGS,
+        },
+    )
 
     table: pd.DataFrame
     prior_risk: Estimate
     rows: pd.DataFrame | None
-    looks: list[InterimAnalysis]
+    interim_analyses: list[InterimAnalysis]
     skipped: dict[str, str]
     classes: tuple | None
     truth: np.ndarray
@@ -87,11 +146,12 @@ class GameReport:
     settings: dict[str, Any] = field(default_factory=dict)
 
     def plot(self, ax: Any = None) -> Any:
-        """Draw what rows of data tell beside what a model tells.
+        """Plot the risk of an adversary who observes rows of data, and the risk of each attack.
 
         Parameters
         ----------
         ax : matplotlib Axes, optional
+            Where to draw; a new pyplot figure by default.
 
         Returns
         -------
@@ -101,122 +161,112 @@ class GameReport:
         ------
         InvalidInputError
             If the game was played with ``n_row_sets=0``.
+
+        See Also
+        --------
+        wsl.displays.RiskCurveDisplay : The same as a display.
         """
         if self.rows is None:
-            raise InvalidInputError("the report has no rows; wanted one of n_row_sets above 0")
-        ax = _plots.new_axes(6.0, 4.0) if ax is None else ax
-        return _plots.draw_risk_curve(self.rows, self.table, ax)
+            raise InvalidInputError(
+                "`rows` must be known to plot the risk by rows; play with `n_row_sets` above 0."
+            )
+        return draw_risk_curve(self.rows, self.table, axes_or_new(ax, 6.0, 4.0))
 
     def explain(self) -> list[str]:
-        """Say in plain words what is risked without a model, with it, and what that is worth."""
-        cost = COSTS.get(self.settings.get("loss", ""), "pays {} on average")
+        """Return the findings in plain words: the verdict, the prior's risk, then each attack.
+
+        Returns
+        -------
+        list of str
+
+        See Also
+        --------
+        to_html : The same with plots, settings and assumptions.
+        """
+        prior = self._cost(self.prior_risk.value)
         texts = [
-            f"Who does not look at the model {cost.format(self._cost(self.prior_risk.value))}."
+            self._verdict(),
+            f"Without access to the model, the best guess {prior}.",
+            *map(self._finding, self.table.to_dict("records")),
         ]
-        texts += [self._finding(row, cost) for row in self.table.to_dict("records")]
-        texts += [f"{name} was left out: {reason}." for name, reason in self.skipped.items()]
-        wanted, last = self.settings.get("width"), self.looks[-1] if self.looks else None
-        if wanted is not None and last is not None and last.width > wanted:
+        texts += [f"Attack '{name}' skipped: {why}." for name, why in self.skipped.items()]
+        width, last = self.settings.get("width"), (self.interim_analyses or [None])[-1]
+        if width is not None and last is not None and last.width > width:
             texts.append(
-                f"With {last.n_targets} targets, all that were allowed, an interval of a risk is "
-                f"still {self._cost(last.width)} wide; wanted {self._cost(wanted)}. What more "
-                "targets do not narrow, more shadow models and repeats may."
+                f"With {last.n_targets} target models, the most that were allowed, the interval of "
+                f"a risk is still {self._amount(last.width)} wide, above `width`, "
+                f"{self._amount(width)}. More shadow models and repeats may narrow it."
             )
         return texts
 
-    def _finding(self, row: dict[Any, Any], cost: str) -> str:
-        """Say what one attack found."""
-        ends = f"interval {self._cost(row['ci_low'])} to {self._cost(row['ci_high'])}"
-        paid = cost.format(self._cost(row["risk"]))
-        text = (
-            f"{row['attack']}: who looks at it {paid} ({ends}), an advantage of "
-            f"{row['advantage']:.2f} ({row['advantage_low']:.2f} to {row['advantage_high']:.2f})."
+    def _verdict(self) -> str:
+        """Return the finding in one sentence."""
+        if not len(self.table):
+            return "No attack could be run, so nothing is known about a leak."
+        best = self.table.loc[self.table["advantage_low"].idxmax()]
+        if best["advantage_low"] > 0:
+            return (
+                f"The models leak the property: attack '{best['attack']}' does better than "
+                "guessing without access to the model."
+            )
+        return "A leak is not shown with this many models, nor excluded."
+
+    def _finding(self, row: dict[Any, Any]) -> str:
+        """Return what one attack reached, in words."""
+        said = (
+            f"With attack '{row['attack']}', the adversary {self._cost(row['risk'])} (95% interval "
+            f"{self._amount(row['ci_low'])} to {self._amount(row['ci_high'])}, "
+            f"n = {len(self.truth)} target models), an advantage of {row['advantage']:.2f} "
+            f"({row['advantage_low']:.2f} to {row['advantage_high']:.2f})."
         )
         if row["advantage_low"] <= 0:
-            return f"{text} That holds no advantage: this attack found no leak. Another might."
+            return f"{said} The interval holds an advantage of 0."
         most = self.settings.get("n_samples")
         if math.isinf(row["n_leaked"]):
-            return f"{text} Not even {most} rows of the training distribution told as much."
-        if not math.isnan(row["n_leaked"]):
-            low, high = (row[f"n_leaked_{end}"] for end in ("low", "high"))
-            upper = f"more than {most}" if math.isinf(high) else f"{high:.0f}"
-            text += (
-                f" Rows of the training distribution that told as much: {row['n_leaked']:.0f} "
-                f"({low:.0f} to {upper})."
-            )
-        return text
+            return f"{said} Not even {most} rows of the training distribution reveal as much."
+        if math.isnan(row["n_leaked"]):
+            return said
+        low, high = row["n_leaked_low"], row["n_leaked_high"]
+        upper = f"more than {most}" if math.isinf(high) else f"{high:.3g}"
+        return (
+            f"{said} About {row['n_leaked']:.3g} rows of the training distribution reveal as much "
+            f"({low:.3g} to {upper})."
+        )
 
     def _cost(self, value: float) -> str:
-        """Return a cost in figures: a share of models as per cent."""
+        """Return what a risk means, in words."""
+        cost = COSTS.get(self.settings.get("loss", ""), "pays {} on average")
+        return cost.format(self._amount(value))
+
+    def _amount(self, value: float) -> str:
+        """Return a risk in digits: a fraction of models in percent."""
         return f"{value:.1%}" if self.settings.get("loss") == "zero_one" else f"{value:.3g}"
 
-    def to_html(self, path: str | os.PathLike) -> Path:
-        """Write one page that needs no other file: figures, pictures and what they mean.
-
-        Returns
-        -------
-        Path
-        """
-        return write_text(path, _pages.render_game(self))
-
-    def save(self, path: str | os.PathLike) -> Path:
-        """Write the report as JSON; what stood there stays until the new file is complete.
-
-        Returns
-        -------
-        Path
-        """
-        contents = {
-            "table": pack_frame(self.table),
-            "prior_risk": plain(astuple(self.prior_risk)),
-            "rows": None if self.rows is None else pack_frame(self.rows),
-            "looks": [plain(astuple(look)) for look in self.looks],
-            **{name: getattr(self, name) for name in ("skipped", "settings")},
-            "classes": plain(self.classes),
-            "truth": pack(self.truth),
-            **{part: pack_each(getattr(self, part)) for part in ("guesses", "losses")},
-        }
-        return write_report(path, "game", VERSION, contents)
-
-    @classmethod
-    def load(cls, path: str | os.PathLike) -> "GameReport":
-        """Read a report that ``save`` wrote.
-
-        Raises
-        ------
-        InvalidInputError
-            If the file holds something else.
-        """
-
-        def make(contents: dict[str, Any]) -> "GameReport":
-            report = cls(**contents | _fields(contents))
-            report.explain()
-            return report
-
-        return read_report(path, "game", VERSION, make)
+    def _sections(self) -> Sequence[Section]:
+        alt = "Risk of an adversary who observes rows of data, and of each attack"
+        plots = [] if self.rows is None else [Plot(self.plot, alt)]
+        return [
+            Section(
+                None, [BulletList(self.explain()), *plots, DataTable(self.table), Paragraph(NOTE)]
+            ),
+            *guess_sections(self.guesses, self.truth, self.classes),
+            knowledge_section(self.settings),
+            Section("Settings", [DefinitionList(self.settings)]),
+        ]
 
     def __repr__(self) -> str:
         prior = self.prior_risk
         lines = [
             "GameReport",
-            f"risk by the prior alone: {prior.value:.3f} ({prior.low:.3f} to {prior.high:.3f})",
+            f"risk without the model: {prior.value:.3f} ({prior.low:.3f} to {prior.high:.3f})",
             self.table.to_string(index=False, float_format="{:.3f}".format),
         ]
-        lines += [f"left out: {name}: {reason}" for name, reason in self.skipped.items()]
+        lines += [f"skipped: {name}: {reason}" for name, reason in self.skipped.items()]
         return "\n".join(lines)
 
 
-def _fields(contents: dict[str, Any]) -> dict[str, Any]:
-    """Return those arguments of a report that a file holds in another form."""
-    rows = contents["rows"]
-    return {
-        "table": unpack_frame(contents["table"], ("attack",)),
-        "prior_risk": Estimate(*map(float, contents["prior_risk"])),
-        "rows": None if rows is None else unpack_frame(rows).astype({"n_rows": int}),
-        "looks": [
-            InterimAnalysis(int(n_targets), float(width)) for n_targets, width in contents["looks"]
-        ],
-        "classes": unpack_classes(contents["classes"]),
-        "truth": unpack(contents["truth"]),
-        **{part: unpack_each(contents[part]) for part in ("guesses", "losses")},
-    }
+NOTE = (
+    "Risk is the mean cost of a guess. Its 95% interval holds the risk that other target models "
+    "and other shadow models would give. Advantage 0 is the best guess without access to the "
+    "model, 1 is certainty."
+)

@@ -1,64 +1,153 @@
-"""What pages of reports are put together from: the frame, lists, tables, pictures.
+"""Documents as HTML and Markdown: titled sections of text, lists, tables and plots."""
 
-Which parts a page has, and what they say, is in ``_page``.
-"""
-
-import base64
 import io
-from html import escape
-from string import Template
-from typing import TYPE_CHECKING, Any
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cache
+from typing import TYPE_CHECKING, Any, ClassVar
 
 if TYPE_CHECKING:
     import pandas as pd
 
-PAGE = Template(
-    """<!DOCTYPE html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<title>$title</title>
-<style>
-body { font: 16px/1.5 system-ui, sans-serif; max-width: 46rem; margin: 2rem auto; padding: 0 1rem }
-table { border-collapse: collapse; margin: 1rem 0; font-variant-numeric: tabular-nums }
-th, td { padding: .25rem .75rem; border-bottom: 1px solid #ccc; text-align: right }
-th:first-child, td:first-child { text-align: left }
-img { max-width: 100%; height: auto }
-dt { font-weight: 600 } dd { margin: 0 0 .5rem; overflow-wrap: anywhere }
-</style>
-</head>
-<body>
-<h1>$title</h1>
-$body
-</body>
-</html>
-"""
-)
+INK = "#010203"  # drawn in plots where the page's own text color shall be
 
 
-def image(figure: Any, alt: str) -> str:
-    """Return a figure as an element that holds its picture."""
-    buffer = io.BytesIO()
-    figure.savefig(buffer, format="png", dpi=110)
-    data = base64.b64encode(buffer.getvalue()).decode("ascii")
-    return f'<img alt="{escape(alt)}" src="data:image/png;base64,{data}">'
+@dataclass(frozen=True)
+class Paragraph:
+    """One paragraph of text."""
+
+    kind: ClassVar[str] = "paragraph"
+    text: str
 
 
-def items(texts: list[str]) -> str:
-    """Return texts as the items of a list."""
-    return "\n".join(f"<li>{escape(text)}</li>" for text in texts)
+@dataclass(frozen=True)
+class BulletList:
+    """Sentences, one below the other."""
+
+    kind: ClassVar[str] = "bullets"
+    texts: Sequence[str]
 
 
-def table(frame: "pd.DataFrame") -> str:
-    """Return a table; numbers have three decimals, those that are missing a dash."""
-    if frame.empty:
-        return "<p>No figures.</p>"
-    return frame.to_html(index=False, border=0, float_format="{:.3f}".format, na_rep="–")
+@dataclass(frozen=True)
+class DefinitionList:
+    """Names with their values."""
+
+    kind: ClassVar[str] = "definitions"
+    entries: Mapping[str, Any]
 
 
-def definitions(settings: dict[str, Any]) -> str:
-    """Return names with their values, as the entries of a list of definitions."""
-    return "\n".join(
-        f"<dt>{escape(name)}</dt><dd>{escape(str(value))}</dd>" for name, value in settings.items()
-    )
+@dataclass(frozen=True, eq=False)
+class DataTable:
+    """A table; numbers are shown with three decimals, missing ones as a dash."""
+
+    kind: ClassVar[str] = "table"
+    frame: "pd.DataFrame"
+
+    @property
+    def columns(self) -> list[str]:
+        """The names of the columns."""
+        return [str(name) for name in self.frame.columns]
+
+    @property
+    def rows(self) -> list[list[str]]:
+        """The cells of each row as text."""
+        return [[_cell(value) for value in row] for row in self.frame.itertuples(index=False)]
+
+
+@dataclass(frozen=True, eq=False)
+class Plot:
+    """A plot: ``draw`` takes the Axes, ``alt`` says what is seen; sizes are in inches."""
+
+    kind: ClassVar[str] = "plot"
+    draw: Callable[[Any], Any]
+    alt: str
+    width: float = 4.8
+    height: float = 3.6
+
+    @property
+    def svg(self) -> str:
+        """The plot as an SVG element that takes the text color of the page."""
+        import matplotlib as mpl
+        from matplotlib.figure import Figure
+
+        settings = dict.fromkeys(("text.color", "axes.labelcolor", "axes.edgecolor"), INK)
+        settings |= {"xtick.color": INK, "ytick.color": INK, "svg.fonttype": "none"}
+        settings["svg.hashsalt"] = "wsl"  # one report gives one page
+        with mpl.rc_context(settings):
+            figure = Figure((self.width, self.height), layout="constrained")  # pyplot knows it not
+            self.draw(figure.add_subplot(facecolor="none"))
+            file = io.StringIO()
+            nothing = dict.fromkeys(("Creator", "Date", "Format", "Type"))
+            figure.savefig(file, format="svg", transparent=True, metadata=nothing)
+        text = file.getvalue().replace(INK, "currentColor")
+        text = re.sub(r' (xmlns(:xlink)?|version)="[^"]*"', "", text[text.index("<svg") :])
+        return re.sub(r'<g id="[^"]*">', "<g>", text)  # such ids would repeat within a page
+
+
+@dataclass(frozen=True)
+class Section:
+    """A part of a document; without a title it continues the part before."""
+
+    title: str | None
+    blocks: list[Any] = field(default_factory=list)
+
+
+def _cell(value: Any) -> str:
+    """Return a value of a table as text."""
+    if value is None or value != value:  # NaN
+        return "–"
+    return f"{value:.3f}" if isinstance(value, float) else str(value)
+
+
+@cache
+def _templates() -> Any:
+    from jinja2 import Environment, PackageLoader, StrictUndefined
+
+    return Environment(
+        loader=PackageLoader("wsl.risk.reports"), autoescape=True, undefined=StrictUndefined,
+        trim_blocks=True, lstrip_blocks=True,
+    )  # fmt: skip
+
+
+def render_page(title: str, sections: Sequence[Section]) -> str:
+    """Return a page that needs no other file."""
+    return _templates().get_template("page.html").render(title=title, sections=sections)
+
+
+def render_fragment(title: str, sections: Sequence[Section]) -> str:
+    """Return what a notebook shows: an element with its own style."""
+    return _templates().get_template("fragment.html").render(title=title, sections=sections)
+
+
+def render_markdown(title: str, sections: Sequence[Section]) -> str:
+    """Return the document as Markdown, with the description of each plot in its place."""
+    lines = [f"# {_escaped(title)}"]
+    for section in sections:
+        lines += [] if section.title is None else [f"## {_escaped(section.title)}"]
+        lines += [_MARKDOWN[block.kind](block) for block in section.blocks]
+    return "\n\n".join(lines) + "\n"
+
+
+def _escaped(value: Any) -> str:
+    """Return text whose characters mean nothing in Markdown."""
+    return re.sub(r"([\\`*_{}\[\]<>#|$~])", r"\\\1", str(value)).replace("\n", " ")
+
+
+def _markdown_table(table: DataTable) -> str:
+    if table.frame.empty:
+        return "No metrics."
+    rows = [table.columns, *table.rows]
+    lines = ["| " + " | ".join(map(_escaped, row)) + " |" for row in rows]
+    return "\n".join([lines[0], "|" + " --- |" * len(table.columns), *lines[1:]])
+
+
+_MARKDOWN: dict[str, Callable[[Any], str]] = {
+    "paragraph": lambda block: _escaped(block.text),
+    "bullets": lambda block: "\n".join(f"- {_escaped(text)}" for text in block.texts),
+    "definitions": lambda block: "\n".join(
+        f"- {_escaped(name)}: {_escaped(value)}" for name, value in block.entries.items()
+    ),
+    "table": _markdown_table,
+    "plot": lambda block: f"({_escaped(block.alt)})",
+}

@@ -1,7 +1,7 @@
-"""Reports as JSON: what a file says that it holds, tables, values, and arrays.
+"""Reports as JSON files: tables, values and arrays, with a digest of it all.
 
-Arrays are raw bytes, compressed, in base64, beside their type and shape. Reading runs no code and
-takes no more memory than the shape says. What a report holds is for its own class.
+An array is its raw bytes, compressed, in base64, beside its type and shape. Reading runs no code,
+and takes no more memory than the shape says.
 """
 
 import base64
@@ -9,113 +9,229 @@ import json
 import math
 import os
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from ..._digest import json_digest
 from ..._files import write_text
 from ...exceptions import InvalidInputError
 
-KINDS = "biuf"
-T = TypeVar("T")
+DTYPE_KINDS = "biuf"
 
 
-def write_report(
-    path: str | os.PathLike, kind: str, version: int, contents: dict[str, Any]
-) -> Path:
-    """Write a report as JSON; what stood there stays until the new file is complete."""
-    named = {"format": f"wsl-{kind}-report", "version": version, **contents}
-    return write_text(path, json.dumps(named, indent=1, allow_nan=False))
+@dataclass(frozen=True)
+class FieldCodec:
+    """How one field of a report is written as JSON, and read.
 
-
-def read_report(
-    path: str | os.PathLike, kind: str, version: int, make: Callable[[dict[str, Any]], T]
-) -> T:
-    """Return what ``make`` makes of a file that ``write_report`` wrote.
-
-    Raises
-    ------
-    InvalidInputError
-        If the file holds something else, another version, or what ``make`` stumbles over.
+    ``decode`` raises ValueError or TypeError if JSON holds something else than the field.
     """
-    try:
-        contents = json.loads(Path(path).read_text(encoding="utf-8"))
-        found = contents.pop("format"), contents.pop("version")
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise InvalidInputError(f"path={str(path)!r} holds no {kind} report") from error
-    if found != (f"wsl-{kind}-report", version):
-        raise InvalidInputError(
-            f"path={str(path)!r} holds format {found[0]!r}, version {found[1]!r}; wanted "
-            f"'wsl-{kind}-report', version {version}"
-        )
-    try:
-        return make(contents)
-    except (ValueError, KeyError, TypeError, AttributeError, IndexError, OverflowError) as error:
-        raise InvalidInputError(f"path={str(path)!r} is damaged: {error}") from error
+
+    encode: Callable[[Any], Any]
+    decode: Callable[[Any], Any]
 
 
-def pack_frame(frame: pd.DataFrame) -> dict[str, list]:
-    """Return the columns as JSON has them: NaN as null, infinity as the string "inf"."""
-    return {str(name): [plain(v) for v in frame[name].tolist()] for name in frame.columns}
+@dataclass(frozen=True)
+class FileFormat:
+    """What the files of one class of reports hold."""
 
+    name: str
+    version: int
+    codecs: Mapping[str, FieldCodec]
 
-def unpack_frame(columns: dict[str, list], texts: tuple[str, ...] = ()) -> pd.DataFrame:
-    """Return the table whose columns are numbers, but for those that are ``texts``."""
-    frame = pd.DataFrame(columns)
-    numbers = [name for name in frame.columns if name not in texts]
-    return frame.astype(dict.fromkeys(numbers, float))
+    def write(self, path: str | os.PathLike, report: Any) -> Path:
+        """Write a report; what the file held before stays until the new file is complete."""
+        contents = {name: codec.encode(getattr(report, name)) for name, codec in self._fields}
+        document = {
+            "format": self.name,
+            "version": self.version,
+            "sha256": json_digest(contents),
+            "contents": contents,
+        }
+        return write_text(path, json.dumps(document, indent=1, allow_nan=False))
+
+    def read(self, path: str | os.PathLike) -> dict[str, Any]:
+        """Return the fields that ``write`` wrote.
+
+        Raises
+        ------
+        InvalidInputError
+            If the file holds something else, another version, or was changed.
+        """
+        contents = self._contents(path)
+        fields = {}
+        for name, codec in self._fields:
+            try:
+                fields[name] = codec.decode(contents[name])
+            except (ValueError, TypeError, KeyError, OverflowError) as error:
+                raise InvalidInputError(
+                    f"{os.fspath(path)!r} is damaged: its field {name!r} {error}."
+                ) from error
+        return fields
+
+    def _contents(self, path: str | os.PathLike) -> dict[str, Any]:
+        """Return what the file says that it holds, after a check that nothing was changed."""
+        name = os.fspath(path)
+        try:
+            document = json.loads(Path(path).read_text(encoding="utf-8"))
+            found = document["format"], document["version"]
+        except (ValueError, KeyError, TypeError) as error:
+            raise InvalidInputError(f"{name!r} must be a {self.name}; it is none.") from error
+        if found != (self.name, self.version):
+            raise InvalidInputError(
+                f"{name!r} must be a {self.name} of version {self.version}; "
+                f"got {found[0]!r} of version {found[1]!r}."
+            )
+        contents = document.get("contents")
+        if not isinstance(contents, dict) or document.get("sha256") != json_digest(contents):
+            raise InvalidInputError(f"{name!r} is damaged: its contents do not match its digest.")
+        if contents.keys() != self.codecs.keys():
+            raise InvalidInputError(
+                f"{name!r} must have the fields {sorted(self.codecs)}; got {sorted(contents)}."
+            )
+        return contents
+
+    @property
+    def _fields(self) -> list[tuple[str, FieldCodec]]:
+        return list(self.codecs.items())
 
 
 def plain(value: Any) -> Any:
-    """Return a value as JSON has it, a tuple as a list; others than those that JSON has as text."""
+    """Return a value as JSON has it: NaN as null, infinity as "inf", other objects as text."""
+    if isinstance(value, Mapping):
+        return {str(name): plain(part) for name, part in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [plain(part) for part in value]
+    if isinstance(value, np.generic):
+        value = value.item()
     if isinstance(value, float) and not math.isfinite(value):
         return None if math.isnan(value) else str(value)
-    if isinstance(value, tuple):
-        return [plain(own) for own in value]
     return value if value is None or isinstance(value, (bool, int, float, str)) else str(value)
 
 
-def unpack_classes(classes: list | None) -> tuple | None:
-    """Return the values of a property that ``plain`` was given."""
-    if classes is None:
-        return None
-    return tuple(tuple(own) if isinstance(own, list) else own for own in classes)
+def expect(value: Any, kind: type | tuple[type, ...], what: str) -> Any:
+    """Return ``value``; TypeError unless it is of a type, which ``what`` names."""
+    if not isinstance(value, kind) or (isinstance(value, bool) and kind is not bool):
+        raise TypeError(f"must be {what}; got {_shown(value)}")
+    return value
 
 
-def pack(array: np.ndarray) -> dict[str, Any]:
-    """Return an array of numbers as a dict that JSON takes; whole numbers in the smallest type."""
-    if array.dtype.kind in "iu":
+def _shown(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) < 60 else f"{text[:57]}..."
+
+
+def number(value: Any) -> float:
+    """Return a number as ``plain`` wrote it: null is NaN, "inf" and "-inf" are infinite."""
+    if value is None:
+        return math.nan
+    if value in ("inf", "-inf"):
+        return float(value)
+    return float(expect(value, (int, float), "a number"))
+
+
+def text(value: Any) -> str:
+    """Return ``value``; TypeError unless it is text."""
+    return expect(value, str, "text")
+
+
+def boolean(value: Any) -> bool:
+    """Return ``value``; TypeError unless it is true or false."""
+    return expect(value, bool, "true or false")
+
+
+def whole_number(value: Any) -> int:
+    """Return ``value``; TypeError unless it is a whole number."""
+    return expect(value, int, "a whole number")
+
+
+def optional(codec: FieldCodec) -> FieldCodec:
+    """Return a codec of a field that may be None."""
+    return FieldCodec(
+        lambda value: None if value is None else codec.encode(value),
+        lambda value: None if value is None else codec.decode(value),
+    )
+
+
+def mapping(decode: Callable[[Any], Any], encode: Callable[[Any], Any] = plain) -> FieldCodec:
+    """Return a codec of a dict from text to values."""
+    return FieldCodec(
+        lambda values: {str(name): encode(value) for name, value in values.items()},
+        lambda values: {
+            name: decode(value) for name, value in expect(values, dict, "a mapping").items()
+        },
+    )
+
+
+def frame(columns: Mapping[str, Callable[[Any], Any]], *further: str) -> FieldCodec:
+    """Return a codec of a DataFrame whose columns are read by functions of a value.
+
+    ``further`` names those columns that may be missing. A table without rows may have none.
+    """
+
+    def decode(parts: Any) -> pd.DataFrame:
+        expect(parts, dict, "a mapping from columns to values")
+        required = [name for name in columns if name not in further]
+        if parts and not (set(required) <= parts.keys() <= columns.keys()):
+            raise ValueError(f"must have the columns {required}; got {list(parts)}")
+        values = {
+            name: [columns[name](value) for value in expect(parts[name], list, "a list")]
+            for name in parts
+        }
+        if len(set(map(len, values.values()))) > 1:
+            raise ValueError("must have columns of one length")
+        return pd.DataFrame(values)
+
+    return FieldCodec(
+        lambda table: {str(name): plain(table[name].tolist()) for name in table.columns}, decode
+    )
+
+
+def _decode_classes(values: Any) -> tuple:
+    """Return the values of a property; lists stand for tuples."""
+    return tuple(
+        tuple(value) if isinstance(value, list) else value
+        for value in expect(values, list, "a list")
+    )
+
+
+def _encode_array(array: np.ndarray) -> dict[str, Any]:
+    """Return an array of numbers as a dict; whole numbers in the smallest type."""
+    if array.dtype.kind in "iu" and array.size:
         array = array.astype(np.result_type(*map(np.min_scalar_type, (array.min(), array.max()))))
     array = np.ascontiguousarray(array.astype(array.dtype.newbyteorder("<")))
     data = base64.b64encode(zlib.compress(array.tobytes(), 6)).decode("ascii")
     return {"dtype": array.dtype.str, "shape": list(array.shape), "data": data}
 
 
-def pack_each(arrays: dict[str, np.ndarray]) -> dict[str, dict[str, Any]]:
-    """Return arrays by name, each packed."""
-    return {name: pack(array) for name, array in arrays.items()}
-
-
-def unpack_each(packed: dict[str, dict[str, Any]]) -> dict[str, np.ndarray]:
-    """Return the arrays that ``pack_each`` was given."""
-    return {name: unpack(array) for name, array in packed.items()}
-
-
-def unpack(packed: dict[str, Any]) -> np.ndarray:
-    """Return the array that ``pack`` was given; ValueError if ``packed`` is none of its making."""
-    dtype = np.dtype(str(packed["dtype"]))
-    shape = tuple(int(n) for n in packed["shape"])
-    if dtype.kind not in KINDS or any(n < 0 for n in shape):
-        raise ValueError(f"an array of type {dtype} and shape {shape}")
+def _decode_array(packed: Any) -> np.ndarray:
+    """Return the array of which ``_encode_array`` made a dict."""
+    expect(packed, dict, "an array")
+    if packed.keys() != {"dtype", "shape", "data"}:
+        raise ValueError(f"must have dtype, shape and data; got {list(packed)}")
+    dtype = np.dtype(text(packed["dtype"]))
+    shape = tuple(whole_number(n) for n in expect(packed["shape"], list, "a list"))
+    if dtype.kind not in DTYPE_KINDS or any(n < 0 for n in shape):
+        raise ValueError(f"must be an array of numbers; got type {dtype} and shape {shape}")
     n_bytes = dtype.itemsize * math.prod(shape)
     reader = zlib.decompressobj()
     try:
-        data = reader.decompress(base64.b64decode(packed["data"], validate=True), n_bytes + 1)
+        compressed = base64.b64decode(text(packed["data"]), validate=True)
+        data = reader.decompress(compressed, n_bytes + 1)
     except zlib.error as error:
-        raise ValueError("damaged data of an array") from error
+        raise ValueError("must be an array whose data decompress") from error
     if len(data) != n_bytes:
-        raise ValueError(f"{len(data)} bytes of an array of {n_bytes}")
+        raise ValueError(f"must be an array of {n_bytes} bytes; got {len(data)}")
     return np.frombuffer(data, dtype).reshape(shape).astype(dtype.newbyteorder("="))
+
+
+ARRAY = FieldCodec(_encode_array, _decode_array)
+ARRAYS = mapping(_decode_array, _encode_array)
+CLASSES = FieldCodec(plain, _decode_classes)
+SETTINGS = mapping(lambda value: value)
+TEXTS = mapping(text)
+NUMBERS = mapping(number)

@@ -1,20 +1,26 @@
-"""``SourcesReport``: the parts of an advantage, what they mean, and how they are stored.
+"""``SourcesReport``: the parts of an advantage, in words, plots and files."""
 
-The figures are measured in ``_sources``, and divided in ``_sources_figures``.
-"""
-
-import os
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import pandas as pd
 
-from ..._files import write_text
-from . import _pages, _plots
-from ._serialization import read_report, write_report
+from ..._plotting import axes_or_new, draw_sources
+from ._base import Report
+from ._html import BulletList, DataTable, DefinitionList, Paragraph, Plot, Section
+from ._serialization import (
+    NUMBERS,
+    SETTINGS,
+    TEXTS,
+    FileFormat,
+    boolean,
+    frame,
+    number,
+    text,
+    whole_number,
+)
 
-VERSION = 1
 SOURCES = {
     "conditional": "memorised E[Y|X]",
     "bias": "wrong inductive bias",
@@ -22,40 +28,79 @@ SOURCES = {
 }
 MITIGATIONS = {
     "conditional": "causal learning: a model of the causes alone, or an invariant one, has less of "
-    "E[Y|X] to memorise that differs from one distribution to the other",
+    "E[Y|X] to memorise that differs between the distributions",
     "bias": "a model class that suits the task better, so that the fit does not depend on where "
     "the inputs are",
     "sample": "more training data, or regularisation",
 }
+ADVANTAGE = dict.fromkeys(("advantage", "ci_low", "ci_high"), number)
 
 
-@dataclass(eq=False, repr=False)
-class SourcesReport:
+@dataclass(frozen=True, eq=False, repr=False)
+class SourcesReport(Report):
     """Where an attack's advantage comes from.
 
-    Attributes
+    Parameters
     ----------
     table : DataFrame
-        A row for each ``source``: "conditional" (E[Y|X] is memorised), "bias" (the inductive bias
-        is wrong), "sample" (training data are finite), as far as each can be switched off; "rest",
-        what is left with all off; and "total", the attack's advantage, to which they add up. With
-        the 95% interval of each ``advantage``, ``ci_low`` to ``ci_high``.
+        One row per ``source``: "conditional" (E[Y|X] is memorised), "bias" (the inductive bias is
+        wrong), "sample" (training data are finite), as far as each can be switched off; "rest",
+        what remains with all of them off; and "total", the attack's advantage, to which the others
+        add up. Columns ``advantage`` and its 95% interval ``ci_low`` to ``ci_high``.
     combinations : DataFrame
-        The advantage in each combination, True where a source is at work.
-    growth : DataFrame
-        The advantage by ``conditional``, ``bias`` and ``n_samples``, from which limits are taken.
+        The advantage in each combination of sources: columns "conditional", "bias" and "sample",
+        True where the source is at work, and those of ``table``.
+    by_n_samples : DataFrame
+        The advantage by ``conditional``, ``bias`` and ``n_samples``, from which the limit of
+        infinite training data is extrapolated.
     lead : dict
-        By how much the largest source leads the next, with its interval; empty of one source.
+        By how much the largest source exceeds the next: ``value``, ``ci_low``, ``ci_high``. Empty
+        with fewer than two sources.
     notes : dict from source to str
-        What it was switched off by.
+        How each source was switched off.
     unavailable : dict from source to str
-        Why it could not be switched off; it is at work throughout.
+        Why a source could not be switched off; it is at work throughout.
     settings : dict
+        The settings of the analysis.
+
+    See Also
+    --------
+    wsl.risk.leakage_sources : Runs the analysis and returns its report.
+    AuditReport : How large the leak is.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from wsl.risk import SourcesReport
+    >>> rows = [("sample", 0.5, 0.4, 0.6), ("rest", 0.1, 0.0, 0.2), ("total", 0.6, 0.5, 0.7)]
+    >>> table = pd.DataFrame(rows, columns=["source", "advantage", "ci_low", "ci_high"])
+    >>> report = SourcesReport(table, pd.DataFrame(), pd.DataFrame())
+    >>> report.dominant
+    'sample'
+    >>> report.explain()[0]
+    'The models leak the property, most of all through finite training data.'
     """
+
+    _title: ClassVar[str] = "Sources of leakage"
+    _format: ClassVar[FileFormat] = FileFormat(
+        "wsl-sources-report",
+        2,
+        {
+            "table": frame({"source": text} | ADVANTAGE),
+            "combinations": frame(dict.fromkeys(SOURCES, boolean) | ADVANTAGE),
+            "by_n_samples": frame(
+                {"conditional": boolean, "bias": boolean, "n_samples": whole_number} | ADVANTAGE
+            ),
+            "lead": NUMBERS,
+            "notes": TEXTS,
+            "unavailable": TEXTS,
+            "settings": SETTINGS,
+        },
+    )
 
     table: pd.DataFrame
     combinations: pd.DataFrame
-    growth: pd.DataFrame
+    by_n_samples: pd.DataFrame
     lead: dict[str, float] = field(default_factory=dict)
     notes: dict[str, str] = field(default_factory=dict)
     unavailable: dict[str, str] = field(default_factory=dict)
@@ -63,39 +108,51 @@ class SourcesReport:
 
     @property
     def dominant(self) -> str | None:
-        """The largest source; None where the attack has no advantage that is certain, or one that
-        no source adds to.
-        """
+        """The largest source; None if the interval of the total advantage holds 0."""
         parts = self._parts()
-        found = self._row("total")["ci_low"] > 0 and len(parts) > 0
-        if not found or parts["advantage"].max() <= 0:
+        if self._row("total")["ci_low"] <= 0 or not len(parts) or parts["advantage"].max() <= 0:
             return None
         return str(parts.sort_values("advantage", ascending=False)["source"].iloc[0])
 
     def explain(self) -> list[str]:
-        """Say in plain words what dominates, what is recommended for it, and what is not known."""
+        """Return the findings in plain words: the largest source, the advantages, what helps.
+
+        Returns
+        -------
+        list of str
+
+        See Also
+        --------
+        to_html : The same with plots and settings.
+        """
         total = self._row("total")
-        texts = [f"The attack's advantage over guessing is {_shown(total)}."]
-        if self.dominant is None:
-            texts.append("That holds 0, or no source adds to it: there is nothing to divide.")
-        else:
-            texts += self._verdict()
+        texts = [*self._verdict(), f"The attack's advantage over guessing is {_shown(total)}."]
+        texts += self._largest()
         for row in self._parts().to_dict("records"):
             if row["ci_high"] < 0:
                 texts.append(f"{_title(row['source'])} hides more than it leaks: {_shown(row)}.")
         if self._row("rest")["ci_low"] > 0:
             texts.append(
-                f"With all of them off, {_shown(self._row('rest'))} is left: from sources that "
-                "could not be switched off, or not wholly."
+                f"With all of them switched off, {_shown(self._row('rest'))} remains: from sources "
+                "that could not be switched off, or not completely."
             )
-        texts += [
+        return texts + [
             f"{_title(name)} could not be switched off: {reason}."
             for name, reason in self.unavailable.items()
         ]
-        return texts
 
     def _verdict(self) -> list[str]:
-        assert self.dominant is not None
+        """Return the finding in one sentence."""
+        if self.dominant is not None:
+            return [f"The models leak the property, most of all through {SOURCES[self.dominant]}."]
+        if self._row("total")["ci_low"] > 0:
+            return ["The models leak the property, but none of the sources adds to the leak."]
+        return ["A leak is not shown with this many models, so there is nothing to divide."]
+
+    def _largest(self) -> list[str]:
+        """Return what the largest part is, how certain that is, and what reduces it."""
+        if self.dominant is None:
+            return []
         row = self._row(self.dominant)
         texts = [f"The largest part of it, {_shown(row)}, comes from {SOURCES[self.dominant]}."]
         if self.lead and self.lead["ci_low"] <= 0:
@@ -103,74 +160,70 @@ class SourcesReport:
             texts.append(
                 f"It is not certain that this is more than {SOURCES[parts['source'].iloc[1]]}."
             )
-        texts.append(f"Recommended for it: {MITIGATIONS[self.dominant]}.")
-        return texts
+        return [*texts, f"Recommended against it: {MITIGATIONS[self.dominant]}."]
 
     def plot(self, ax: Any = None) -> Any:
-        """Draw each source's part with its interval.
+        """Plot the part of each source with its interval.
 
         Parameters
         ----------
         ax : matplotlib Axes, optional
+            Where to draw; a new pyplot figure by default.
 
         Returns
         -------
         matplotlib Axes
-        """
-        ax = _plots.new_axes(6.0, 3.2) if ax is None else ax
-        return _plots.draw_sources(self.table, SOURCES, ax)
 
-    def to_html(self, path: str | os.PathLike) -> Path:
-        """Write one page that needs no other file.
+        See Also
+        --------
+        wsl.displays.SourcesDisplay : Several learners side by side.
+        """
+        return draw_sources(self.table, SOURCES, axes_or_new(ax, 6.0, 3.2))
+
+    def section(self, title: str | None = None) -> Section:
+        """Return the findings as a part of a page.
+
+        Parameters
+        ----------
+        title : str, optional
+            The heading of the part; none by default.
 
         Returns
         -------
-        Path
+        Section
         """
-        return write_text(path, _pages.render_sources(self))
+        return Section(
+            title,
+            [
+                BulletList(self.explain()),
+                Plot(self.plot, "The part of each source, with its interval", height=2.8),
+                DataTable(self.table),
+                Paragraph(NOTE),
+                BulletList([f"{name}: off by {note}." for name, note in self.notes.items()]),
+            ],
+        )
 
-    def save(self, path: str | os.PathLike) -> Path:
-        """Write the report as JSON; what stood there stays until the new file is complete.
-
-        Returns
-        -------
-        Path
-        """
-        frames = {name: getattr(self, name).to_dict("list") for name in FRAMES}
-        own = {name: getattr(self, name) for name in ("lead", "notes", "unavailable", "settings")}
-        return write_report(path, "sources", VERSION, {**frames, **own})
-
-    @classmethod
-    def load(cls, path: str | os.PathLike) -> "SourcesReport":
-        """Read a report that ``save`` wrote.
-
-        Raises
-        ------
-        InvalidInputError
-            If the file holds something else.
-        """
-
-        def make(contents: dict[str, Any]) -> "SourcesReport":
-            frames: dict[str, Any] = {name: pd.DataFrame(contents.pop(name)) for name in FRAMES}
-            report = cls(**frames, **contents)
-            report.explain()
-            return report
-
-        return read_report(path, "sources", VERSION, make)
+    def _sections(self) -> Sequence[Section]:
+        return [self.section(), Section("Settings", [DefinitionList(self.settings)])]
 
     def _parts(self) -> pd.DataFrame:
         return self.table[self.table["source"].isin(list(SOURCES))]
 
     def _row(self, source: str) -> dict[Any, Any]:
-        (row,) = self.table[self.table["source"] == source].to_dict("records")
-        return row
+        rows = self.table[self.table["source"] == source].to_dict("records")
+        if len(rows) != 1:
+            raise ValueError(f"its table must have one row of source {source!r}; got {len(rows)}")
+        return rows[0]
 
     def __repr__(self) -> str:
         table = self.table.to_string(index=False, float_format="{:.3f}".format)
         return "\n".join(["SourcesReport", table, *self.explain()])
 
 
-FRAMES = ("table", "combinations", "growth")
+NOTE = (
+    "Each source was switched off, alone and together with the others. Its part is the mean "
+    "decrease of the advantage over all orders of switching off. Parts add up to the total."
+)
 
 
 def _title(source: str) -> str:
@@ -179,4 +232,4 @@ def _title(source: str) -> str:
 
 
 def _shown(row: dict[Any, Any]) -> str:
-    return f"{row['advantage']:.2f} (interval {row['ci_low']:.2f} to {row['ci_high']:.2f})"
+    return f"{row['advantage']:.2f} (95% interval {row['ci_low']:.2f} to {row['ci_high']:.2f})"

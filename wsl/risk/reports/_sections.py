@@ -1,0 +1,74 @@
+"""Parts of pages that reports of audits and of games share."""
+
+from collections.abc import Mapping
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from ..._plotting import draw_confusion, draw_guesses
+from ..evaluation._roc import confusion_table
+from ._html import BulletList, Plot, Section
+
+QUERIES = {
+    "family": "drawn from its own distributions",
+    "random": "of independent random numbers",
+    "given": "that it was given",
+}
+
+
+def knowledge_of(settings: Mapping[str, Any]) -> list[str]:
+    """Return sentences on what the adversary knows, by the settings of an audit or a game."""
+    if "adversary_learner" not in settings:
+        return ["The settings below say what the adversary knows."]
+    texts = []
+    data = "distributions of the training data"
+    for name, same, other in (
+        ("learner", "learner", "another learner"), ("family", data, f"other {data}"),
+    ):  # fmt: skip
+        if settings[f"adversary_{name}"] == settings[name]:
+            texts.append(f"The adversary knows the {same}.")
+        else:
+            texts.append(f"The adversary assumes {other}: {settings[f'adversary_{name}']}.")
+    texts.append(
+        f"The adversary trains {settings['n_shadows']} shadow models on "
+        f"{settings['adversary_n_samples']} rows each; target models are trained on "
+        f"{settings['n_samples']} rows each."
+    )
+    observed = "predicted labels only" if settings["labels_only"] else "the model's full outputs"
+    texts.append(
+        f"Black-box attacks send {settings['n_queries']} queries {QUERIES[settings['queries']]}, "
+        f"and observe {observed}."
+    )
+    if settings.get("access") == "white_box":
+        texts.append("The adversary also observes the weights.")
+    return texts
+
+
+def knowledge_section(settings: Mapping[str, Any]) -> Section:
+    """Return the part of a page on what the adversary knows."""
+    return Section("What the adversary knows", [BulletList(knowledge_of(settings))])
+
+
+def guess_sections(
+    guesses: Mapping[str, np.ndarray], truth: np.ndarray, classes: tuple | None
+) -> list[Section]:
+    """Return plots of each attack's guesses beside the truth; two classes need none."""
+    if not guesses:
+        return []
+    alt = "Guesses of attack {} beside the truth"
+    if classes is None:
+        plots = [
+            Plot(partial(draw_guesses, own, truth, name, column), alt.format(name))
+            for name, own in guesses.items()
+            for column in range(truth[:1].size)
+        ]
+        return [Section("Guessed and true values", plots)]
+    if len(classes) > 2:
+        tables = {name: confusion_table(own, truth, classes) for name, own in guesses.items()}
+        plots = [
+            Plot(partial(draw_confusion, table, name), alt.format(name))
+            for name, table in tables.items()
+        ]
+        return [Section("Confused values of the property", plots)]
+    return []
