@@ -33,7 +33,7 @@ def by_vmap(architecture: Architecture, weights: Tensor, inputs: Tensor) -> Tens
     def one_model(parameters: dict[str, Tensor]) -> Tensor:
         return functional_call(module, parameters, (inputs,))
 
-    return vmap(one_model)(architecture.parameters(weights))
+    return vmap(one_model)(architecture.layout.parameters(weights))
 
 
 def by_forward(architecture: Architecture, weights: Tensor, inputs: Tensor) -> Tensor:

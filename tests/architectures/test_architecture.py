@@ -101,7 +101,7 @@ def test_each_model_on_inputs_of_its_own(name):
     architecture = CASES[name]
     rows = rows_of(architecture, 3)
     X = np.stack([inputs_of(architecture, seed=i) for i in range(3)])
-    outputs = architecture.forward_each(torch.tensor(rows), torch.tensor(X)).numpy()
+    outputs = architecture.forward_pass.forward_each(torch.tensor(rows), torch.tensor(X)).numpy()
     expected = np.stack([loop(architecture, r[None], x)[0] for r, x in zip(rows, X, strict=True)])
     np.testing.assert_allclose(outputs, expected, atol=1e-5)
 
@@ -113,8 +113,8 @@ def test_round_trips_are_exact(name):
     assert (architecture.flatten([architecture.module(row) for row in rows]) == rows).all()
     assert (architecture.flatten([architecture.state_dict(row) for row in rows]) == rows).all()
     assert (architecture.flatten(architecture.module(rows[0])) == rows[:1]).all()
-    tensors = architecture.parameters(torch.tensor(rows))
-    assert (architecture.rows(tensors).numpy() == rows).all()
+    tensors = architecture.layout.parameters(torch.tensor(rows))
+    assert (architecture.layout.rows(tensors).numpy() == rows).all()
 
 
 @pytest.mark.parametrize("name", CASES)

@@ -158,7 +158,7 @@ def test_starts_have_the_scale_of_their_scheme(scheme):
         "lecun_uniform": 1,
         "lecun_normal": 1,
     }[scheme]
-    parameters = architecture.parameters(torch.tensor(zoo.weights))
+    parameters = architecture.layout.parameters(torch.tensor(zoo.weights))
     for name, fan_in in (("0.weight", 100), ("2.weight", 200)):
         assert float(parameters[name].var()) == pytest.approx(variance / fan_in, rel=0.05)
         if "normal" not in scheme:

@@ -99,7 +99,7 @@ def test_scores_do_not_depend_on_batches(mmap, tmp_path, monkeypatch):
         return forward(architecture, weights, *rest)
 
     monkeypatch.setattr(Architecture, "forward", recording)
-    for n_bytes, n_rows in [(4 * 50 * ARCHITECTURE.activation_size, 1), (2**13, 8)]:
+    for n_bytes, n_rows in [(4 * 50 * ARCHITECTURE.forward_pass.activation_size, 1), (2**13, 8)]:
         monkeypatch.setattr(_batches, "BATCH_BYTES", n_bytes)
         read.clear()
         np.testing.assert_array_equal(zoo.accuracy(X, y), expected[0])

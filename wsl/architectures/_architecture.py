@@ -6,7 +6,7 @@ module must be in ``_template``.
 
 import copy
 import math
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property, partial
 from typing import Any
 
@@ -15,29 +15,20 @@ import torch
 from torch import Tensor, nn
 
 from .._random import resolve_random_state, torch_generator
-from .._validation import check_n_columns, check_rows, owned_tensor
+from .._validation import check_rows, owned_tensor
 from ..exceptions import InvalidInputError, UnsupportedModuleError
 from ._builders import build_cnn, build_mlp, replace_activations
 from ._conversion import flatten_model, sklearn_model, sklearn_module
-from ._template import (
-    first_shape,
-    largest_value,
-    layer_names,
-    make_template,
-    refuse_unsupported,
-    running_statistics,
-    uses_batch_statistics,
-)
-from .forward._context import Memory, Training
-from .forward._execute import forward_models, plan_steps, run_each
-from .forward._forward import run_rows
+from ._parameter_layout import ParameterLayout
+from ._template import first_shape, layer_names, make_template, refuse_unsupported
+from .forward._execute import run_each
+from .forward._forward import ForwardPass
 from .spec._layer_spec import abbreviated
 from .spec._module_spec import module_from_spec, module_to_spec, step_identity
-from .symmetry import _weight_matching
 from .symmetry._permutation_groups import find_groups
-from .symmetry._permute import reorder_rows
+from .symmetry._permute import permute_rows, random_orders
 from .symmetry._unit_tracking import PermutationGroup
-from .tracing._trace import Step, trace
+from .symmetry._weight_matching import aligned_orders, sorted_orders
 from .tracing._verify import agrees, is_symmetric
 
 
@@ -99,17 +90,8 @@ class Architecture:
         refuse_unsupported(module)
         self._module = make_template(module)
         self.input_shape = first_shape(self._module, input_shape)
-        trained = dict(self._module.named_parameters())
-        parameters = trained | running_statistics(self._module)
-        self.n_trainable = sum(p.numel() for p in trained.values())
-        self.parameter_names = tuple(parameters)
-        self.parameter_shapes = tuple(tuple(p.shape) for p in parameters.values())
-        stops = np.cumsum([p.numel() for p in parameters.values()]).tolist()
-        self.slices = {
-            name: slice(start, stop)
-            for name, start, stop in zip(parameters, [0, *stops[:-1]], stops, strict=True)
-        }
-        self.n_weights: int = stops[-1]
+        self.layout = ParameterLayout.of(self._module)
+        self.forward_pass = ForwardPass(self._module, self.layout, self.input_shape)
 
     @classmethod
     def mlp(
@@ -191,7 +173,7 @@ class Architecture:
         try:
             twin = Architecture.from_spec(spec)
             run = partial(run_each, twin._module)
-            known = agrees(self._module, self._shapes, self.input_shape, run)
+            known = agrees(self._module, self.layout.by_name, self.input_shape, run)
         except InvalidInputError:
             known = False
         if not known:
@@ -228,27 +210,42 @@ class Architecture:
             )
         return math.prod(self.input_shape)
 
-    @cached_property
+    @property
     def n_outputs(self) -> int:
         """Numbers in one output."""
         assert self.n_inputs
-        with torch.no_grad():
-            return self._module(torch.zeros(2, *(self.input_shape or ()))).flatten(1).shape[1]
+        return self.forward_pass.n_outputs
 
     @property
-    def _shapes(self) -> dict[str, tuple[int, ...]]:
-        return dict(zip(self.parameter_names, self.parameter_shapes, strict=True))
+    def n_weights(self) -> int:
+        """The number of weights in a row."""
+        return self.layout.n_weights
 
-    @cached_property
-    def steps(self) -> tuple[Step, ...]:
-        """The module's graph; UnsupportedModuleError, with the reason, if it cannot be traced."""
-        return trace(self._module)
+    @property
+    def n_trainable(self) -> int:
+        """How many weights of a row, from the first on, training changes."""
+        return self.layout.n_trainable
+
+    @property
+    def parameter_names(self) -> tuple[str, ...]:
+        """The names of what a row holds, in its order."""
+        return self.layout.names
+
+    @property
+    def parameter_shapes(self) -> tuple[tuple[int, ...], ...]:
+        """The shapes of what a row holds, in its order."""
+        return self.layout.shapes
+
+    @property
+    def slices(self) -> dict[str, slice]:
+        """The columns of each parameter in a row."""
+        return self.layout.slices
 
     @cached_property
     def permutation_groups(self) -> tuple[PermutationGroup, ...]:
         """The groups of interchangeable hidden units; UnsupportedModuleError where not known."""
-        groups = find_groups(self.steps, self.input_shape)
-        if not is_symmetric(self._module, self._shapes, self.input_shape, groups):
+        groups = find_groups(self.forward_pass.steps, self.input_shape)
+        if not is_symmetric(self._module, self.layout.by_name, self.input_shape, groups):
             raise UnsupportedModuleError(
                 f"the permutation symmetries of {type(self._module).__name__} are not known: it "
                 "does other than its layers, as where one works in place on what is used again"
@@ -292,7 +289,7 @@ class Architecture:
     def state_dict(self, row) -> dict[str, Tensor]:
         """Return one row ``(n_weights,)`` as a dict from parameter name to tensor."""
         row = owned_tensor(row).reshape(1, -1)
-        return {name: p[0].clone() for name, p in self.parameters(row).items()}
+        return {name: p[0].clone() for name, p in self.layout.parameters(row).items()}
 
     def module(self, row) -> nn.Module:
         """Return a ready module, in evaluation mode, that holds the weights of ``row``."""
@@ -331,53 +328,6 @@ class Architecture:
             raise InvalidInputError(f"like is a {type(like).__name__} of {own!r}; wanted {self!r}")
         return sklearn_model(like, [p.numpy() for p in self.state_dict(row).values()])
 
-    def parameters(self, weights: Tensor) -> dict[str, Tensor]:
-        """View rows ``(n_models, n_weights)`` as parameters ``(n_models, *shape)``."""
-        check_n_columns(weights, self.n_weights)
-        return {
-            name: weights[:, self.slices[name]].unflatten(1, shape)
-            for name, shape in zip(self.parameter_names, self.parameter_shapes, strict=True)
-        }
-
-    def rows(self, parameters: Mapping[str, Tensor]) -> Tensor:
-        """Join parameters ``(n_models, *shape)`` to rows ``(n_models, n_weights)``."""
-        return torch.cat([parameters[name].flatten(1) for name in self.parameter_names], dim=1)
-
-    def shape_inputs(self, inputs: Tensor, n_leading: int = 1) -> Tensor:
-        """Give flat inputs, after ``n_leading`` axes, the shape that the module takes."""
-        if self.input_shape is None:
-            return inputs
-        flat = inputs.flatten(n_leading)
-        if flat.shape[-1] != self.n_inputs:
-            raise InvalidInputError(
-                f"inputs has {flat.shape[-1]} features, but the architecture takes {self.n_inputs}"
-            )
-        return flat.unflatten(n_leading, self.input_shape)
-
-    @cached_property
-    def plan(self) -> tuple[Step, ...] | None:
-        """How many models are run at once; None where the module itself has to be, under vmap."""
-        try:
-            planned = plan_steps(self.steps, self.parameter_names)
-        except UnsupportedModuleError:
-            return None
-        if planned is None:
-            return None
-        run = partial(forward_models, self._module, planned)
-        tried = agrees(self._module, self._shapes, self.input_shape, run)
-        return planned if tried else None
-
-    @cached_property
-    def inputs_are_apart(self) -> bool:
-        """Whether an input's output does not depend on the other inputs."""
-        return not uses_batch_statistics(self._module)
-
-    def run(
-        self, parameters: Mapping[str, Tensor], inputs: Tensor, memory: Memory | None = None
-    ) -> Tensor:
-        """Run models on inputs ``(n_models or 1, n_inputs, *input_shape)``, all at once."""
-        return forward_models(self._module, self.plan, parameters, inputs, memory=memory).flatten(2)
-
     def forward(self, weights, inputs, batch_size: int | None = None):
         """Run every model on the same inputs.
 
@@ -394,35 +344,7 @@ class Architecture:
         ``(n_models, n_inputs, n_outputs)``
             A float32 array for arrays; for tensors a tensor on their device, with gradients.
         """
-        return run_rows(self, weights, inputs, batch_size)
-
-    def forward_parameters(
-        self,
-        parameters: Mapping[str, Tensor],
-        inputs: Tensor,
-        training: Training | None = None,
-        before: Callable[[Step, list[Tensor]], None] | None = None,
-    ) -> Tensor:
-        """Run each model, given by its parameters ``(n_models, *shape)``, on inputs of its own.
-
-        ``inputs`` is ``(n_models, n_inputs, ...)``, or ``(1, n_inputs, ...)`` if shared; ``before``
-        is called before each layer is run, where layers are run one by one.
-        """
-        shaped = self.shape_inputs(inputs, n_leading=2)
-        return forward_models(
-            self._module, self.plan, parameters, shaped, training, before=before
-        ).flatten(2)
-
-    def forward_each(self, weights: Tensor, inputs: Tensor) -> Tensor:
-        """Run each row ``(n_models, n_weights)`` on inputs of its own; tensors only."""
-        return self.forward_parameters(self.parameters(weights), inputs)
-
-    @cached_property
-    def activation_size(self) -> int:
-        """The most numbers that one layer holds for one input; decides how a zoo is chunked."""
-        if self.input_shape is None:
-            return self.n_weights
-        return largest_value(self.template, self.input_shape)
+        return self.forward_pass.forward(weights, inputs, batch_size)
 
     def permute(self, weights, random_state=None):
         """Return the same models with the hidden units of each in a random order of its own.
@@ -444,8 +366,13 @@ class Architecture:
         generator = random_state
         if not isinstance(generator, torch.Generator):
             generator = torch_generator(resolve_random_state(random_state))
-        orders = _weight_matching.random_orders(self.permutation_groups, len(weights), generator)
-        return reorder_rows(self, weights, lambda parameters, models: [o[models] for o in orders])
+        orders = random_orders(self.permutation_groups, len(weights), generator)
+        return permute_rows(
+            self.layout,
+            self.permutation_groups,
+            weights,
+            lambda parameters, models: [order[models] for order in orders],
+        )
 
     def canonicalize(self, weights, reference=None):
         """Return the same models with their hidden units in one order.
@@ -488,14 +415,17 @@ class Architecture:
         """
         groups = self.permutation_groups
         if reference is None:
-            return reorder_rows(
-                self, weights, lambda own, models: _weight_matching.sorted_orders(own, groups)
+            return permute_rows(
+                self.layout, groups, weights, lambda units, models: sorted_orders(units, groups)
             )
         row = reference if isinstance(reference, Tensor) else owned_tensor(check_rows([reference]))
         device = weights.device if isinstance(weights, Tensor) else "cpu"
-        anchor = self.parameters(row.detach().to(device).reshape(1, -1))
-        return reorder_rows(
-            self, weights, lambda own, models: _weight_matching.aligned_orders(own, groups, anchor)
+        anchor = self.layout.parameters(row.detach().to(device).reshape(1, -1))
+        return permute_rows(
+            self.layout,
+            groups,
+            weights,
+            lambda units, models: aligned_orders(units, groups, anchor),
         )
 
     def __eq__(self, other: object) -> bool:
@@ -507,7 +437,7 @@ class Architecture:
     @cached_property
     def _identity(self) -> tuple:
         try:
-            function: Any = step_identity(self.steps)
+            function: Any = step_identity(self.forward_pass.steps)
         except UnsupportedModuleError:
             function = repr(self._module)
         return function, self.parameter_names, self.parameter_shapes, self.input_shape

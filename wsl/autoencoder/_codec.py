@@ -190,7 +190,7 @@ def _orderings(
     if architecture is None or align is False:
         yield None
         return
-    runs = queries is not None and architecture.plan is not None
+    runs = queries is not None and architecture.forward_pass.plan is not None
     if align == "importance" and not runs:
         raise InvalidInputError(
             "align='importance' needs queries, beta below 1 and an architecture whose layers can "
@@ -198,7 +198,7 @@ def _orderings(
         )
     if align == "importance" or (align is True and walks and _have_symmetries(architecture)):
         assert queries is not None
-        yield Ranking(architecture, queries.few(architecture.activation_size))
+        yield Ranking(architecture, queries.few(architecture.forward_pass.activation_size))
     if align != "importance":
         yield Alignment(architecture, largest_row(rows, training))
 
@@ -221,7 +221,7 @@ def _fit_code(
     if walks:
         assert architecture is not None
         assert queries is not None
-        inputs = queries.few(architecture.activation_size)
+        inputs = queries.few(architecture.forward_pass.activation_size)
         walk = LayerwiseForward(layout, architecture, objective.mean, objective.scale, inputs)
         tried = framed.take(evenly(few, SHARING_MODELS))
         return fit_response_code(
@@ -245,7 +245,7 @@ def _can_walk(
     """
     if architecture is None or queries is None:
         lacking = "an architecture, queries and beta below 1"
-    elif architecture.plan is None:
+    elif architecture.forward_pass.plan is None:
         lacking = "an architecture whose layers can be run one by one"
     elif len(layout.kind_counts) > int(layout.positions[:, 0].max()) + 1:
         lacking = f"whole units as tokens, and no token_size={layout.token_size}"

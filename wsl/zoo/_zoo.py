@@ -125,7 +125,7 @@ class ModelZoo:
 
     def _score_bytes(self, X) -> int:
         """Return what one model takes when it is run on X, outputs included."""
-        outputs = self.weights.itemsize * len(X) * self.architecture.activation_size
+        outputs = self.weights.itemsize * len(X) * self.architecture.forward_pass.activation_size
         return max(self._row_bytes, outputs)
 
     def save(self, path: str | Path) -> Path:

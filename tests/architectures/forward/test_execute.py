@@ -96,7 +96,7 @@ def inputs_of(architecture, n_inputs=7, seed=1):
 @pytest.mark.parametrize("name", CASES)
 def test_values_and_gradients_are_torchs_own(name):
     architecture = CASES[name]
-    assert architecture.plan is not None
+    assert architecture.forward_pass.plan is not None
     rows, X = rows_of(architecture), inputs_of(architecture)
     weights = torch.tensor(rows, requires_grad=True)
     outputs = architecture.forward(weights, X)
@@ -119,7 +119,7 @@ def test_gradients_in_inputs_of_their_own_and_in_shared_ones(name):
     own = torch.stack([inputs_of(architecture, seed=i) for i in range(3)])
     for X in (own, own[:1]):
         leaf = X.clone().requires_grad_()
-        outputs = architecture.forward_each(rows, leaf)
+        outputs = architecture.forward_pass.forward_each(rows, leaf)
         slope = torch.randn(outputs.shape, generator=torch.Generator().manual_seed(0))
         (gradient,) = torch.autograd.grad((outputs * slope).sum(), leaf)
         expected = torch.zeros_like(X)
@@ -146,9 +146,9 @@ def test_training_uses_the_batch_and_moves_running_statistics(name):
     rows = torch.tensor(rows_of(architecture, 3))
     X = torch.stack([inputs_of(architecture, seed=i) for i in range(3)])
     training = Training(dropout=lambda x, p, place: x)
-    parameters = architecture.parameters(rows)
-    outputs = architecture.forward_parameters(parameters, X, training)
-    moved = architecture.rows(parameters | training.statistics)
+    parameters = architecture.layout.parameters(rows)
+    outputs = architecture.forward_pass.forward_parameters(parameters, X, training)
+    moved = architecture.layout.rows(parameters | training.statistics)
     for i, row in enumerate(rows):
         module = architecture.module(row).train()
         torch.testing.assert_close(outputs[i], module(X[i]).flatten(1), rtol=1e-3, atol=1e-4)
@@ -170,7 +170,7 @@ def test_a_row_holds_running_statistics_after_the_parameters():
 
 def test_code_that_works_in_place_runs_as_it_is():
     architecture = Architecture(InPlace(), input_shape=(3,))
-    assert architecture.plan is None
+    assert architecture.forward_pass.plan is None
     rows, X = rows_of(architecture), inputs_of(architecture)
     for row, outputs in zip(rows, architecture.forward(rows, X), strict=True):
         np.testing.assert_allclose(outputs, architecture.module(row)(X).detach(), atol=1e-5)
@@ -178,7 +178,7 @@ def test_code_that_works_in_place_runs_as_it_is():
 
 def test_max_pooling_comes_before_an_activation_that_rises():
     def planned(name):
-        return [type(step.layer).__name__ for step in CASES[name].plan]
+        return [type(step.layer).__name__ for step in CASES[name].forward_pass.plan]
 
     assert planned("max-pool") == ["Conv2d", "MaxPool2d", "MaxPool2d", "ReLU"]
     assert planned("max-pool after a falling activation") == ["Conv2d", "GELU", "MaxPool2d"]

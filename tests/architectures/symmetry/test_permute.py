@@ -134,7 +134,7 @@ def test_many_rows_are_reordered_a_few_at_a_time(monkeypatch):
         ]
 
     together = all_forms()
-    monkeypatch.setattr("wsl.architectures.symmetry._permute.REORDER_BYTES", 8 * 3 * rows.shape[1])
+    monkeypatch.setattr("wsl.architectures.symmetry._permute.PERMUTE_BYTES", 8 * 3 * rows.shape[1])
     for one, other in zip(together, all_forms(), strict=True):
         np.testing.assert_array_equal(one, other)
 
@@ -301,7 +301,7 @@ def test_any_network(make_network, kind, seed, **arguments):
 def test_sorting_by_norm_is_as_it_was():
     architecture = Architecture.mlp(3, [7], 2)
     rows = torch.randn(5, architecture.n_weights)
-    parameters = architecture.parameters(rows)
+    parameters = architecture.layout.parameters(rows)
     (order,) = sorted_orders(parameters, architecture.permutation_groups)
     norms = parameters["0.weight"].square().sum(2) + parameters["0.bias"].square()
     assert torch.equal(order, norms.argsort(dim=1, descending=True))

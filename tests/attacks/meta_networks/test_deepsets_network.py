@@ -52,12 +52,12 @@ def test_not_blind_to_the_order_of_outputs_or_inputs(name):
     architecture = ARCHITECTURES[name]
     rows = rows_of(architecture)
     network = network_of(architecture, rows)
-    parameters = architecture.parameters(torch.as_tensor(rows))
+    parameters = architecture.layout.parameters(torch.as_tensor(rows))
     first, last = architecture.parameter_names[0], architecture.parameter_names[-1]
     for parameter in (first, last):
         changed = dict(parameters)
         changed[parameter] = changed[parameter].flip(-1)
-        difference = read(network, architecture.rows(changed)) - read(network, rows)
+        difference = read(network, architecture.layout.rows(changed)) - read(network, rows)
         assert difference.abs().max() > 1e-3
 
 

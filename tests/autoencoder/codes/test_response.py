@@ -94,14 +94,16 @@ def test_a_layer_is_the_product_of_its_weights_with_what_it_takes(layer):
     shape = {nn.Linear: (5,), nn.Conv2d: (2, 6, 7), nn.Conv1d: (2, 9)}[type(layer)]
     inputs = torch.randn(8, *shape, generator=torch.Generator().manual_seed(0))
     architecture = Architecture(nn.Sequential(layer, nn.Flatten()), input_shape=shape)
-    columns = taken_columns(architecture.plan[0], inputs.movedim(0, -1)[None])
+    columns = taken_columns(architecture.forward_pass.plan[0], inputs.movedim(0, -1)[None])
     weights = layer.weight.flatten(1)
     if layer.bias is not None:
         weights = torch.cat([weights, layer.bias[:, None]], dim=1)
     wanted = layer(inputs).movedim(0, -1).flatten(1)
     torch.testing.assert_close((weights @ columns)[0], wanted, rtol=1e-5, atol=1e-5)
     if not isinstance(layer, nn.Linear):
-        some = taken_columns(architecture.plan[0], inputs.movedim(0, -1)[None], max_places=3)
+        some = taken_columns(
+            architecture.forward_pass.plan[0], inputs.movedim(0, -1)[None], max_places=3
+        )
         places = (weights @ some)[0].unflatten(1, (3, 8)).unbind(1)
         blocks = wanted.unflatten(1, (-1, 8)).unbind(1)
         for place in places:

@@ -44,7 +44,7 @@ def test_a_token_is_a_unit_with_its_bias():
     architecture = Architecture.cnn((2, 6, 6), (3,), (), 4)
     row = torch.randn(1, architecture.n_weights)
     layout = architecture_layout(architecture)
-    parameters = architecture.parameters(row)
+    parameters = architecture.layout.parameters(row)
     names = list(parameters)
     tokens = layout.to_tokens(row)[0]
     assert layout.n_tokens == 3 + 4

@@ -77,14 +77,14 @@ def test_a_rescaled_relu_unit_keeps_its_place():
     generator = torch.Generator().manual_seed(0)
     rows = torch.randn(4, architecture.n_weights, generator=generator)
     inputs = torch.randn(30, 4, generator=generator)
-    scaled = {name: own.clone() for name, own in architecture.parameters(rows).items()}
+    scaled = {name: own.clone() for name, own in architecture.layout.parameters(rows).items()}
     first, second = architecture.parameter_names[0], architecture.parameter_names[2]
     scaled[first][:, 3] *= 20.0
     scaled[architecture.parameter_names[1]][:, 3] *= 20.0
     scaled[second][:, :, 3] /= 20.0
     ranking = Ranking(architecture, inputs)
     for found, wanted in zip(
-        ranking.orders(architecture.rows(scaled)), ranking.orders(rows), strict=True
+        ranking.orders(architecture.layout.rows(scaled)), ranking.orders(rows), strict=True
     ):
         assert torch.equal(found, wanted)
     alignment = Alignment(architecture, rows[0])

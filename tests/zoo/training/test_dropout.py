@@ -64,7 +64,9 @@ def test_training_with_dropout_is_torch_s_with_the_same_masks(normalised):
     options = {"n_models": 3, "batch_size": None, "optimizer": "sgd", "random_state": 0}
     zoo = train_zoo(architecture, (X, y), epochs=4, learning_rate=0.1, **options)
     start = train_zoo(architecture, (X, y), epochs=0, **options)
-    place = next(i for i, s in enumerate(architecture.plan) if isinstance(s.layer, nn.Dropout))
+    place = next(
+        i for i, s in enumerate(architecture.forward_pass.plan) if isinstance(s.layer, nn.Dropout)
+    )
     for i in range(3):
         module = architecture.module(start.weights[i])
         masks = Dropout(zoo.metadata["seed"].to_numpy()[[i]], None, CPU)

@@ -1,9 +1,5 @@
-"""The permutation symmetries of hidden units: applying them, and putting units in one order.
+"""Orders of hidden units: by norm, and next to the units of a reference model (weight matching)."""
 
-Plain torch on rows of weights. Which units may change places at all is found in ``_groups``.
-"""
-
-import math
 from collections.abc import Mapping, Sequence
 
 import numpy as np
@@ -11,57 +7,8 @@ import torch
 from scipy.optimize import linear_sum_assignment
 from torch import Tensor
 
+from ._permute import by_unit, permute_axis, permute_units
 from ._unit_tracking import PermutationGroup, PermutedAxis
-
-
-def permute_units(
-    parameters: Mapping[str, Tensor],
-    groups: Sequence[PermutationGroup],
-    orders: Sequence[Tensor],
-) -> dict[str, Tensor]:
-    """Reorder the hidden units of every model.
-
-    Parameters
-    ----------
-    parameters : dict of Tensor ``(n_models, *shape)``
-    groups : the groups of units
-    orders : for each group a Tensor ``(n_models, n_units)``: which unit comes to each place
-    """
-    permuted = dict(parameters)
-    for group, order in zip(groups, orders, strict=True):
-        for axis in group.axes:
-            permuted[axis.parameter] = _take(permuted[axis.parameter], axis, order)
-    return permuted
-
-
-def _take(parameter: Tensor, axis: PermutedAxis, order: Tensor) -> Tensor:
-    units = by_unit(parameter, axis)
-    n_models, n_before, n_units, size = units.shape
-    if size == 1:
-        index = order[:, None].expand(-1, n_before, -1)
-        return units.squeeze(3).gather(2, index).view(parameter.shape)
-    # whole runs of memory are moved: many times faster than number by number
-    first = torch.arange(0, n_models * n_before * n_units, n_units, device=order.device)
-    index = first.view(n_models, n_before, 1) + order[:, None]
-    return units.reshape(-1, size).index_select(0, index.flatten()).view(parameter.shape)
-
-
-def by_unit(parameter: Tensor, axis: PermutedAxis) -> Tensor:
-    """View a parameter as ``(n_models, axes before, n_units, places of a unit and axes after)``."""
-    n_models, *shape = parameter.shape
-    n_before, n_units = math.prod(shape[: axis.axis]), shape[axis.axis] // axis.block
-    size = axis.block * math.prod(shape[axis.axis + 1 :])
-    return parameter.reshape(n_models, n_before, n_units, size)
-
-
-def random_orders(
-    groups: Sequence[PermutationGroup], n_models: int, generator: torch.Generator
-) -> list[Tensor]:
-    """Draw for each group a uniformly random order of its units for each model."""
-    return [
-        torch.rand(n_models, g.n_units, generator=generator, device=generator.device).argsort(1)
-        for g in groups
-    ]
 
 
 def sorted_orders(
@@ -167,7 +114,7 @@ def matched_orders(
                 continue
             orders[i][chosen] = orders[i][chosen].take_along_dim(moves, 1)
             for axis in group.weights:
-                some[axis.parameter] = _take(some[axis.parameter], axis, moves)
+                some[axis.parameter] = permute_axis(some[axis.parameter], axis, moves)
                 placed[axis.parameter][chosen] = some[axis.parameter]
             for neighbour in neighbours[i]:
                 waiting[neighbour, models] = True

@@ -11,8 +11,8 @@ import torch
 from torch import Tensor, nn
 
 from ..forward._execute import run_each
+from ..symmetry._permute import permute_units, random_orders
 from ..symmetry._unit_tracking import PermutationGroup
-from ..symmetry._weight_matching import permute_units, random_orders
 
 N_MODELS, N_INPUTS = 3, 3
 

@@ -52,7 +52,7 @@ class LayerwiseForward(nn.Module):
     @property
     def model_bytes(self) -> int:
         """What one model takes on the way."""
-        return 4 * len(self.inputs) * self.architecture.activation_size
+        return 4 * len(self.inputs) * self.architecture.forward_pass.activation_size
 
     def forward(self, tell: Callable[[int, Tensor | None], Tensor]) -> None:
         """Run models from layer to layer, asking for each kind's tokens when its layer is due.
@@ -72,7 +72,9 @@ class LayerwiseForward(nn.Module):
                 for name, shape, part in self._held[kind]:
                     parameters[name] = weights[..., part].reshape(len(weights), *shape)
 
-        self.architecture.forward_parameters(parameters, self.inputs[None], before=before)
+        self.architecture.forward_pass.forward_parameters(
+            parameters, self.inputs[None], before=before
+        )
 
     def responses(self, tokens: Tensor) -> dict[int, Tensor]:
         """Return what the units of each kind answer, ``(n_models, n_units, n_columns)``.

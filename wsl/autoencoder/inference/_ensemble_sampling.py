@@ -48,7 +48,7 @@ def imitate_parents(
     -------
     ndarray ``(n_models, n_latents)`` float32
     """
-    size = min(few_queries(_architecture(codec).activation_size), len(queries))
+    size = min(few_queries(_architecture(codec).forward_pass.activation_size), len(queries))
     steps = [torch.from_numpy(rng.permutation(len(queries))[:size]) for _ in range(n_steps)]
     inputs = owned_tensor(queries).to(device)
     moved = np.empty(latents.shape, np.float32)
@@ -86,7 +86,7 @@ def data_losses(
     loss = LOSSES[resolve_loss("auto", labels, architecture.n_outputs)]
     targets = loss.targets(labels, architecture.n_outputs)
     losses = []
-    for part in row_slices(len(rows), 4 * len(queries) * architecture.activation_size):
+    for part in row_slices(len(rows), 4 * len(queries) * architecture.forward_pass.activation_size):
         outputs = torch.from_numpy(architecture.forward(rows[part], queries))
         losses.append(loss.value(outputs, targets.expand(len(outputs), *targets.shape)).mean(1))
     return torch.cat(losses).numpy()
@@ -122,7 +122,7 @@ def _averaged(codec: Codec, rows: np.ndarray, shares: np.ndarray, queries: np.nd
     as_they_stand = architecture.n_outputs == 1 or _regresses(codec)
     used = np.flatnonzero(shares.any(axis=0))
     total = torch.zeros(len(shares), len(queries), architecture.n_outputs)
-    for part in row_slices(len(used), 4 * len(queries) * architecture.activation_size):
+    for part in row_slices(len(used), 4 * len(queries) * architecture.forward_pass.activation_size):
         own = used[part]
         outputs = torch.from_numpy(architecture.forward(rows[own], queries))
         outputs = outputs if as_they_stand else outputs.softmax(-1)
@@ -144,5 +144,5 @@ def _regresses(codec: Codec) -> bool:
 def _chunk_bytes(codec: Codec, n_run: int, n_queries: int) -> int:
     """Return what the descent of one model takes, to choose how many go at once."""
     tokens = 4 * codec.layout.n_tokens * codec.network.d_model * KEPT_COPIES
-    run = 4 * n_run * _architecture(codec).activation_size
+    run = 4 * n_run * _architecture(codec).forward_pass.activation_size
     return tokens + run + 4 * n_queries * _architecture(codec).n_outputs

@@ -123,14 +123,14 @@ class AutoencoderObjective(nn.Module):
         assert self.queries is not None
         architecture, queries = (
             self.architecture,
-            self.queries.few(self.architecture.activation_size),
+            self.queries.few(self.architecture.forward_pass.activation_size),
         )
         seen = seen_outputs(self.weighting.behavioral_loss)
 
         def answer(own: Tensor) -> Tensor:
             return seen(architecture.forward(self.weights(rows(own)), queries))
 
-        model_bytes = 4 * architecture.activation_size * len(queries)
+        model_bytes = 4 * architecture.forward_pass.activation_size * len(queries)
         chunk_models = max(1, min(GRADIENT_ROWS, GRADIENT_BYTES // model_bytes))
         return output_gradients(answer, points, self.generator, chunk_models)
 
@@ -215,7 +215,7 @@ class AutoencoderObjective(nn.Module):
         losses = {"structural": rows.square().mean().item()}
         if self.queries is not None:
             assert self.architecture is not None
-            queries = self.queries.few(self.architecture.activation_size)
+            queries = self.queries.few(self.architecture.forward_pass.activation_size)
             with torch.no_grad():
                 loss = self._behavioral(torch.zeros_like(rows), rows, queries)
             losses["behavioral"] = loss.item()
@@ -228,7 +228,7 @@ class AutoencoderObjective(nn.Module):
         """
         assert self.queries is not None
         assert self.architecture is not None
-        queries = self.queries.few(self.architecture.activation_size, 1)
+        queries = self.queries.few(self.architecture.forward_pass.activation_size, 1)
         original = self._outputs(rows, queries)
 
         def loss(rebuilt: Tensor) -> float:

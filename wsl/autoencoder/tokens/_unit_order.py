@@ -13,8 +13,9 @@ from torch import Tensor
 from ...architectures import Architecture
 from ...architectures.forward._context import prefix
 from ...architectures.forward._layer_inputs import is_affine, taken_columns
-from ...architectures.symmetry import _weight_matching
+from ...architectures.symmetry._permute import by_unit, permute_units
 from ...architectures.symmetry._unit_tracking import PermutedAxis
+from ...architectures.symmetry._weight_matching import aligned_orders, sorted_orders
 from ...architectures.tracing._trace import Step
 
 Orders = Sequence[Tensor]
@@ -33,11 +34,9 @@ class Alignment:
 
         It does not depend on the order in which a model's units are.
         """
-        anchor = self.architecture.parameters(self.reference[None])
-        parameters = self.architecture.parameters(rows)
-        return _weight_matching.aligned_orders(
-            parameters, self.architecture.permutation_groups, anchor
-        )
+        anchor = self.architecture.layout.parameters(self.reference[None])
+        parameters = self.architecture.layout.parameters(rows)
+        return aligned_orders(parameters, self.architecture.permutation_groups, anchor)
 
     @property
     def row_bytes(self) -> int:
@@ -67,11 +66,11 @@ class Ranking:
         It does not depend on the order in which a model's units are.
         """
         architecture, groups = self.architecture, self.architecture.permutation_groups
-        parameters = architecture.parameters(rows)
+        parameters = architecture.layout.parameters(rows)
         taken = self._taken_squares(parameters)
         orders = []
         for group, order in zip(
-            groups, _weight_matching.sorted_orders(parameters, groups), strict=True
+            groups, sorted_orders(parameters, groups), strict=True
         ):  # of units that are never on, the larger comes first
             importance = torch.zeros(order.shape)
             for axis in group.outgoing:
@@ -91,13 +90,15 @@ class Ranking:
                 squares[prefix(step) + "weight"] = columns.square().mean(2)
 
         with torch.no_grad():
-            self.architecture.forward_parameters(parameters, self.inputs[None], before=before)
+            self.architecture.forward_pass.forward_parameters(
+                parameters, self.inputs[None], before=before
+            )
         return squares
 
     @property
     def row_bytes(self) -> int:
         """What one row takes while it is run."""
-        return 4 * len(self.inputs) * self.architecture.activation_size
+        return 4 * len(self.inputs) * self.architecture.forward_pass.activation_size
 
 
 def reorder(architecture: Architecture | None, rows: Tensor, orders: Orders) -> Tensor:
@@ -105,8 +106,8 @@ def reorder(architecture: Architecture | None, rows: Tensor, orders: Orders) -> 
     if architecture is None or not orders:
         return rows
     groups = architecture.permutation_groups
-    return architecture.rows(
-        _weight_matching.permute_units(architecture.parameters(rows), groups, list(orders))
+    return architecture.layout.rows(
+        permute_units(architecture.layout.parameters(rows), groups, list(orders))
     )
 
 
@@ -117,4 +118,4 @@ def _importance(weights: Tensor, taken: dict[str, Tensor], axis: PermutedAxis) -
         shape = weights.shape[2:]
         met = taken[axis.parameter][:, : prod(shape)]  # without the bias
         squares = squares * met.reshape(len(met), 1, *shape)
-    return _weight_matching.by_unit(squares, axis).sum((1, 3))
+    return by_unit(squares, axis).sum((1, 3))

@@ -132,9 +132,9 @@ def _first_layer(architecture: "Architecture") -> tuple[str, str]:
     """Return the names of weight and bias of the linear layer that alone takes the features."""
     from torch import nn
 
-    takers = [step for step in architecture.steps if 0 in step.sources]
+    takers = [step for step in architecture.forward_pass.steps if 0 in step.sources]
     layer, name = takers[0].layer, takers[0].name
-    n_uses = sum(step.layer is layer for step in architecture.steps)
+    n_uses = sum(step.layer is layer for step in architecture.forward_pass.steps)
     if len(takers) > 1 or n_uses > 1 or type(layer) is not nn.Linear or layer.bias is None:
         raise UnsupportedModuleError(f"{architecture!r} has no first layer that scalers fold into")
     prefix = f"{name}." if name else ""
@@ -184,7 +184,9 @@ def score_zoo(
             outputs = architecture.forward(weights[places], sets[0][0])
         else:
             inputs = owned_tensor(np.stack([np.asarray(X) for X, *_ in sets]))
-            outputs = architecture.forward_each(owned_tensor(weights[places]), inputs).numpy()
+            outputs = architecture.forward_pass.forward_each(
+                owned_tensor(weights[places]), inputs
+            ).numpy()
         for metric, values in _rate(outputs, targets, classes).items():
             scores.setdefault(metric, np.empty(len(weights)))[places] = values
     return scores

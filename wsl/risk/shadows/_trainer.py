@@ -286,7 +286,9 @@ def _score_zoo(
     weights = zoo.weights[kept]
     n_samples = test.n_samples if isinstance(test, DrawnSets) else len(test[1])
     parts = []
-    for part in row_slices(len(kept), 8 * n_samples * zoo.architecture.activation_size):
+    for part in row_slices(
+        len(kept), 8 * n_samples * zoo.architecture.forward_pass.activation_size
+    ):
         if isinstance(test, DrawnSets):
             own = [_test_of(test, index) for index in kept[part].tolist()]
         else:

@@ -26,7 +26,7 @@ def check_dropout(architecture: Architecture, dropout: pd.Series | None) -> None
     """Raise InvalidInputError for models' own dropout where no layer would apply it."""
     if dropout is None or not (dropout > 0).any():
         return
-    if not any(isinstance(step.layer, nn.Dropout) for step in architecture.plan or ()):
+    if not any(isinstance(step.layer, nn.Dropout) for step in architecture.forward_pass.plan or ()):
         raise InvalidInputError(
             f"dropout holds {dropout.max():.4g}, but {architecture!r} has no dropout layer that "
             "many models can be run through"
@@ -38,7 +38,7 @@ def check_features(recipe: TrainingConfig) -> None:
     if not recipe.objective.takes_features:
         return
     architecture = recipe.architecture
-    last = architecture.plan[-1].layer if architecture.plan else None
+    last = architecture.forward_pass.plan[-1].layer if architecture.forward_pass.plan else None
     if not isinstance(last, nn.Linear):
         raise UnsupportedModuleError(
             f"penalty takes the features before the last layer, and that of {architecture!r} is "
@@ -74,10 +74,16 @@ def fitting_chunk_size(job: ChunkJob, n_samples: int, n_models: int, n_workers: 
     if job.recipe.early_stopping is not None:  # samples set aside are evaluated at once
         batch = max(batch, round(job.recipe.early_stopping.validation_fraction * n_samples))
     # values and gradients of the largest layer; what comes in, and what the loss makes of outputs
-    a_sample = 3 * architecture.activation_size + architecture.n_inputs + 6 * architecture.n_outputs
+    a_sample = (
+        3 * architecture.forward_pass.activation_size
+        + architecture.n_inputs
+        + 6 * architecture.n_outputs
+    )
     a_sample += 0 if job.recipe.penalty is None else 8
     # moments of each environment, of which there are a few
-    a_sample += 4 * architecture.activation_size if job.recipe.objective.takes_features else 0
+    a_sample += (
+        4 * architecture.forward_pass.activation_size if job.recipe.objective.takes_features else 0
+    )
     a_sample += 4 * architecture.n_inputs if job.recipe.objective.takes_inputs else 0
     numbers = 5 * architecture.n_weights + batch * a_sample
     fitting = max(SMALLEST_CHUNK, CHUNK_BYTES[job.device.type] // (4 * numbers))

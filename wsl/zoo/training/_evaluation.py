@@ -52,7 +52,7 @@ def _score(
 
     ``inputs`` ``(n_sets, n_samples, ...)`` and ``targets`` are one for each model, or one for all.
     """
-    numbers = EVALUATION_BYTES // (4 * recipe.architecture.activation_size)
+    numbers = EVALUATION_BYTES // (4 * recipe.architecture.forward_pass.activation_size)
     n_samples = min(inputs.shape[1], max(1, numbers))
     n_models = max(1, numbers // n_samples)
     value = LOSSES[recipe.loss].value
@@ -63,7 +63,7 @@ def _score(
         for X, y in zip(
             inputs[own].split(n_samples, 1), targets[own].split(n_samples, 1), strict=True
         ):
-            outputs = recipe.architecture.forward_each(weights[models], X)
+            outputs = recipe.architecture.forward_pass.forward_each(weights[models], X)
             y = y.expand(len(outputs), *y.shape[1:])
             total[models] += value(outputs, y).sum(1)
             right[models] += _n_right(recipe.loss, outputs, y)

@@ -60,7 +60,7 @@ class ExecutionPlan:
 
     def _chain(self) -> tuple[Step, ...] | None:
         """Return the steps if they follow one another and each has a layer here of its own."""
-        steps, shape = self.architecture.plan, self.architecture.input_shape
+        steps, shape = self.architecture.forward_pass.plan, self.architecture.input_shape
         if steps is None or shape is None:
             return None
         names = [step.name for step in steps if _has_parameters(step)]
@@ -231,7 +231,7 @@ class AutogradNetwork:
         """Return outputs ``(n_models, n_outputs, n_inputs)``."""
         training = None if self._dropout is None else Training(self._dropout)
         with torch.set_grad_enabled(training is not None):
-            self._outputs = self._architecture.forward_parameters(
+            self._outputs = self._architecture.forward_pass.forward_parameters(
                 self._parameters | self._leaves, x[:, :-1].mT, training, self._note
             )
         self._statistics = {} if training is None else training.statistics

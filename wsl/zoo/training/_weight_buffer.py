@@ -86,14 +86,14 @@ class Layout:
     def pack(self, rows: Tensor) -> Tensor:
         """Lay out rows ``(n_models, n_weights)``."""
         flat = torch.empty(rows.numel(), dtype=rows.dtype, device=rows.device)
-        own = self.architecture.parameters(rows)
+        own = self.architecture.layout.parameters(rows)
         for name, view in self.parameters(flat).items():
             view.copy_(own[name])
         return flat
 
     def unpack(self, flat: Tensor) -> Tensor:
         """Undo ``pack``."""
-        return self.architecture.rows(self.parameters(flat))
+        return self.architecture.layout.rows(self.parameters(flat))
 
     def select(self, flat: Tensor, kept: Tensor) -> Tensor:
         """Lay out the models in ``kept`` only."""
