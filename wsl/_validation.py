@@ -1,6 +1,7 @@
 """Checks of inputs that layers share; each names the parameter, what came, what was wanted."""
 
 from collections.abc import Callable
+from numbers import Integral
 
 import numpy as np
 import pandas as pd
@@ -80,6 +81,18 @@ def per_model(
         bad = values if values.dtype.kind not in "biuf" else values[~valid(values)]
         raise InvalidInputError(f"{name} holds {bad.flat[0]}; wanted {wanted}")
     return np.broadcast_to(values, n_models).astype(dtype)
+
+
+def check_hidden_layer_sizes(sizes, n_min: int = 0) -> tuple[int, ...]:
+    """Return the widths of hidden layers as a tuple; a single int is one layer, as in MLPs."""
+    widths = (sizes,) if np.ndim(sizes) == 0 else tuple(sizes)
+    fits = all(isinstance(width, Integral) and int(width) > 0 for width in widths)
+    if not fits or len(widths) < n_min:
+        raise InvalidInputError(
+            "`hidden_layer_sizes` must be an int or a sequence of ints of at least 1, one per "
+            f"hidden layer (at least {n_min}); got {sizes!r}."
+        )
+    return tuple(int(width) for width in widths)
 
 
 def owned_tensor(array, dtype=torch.float32) -> torch.Tensor:

@@ -302,7 +302,10 @@ def test_shadow_models_of_two_labelling_rules():
 
 
 WRONG = {
-    "strategy": ({"strategy": "guess"}, "strategy='guess'.*'auto', 'deepsets', 'probes'.*'kl'"),
+    "strategy": (
+        {"strategy": "guess"},
+        "`strategy` must be one of 'auto', 'deepsets', 'probes'.*'kl'; got 'guess'",
+    ),
     "queries missing": ({"strategy": "queries", "architecture": LINEAR}, "queries=None"),
     "queries features": (
         {"architecture": LINEAR, "queries": np.ones((3, 4))},
@@ -311,15 +314,15 @@ WRONG = {
     "queries without architecture": ({"queries": QUERIES}, "architecture"),
     "labels missing": (
         {"strategy": "loss", "query_properties": [0] * 10},
-        "query_labels=None, but strategy 'loss' needs it; wanted the true target",
+        "`query_labels` must be given for strategy 'loss': the true target.*got None",
     ),
     "properties missing": (
         {"strategy": "threshold", "query_labels": [0] * 10},
-        "query_properties=None, but strategy 'threshold' needs it",
+        "`query_properties` must be given for strategy 'threshold'.*got None",
     ),
     "a class without queries": (
         {"strategy": "loss", "query_labels": [0.5] * 10, "query_properties": [0] * 10},
-        "query_properties has no query of 1",
+        "`query_properties` must contain every class of y; got no query of 1",
     ),
     "labels of other queries": (
         {"architecture": LINEAR, "queries": QUERIES, "query_labels": [0, 1]},
@@ -327,7 +330,7 @@ WRONG = {
     ),
     "answers that cannot be divided": (
         {"query_labels": [0, 1, 0]},
-        "X holds 10 answers of each model to 3 queries",
+        "X must have the same number of columns per query; got 10 columns for 3 queries",
     ),
     "classes that models do not know": (
         {
@@ -336,31 +339,31 @@ WRONG = {
             "query_labels": list("aabbc"),
             "query_properties": [0, 1, 0, 1, 0],
         },
-        "query_labels holds 3 classes, 'a' to 'c', for models with 2",
+        "`query_labels` must contain all 2 classes.*got 3 classes, 'a' to 'c'",
     ),
     "queries to select for deepsets": (
         {"architecture": LINEAR, "n_selected_queries": 3},
-        "n_selected_queries=3, but strategy 'deepsets' selects none.*'queries', 'kl'",
+        "`n_selected_queries` must be None for strategy 'deepsets'; got 3.*'queries', 'kl'",
     ),
     "more queries to select than there are": (
         {"architecture": LINEAR, "queries": QUERIES, "n_selected_queries": 65},
-        "n_selected_queries=65.*the 64 queries",
+        "`n_selected_queries` must be between 1 and 64.*got 65",
     ),
     "meta-estimator for kl": (
         {"strategy": "kl", "meta_estimator": DummyClassifier()},
-        "strategy 'kl' is its own meta-estimator",
+        "`meta_estimator` must be None for strategy 'kl'.*got DummyClassifier",
     ),
     "autoencoder of other models": (
         {"autoencoder": PCA(2).fit(np.eye(4))},
-        "X has 10 columns, but autoencoder was fitted to 4",
+        "X must have 4 columns, as `autoencoder` was fitted to; got 10",
     ),
     "meta-estimator for deepsets": (
         {"architecture": LINEAR, "meta_estimator": DummyClassifier()},
-        "meta_estimator=DummyClassifier",
+        "`meta_estimator` must be None for strategy 'deepsets'.*got DummyClassifier",
     ),
     "meta-estimator of the wrong kind": (
         {"meta_estimator": LinearRegression()},
-        "meta_estimator=.*wanted a classifier",
+        "`meta_estimator` must be a classifier.*got LinearRegression",
     ),
     "columns": (
         {"architecture": Architecture.mlp(3, [2], 1)},
@@ -379,9 +382,11 @@ def test_wrong_parameters_are_named(case):
 
 def test_wrong_models_are_named():
     X, y = linear_gaussian(40, 0)
-    with pytest.raises(ValueError, match="one class"):
+    with pytest.raises(ValueError, match="at least two classes"):
         DistributionInferenceAttack().fit(X, np.ones(40))
     with pytest.raises(ValueError, match="NaN"):
         DistributionInferenceAttack().fit(np.where(X > 1, np.nan, X), y)
-    with pytest.raises(InvalidInputError, match="wanted a regressor"):
+    with pytest.raises(
+        InvalidInputError, match=r"`meta_estimator` must be a regressor.*got DummyClassifier"
+    ):
         DistributionInferenceRegressor(meta_estimator=DummyClassifier()).fit(X, X[:, 0])

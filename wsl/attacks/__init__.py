@@ -1,4 +1,4 @@
-"""Attacks: what a trained model gives away about the data that it was trained on."""
+"""Attacks that infer properties of the training distribution from trained models."""
 
 from ._attack import DistributionInferenceAttack, DistributionInferenceRegressor
 from ._strategies import STRATEGIES

@@ -1,7 +1,4 @@
-"""The estimators of the strategies that see answers to queries.
-
-The table of strategies lives in ``_strategies``, those that read weights in ``_white_box``.
-"""
+"""Building the estimators of black-box strategies, which observe responses to queries."""
 
 from dataclasses import replace
 from typing import Any
@@ -13,97 +10,93 @@ from sklearn.tree import DecisionTreeClassifier
 from .._validation import check_length
 from ..features import QueryResponses
 from ..features._query_responses import check_queries
-from ._attack_context import AttackContext, meta_estimator
+from ._attack_context import AttackContext, resolve_meta_estimator
 from .black_box._kl import KLClassifier, KLRegressor
 from .black_box._loss_based import GroupLosses, LossTestClassifier, LossTestRegressor
-from .black_box._query_selection import ChosenQueries
-from .black_box._responses import ResponseFormat, read_answers
+from .black_box._query_selection import SelectedQueryResponses
+from .black_box._responses import ResponseFormat, infer_format
 
 
-def build_queries(setting: AttackContext) -> Pipeline:
-    """Return a meta-estimator of query responses, of X itself without an architecture.
-
-    Logits are compared with one another: on logistic regressions of three properties it made 10
-    points with 64 shadow models and 6 with 1024.
-    """
-    answers, steps = asked(setting), asking(setting)
-    if answers.have_common_part:
-        steps.append(FunctionTransformer(answers.contrasts))
-    return make_pipeline(*steps, meta_estimator(setting))
+def build_queries(context: AttackContext) -> Pipeline:
+    """Return a meta-estimator on responses, with logits centred over the classes of a query."""
+    response_format, steps = selected_format(context), response_steps(context)
+    if response_format.has_common_offset:
+        steps.append(FunctionTransformer(response_format.contrasts))
+    return make_pipeline(*steps, resolve_meta_estimator(context))
 
 
-def build_loss(setting: AttackContext) -> Pipeline:
-    """Return the loss test on query responses."""
-    test = LossTestClassifier if setting.is_classifier else LossTestRegressor
-    return make_pipeline(*asking(setting), test(group_losses(setting)))
+def build_loss(context: AttackContext) -> Pipeline:
+    """Return the loss test on responses."""
+    test = LossTestClassifier if context.is_classifier else LossTestRegressor
+    return make_pipeline(*response_steps(context), test(group_losses(context)))
 
 
-def build_threshold(setting: AttackContext) -> Pipeline:
-    """Return a tree with a leaf for each class, or a regressor, on the losses of each group."""
-    if setting.meta_estimator is None and setting.is_classifier:
-        decide = DecisionTreeClassifier(max_leaf_nodes=setting.n_classes, random_state=setting.seed)
+def build_threshold(context: AttackContext) -> Pipeline:
+    """Return a decision tree with one leaf per class, or a regressor, on the losses per group."""
+    if context.meta_estimator is None and context.is_classifier:
+        last = DecisionTreeClassifier(max_leaf_nodes=context.n_classes, random_state=context.seed)
     else:
-        decide = meta_estimator(setting)
-    return make_pipeline(*asking(setting), group_losses(setting), decide)
+        last = resolve_meta_estimator(context)
+    return make_pipeline(*response_steps(context), group_losses(context), last)
 
 
-def build_kl(setting: AttackContext) -> Pipeline:
-    """Return the votes of pairs of shadow models on query responses."""
-    vote = KLClassifier if setting.is_classifier else KLRegressor
-    return make_pipeline(*asking(setting), vote(asked(setting)))
+def build_kl(context: AttackContext) -> Pipeline:
+    """Return the votes of pairs of shadow models on responses."""
+    vote = KLClassifier if context.is_classifier else KLRegressor
+    return make_pipeline(*response_steps(context), vote(selected_format(context)))
 
 
-def asking(setting: AttackContext) -> list[Any]:
-    """Return the steps from rows to answers: none where X holds them all."""
-    read_setting(setting)
-    if setting.n_selected_queries is not None:
-        chosen = ChosenQueries(
-            setting.architecture,
-            setting.queries,
-            setting.query_output,
-            setting.n_selected_queries,
-            read_setting(setting),
-            not setting.is_classifier,
+def response_steps(context: AttackContext) -> list[Any]:
+    """Return the Pipeline steps from rows to responses; none if X holds the responses."""
+    response_format = all_queries_format(context)
+    if context.n_selected_queries is not None:
+        selection = SelectedQueryResponses(
+            context.architecture,
+            context.queries,
+            context.query_output,
+            context.n_selected_queries,
+            response_format,
+            not context.is_classifier,
         )
-        return [chosen]
-    if setting.architecture is None:
+        return [selection]
+    if context.architecture is None:
         return []
-    return [QueryResponses(setting.architecture, setting.queries, output=setting.query_output)]
+    return [QueryResponses(context.architecture, context.queries, output=context.query_output)]
 
 
-def asked(setting: AttackContext) -> ResponseFormat:
-    """Return how answers are read once queries have been selected."""
-    answers = read_setting(setting)
-    if setting.n_selected_queries is None:
-        return answers
-    return replace(answers, n_queries=setting.n_selected_queries)
+def selected_format(context: AttackContext) -> ResponseFormat:
+    """Return the format of the responses to the selected queries."""
+    response_format = all_queries_format(context)
+    if context.n_selected_queries is None:
+        return response_format
+    return replace(response_format, n_queries=context.n_selected_queries)
 
 
-def read_setting(setting: AttackContext) -> ResponseFormat:
-    """Return how answers are read; InvalidInputError where queries, labels and X do not fit."""
-    queries = check_queries(setting.architecture, setting.queries)
-    n_queries, of = setting.n_columns, "X"
+def all_queries_format(context: AttackContext) -> ResponseFormat:
+    """Return the format of the responses to all queries; raise if queries and labels differ."""
+    queries = check_queries(context.architecture, context.queries)
+    n_queries, source = context.n_columns, "X"
     if queries is not None:
-        n_queries, of = len(queries), "queries"
-    elif setting.query_labels is not None:
-        n_queries, of = len(setting.query_labels), "query_labels"
-    elif setting.query_properties is not None:
-        n_queries = len(setting.query_properties)
+        n_queries, source = len(queries), "queries"
+    elif context.query_labels is not None:
+        n_queries, source = len(context.query_labels), "query_labels"
+    elif context.query_properties is not None:
+        n_queries = len(context.query_properties)
     for name in ("query_labels", "query_properties"):
-        if getattr(setting, name) is not None and of != "X":
-            check_length(getattr(setting, name), n_queries, name, of)
-    n_columns = setting.n_columns
-    if setting.architecture is not None:
-        by_label = setting.query_output == "label"
-        n_columns = n_queries * (1 if by_label else setting.architecture.n_outputs)
-    return read_answers(n_columns, n_queries, setting.query_output, setting.query_labels)
+        if getattr(context, name) is not None and source != "X":
+            check_length(getattr(context, name), n_queries, name, source)
+    n_columns = context.n_columns
+    if context.architecture is not None:
+        labels_only = context.query_output == "label"
+        n_columns = n_queries * (1 if labels_only else context.architecture.n_outputs)
+    return infer_format(n_columns, n_queries, context.query_output, context.query_labels)
 
 
-def group_losses(setting: AttackContext) -> GroupLosses:
-    """Return the transformer from answers to losses on the queries of each property."""
+def group_losses(context: AttackContext) -> GroupLosses:
+    """Return the transformer from responses to mean losses on the queries of each property."""
     return GroupLosses(
-        read_setting(setting),
-        setting.query_labels,
-        setting.query_properties,
-        not setting.is_classifier,
+        all_queries_format(context),
+        context.query_labels,
+        context.query_properties,
+        not context.is_classifier,
     )

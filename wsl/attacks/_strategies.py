@@ -1,8 +1,4 @@
-"""The strategies of an attack: a name, what it sees and needs, and what estimator it builds.
-
-The estimators that users construct live in ``_attack``, what is built in ``_white_box`` and
-``_black_box``.
-"""
+"""The table of attack strategies: what each observes, requires and builds."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -23,20 +19,21 @@ from ._white_box import (
 
 @dataclass(frozen=True)
 class Strategy:
-    """An attack by name: ``build`` makes its estimator of rows, not yet fitted.
+    """A strategy of an attack.
 
     Parameters
     ----------
     build : callable
+        From an ``AttackContext`` to the unfitted estimator of rows.
     white_box : bool
-        Whether it reads weights, and not answers to queries.
+        Whether it reads weights; otherwise it observes responses to queries.
     needs : tuple of str
-        Parameters of the attack that it cannot do without; ``queries`` beside them, for a black box
-        with an architecture.
+        Parameters of the attack that it requires. Black-box strategies with an architecture also
+        require ``queries``.
     has_meta_estimator : bool
-        Whether ``meta_estimator`` takes the place of a part of it.
+        Whether ``meta_estimator`` can replace its last step.
     selects_queries : bool
-        Whether it asks the best queries alone, if so wished.
+        Whether it supports ``n_selected_queries``.
     """
 
     build: Callable[[AttackContext], Any]
@@ -74,35 +71,35 @@ MEANINGS = {
 def resolve_strategy(
     strategy: str, architecture: Architecture | None, queries: Any, autoencoder: Any = None
 ) -> str:
-    """Return the name of the strategy; InvalidInputError with the known ones if it is unknown."""
+    """Return the name of the strategy, ``"auto"`` resolved; raise InvalidInputError if unknown."""
     if strategy == "auto":
         if autoencoder is not None:
             return "autoencoder"
         return "deepsets" if architecture is not None and queries is None else "queries"
     if strategy not in STRATEGIES:
-        known = ", ".join(repr(name) for name in ("auto", *STRATEGIES))
-        raise InvalidInputError(f"strategy={strategy!r} is unknown; wanted one of {known}")
+        names = ", ".join(repr(name) for name in ("auto", *STRATEGIES))
+        raise InvalidInputError(f"`strategy` must be one of {names}; got {strategy!r}.")
     return strategy
 
 
-def build(name: str, setting: AttackContext) -> Any:
-    """Return the estimator of a strategy; InvalidInputError for what it misses or cannot use."""
+def build(name: str, context: AttackContext) -> Any:
+    """Return the estimator of a strategy; raise if it lacks a parameter or cannot use one."""
     strategy = STRATEGIES[name]
     for parameter in strategy.needs:
-        if getattr(setting, parameter) is None:
+        if getattr(context, parameter) is None:
             raise InvalidInputError(
-                f"{parameter}=None, but strategy {name!r} needs it; wanted "
-                f"{MEANINGS[parameter]}, (n_queries,)"
+                f"`{parameter}` must be given for strategy {name!r}: {MEANINGS[parameter]}, of "
+                "shape (n_queries,); got None."
             )
-    if setting.meta_estimator is not None and not strategy.has_meta_estimator:
+    if context.meta_estimator is not None and not strategy.has_meta_estimator:
         raise InvalidInputError(
-            f"meta_estimator={setting.meta_estimator!r} was given, but strategy {name!r} is its "
-            "own meta-estimator; wanted one of the two"
+            f"`meta_estimator` must be None for strategy {name!r}, which learns the property "
+            f"itself; got {context.meta_estimator!r}."
         )
-    if setting.n_selected_queries is not None and not strategy.selects_queries:
-        able = ", ".join(repr(n) for n, each in STRATEGIES.items() if each.selects_queries)
+    if context.n_selected_queries is not None and not strategy.selects_queries:
+        selecting = ", ".join(repr(n) for n, each in STRATEGIES.items() if each.selects_queries)
         raise InvalidInputError(
-            f"n_selected_queries={setting.n_selected_queries}, but strategy {name!r} selects none; "
-            f"wanted None, or one of the strategies {able}"
+            f"`n_selected_queries` must be None for strategy {name!r}; got "
+            f"{context.n_selected_queries}. It is used by the strategies {selecting}."
         )
-    return strategy.build(setting)
+    return strategy.build(context)

@@ -1,7 +1,4 @@
-"""The estimators of the strategies that read weights.
-
-The table of strategies lives in ``_strategies``, those that see answers in ``_black_box``.
-"""
+"""Building the estimators of white-box strategies, which read weights."""
 
 from typing import Any
 
@@ -13,7 +10,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from ..exceptions import InvalidInputError
 from ..features import SortedWeights, WeightStatistics
-from ._attack_context import AttackContext, meta_estimator
+from ._attack_context import AttackContext, resolve_meta_estimator
 from .meta_classifiers._temperature_scaling import TemperatureScaled
 from .meta_networks._deepsets import DeepSetsClassifier, DeepSetsRegressor
 from .meta_networks._probes import ProbeClassifier, ProbeRegressor
@@ -21,94 +18,97 @@ from .meta_networks._probes import ProbeClassifier, ProbeRegressor
 FEW_MODELS, MANY_MODELS = 512, 1024
 
 
-def build_deepsets(setting: AttackContext) -> Any:
+def build_deepsets(context: AttackContext) -> Any:
     """Return a DeepSets estimator of rows of weights."""
-    estimator = DeepSetsClassifier if setting.is_classifier else DeepSetsRegressor
-    return tempered(estimator(setting.architecture, **training(setting)), setting)
+    estimator = DeepSetsClassifier if context.is_classifier else DeepSetsRegressor
+    return calibrated(estimator(context.architecture, **training_parameters(context)), context)
 
 
-def build_probes(setting: AttackContext) -> Any:
-    """Return a network on answers to probes that it learns, which start at queries if given."""
-    estimator = ProbeClassifier if setting.is_classifier else ProbeRegressor
-    probes = None if setting.architecture is None else setting.queries
-    return tempered(estimator(setting.architecture, probes=probes, **training(setting)), setting)
+def build_probes(context: AttackContext) -> Any:
+    """Return a network on responses to learned probes, which start at the queries if given."""
+    estimator = ProbeClassifier if context.is_classifier else ProbeRegressor
+    probes = None if context.architecture is None else context.queries
+    parameters = training_parameters(context)
+    return calibrated(estimator(context.architecture, probes=probes, **parameters), context)
 
 
-def training(setting: AttackContext) -> dict[str, Any]:
-    """Return how a meta-network is trained on so many models.
+def training_parameters(context: AttackContext) -> dict[str, Any]:
+    """Return the training parameters of a meta-network for this number of shadow models.
 
-    With few models it is the number of steps that is short; with many, half as many steps of twice
-    the rate do as well.
+    Few models give few steps per epoch, so batches are small; with many models half as many steps
+    at twice the rate do as well.
     """
-    batch_size = 16 if setting.n_models <= FEW_MODELS else 32
+    batch_size = 16 if context.n_models <= FEW_MODELS else 32
     learning_rate = 1e-2
-    if setting.n_models >= MANY_MODELS:
+    if context.n_models >= MANY_MODELS:
         batch_size, learning_rate = 64, 2e-2
     return {
         "batch_size": batch_size,
         "learning_rate": learning_rate,
-        "device": setting.device,
-        "random_state": setting.seed,
-        "verbose": setting.verbose,
+        "device": context.device,
+        "random_state": context.seed,
+        "verbose": context.verbose,
     }
 
 
-def tempered(network: Any, setting: AttackContext) -> Any:
-    """Return a meta-network with the probabilities of a classifier tempered."""
-    return TemperatureScaled(network, setting.seed) if setting.is_classifier else network
+def calibrated(network: Any, context: AttackContext) -> Any:
+    """Return a meta-network, a classifier with temperature-scaled probabilities."""
+    return TemperatureScaled(network, context.seed) if context.is_classifier else network
 
 
-def build_sorted(setting: AttackContext) -> Pipeline:
-    """Return a meta-estimator of weights whose units were aligned."""
-    return make_pipeline(SortedWeights(setting.architecture), meta_estimator(setting))
+def build_sorted(context: AttackContext) -> Pipeline:
+    """Return a meta-estimator of weights with hidden units in canonical order."""
+    return make_pipeline(SortedWeights(context.architecture), resolve_meta_estimator(context))
 
 
-def build_statistics(setting: AttackContext) -> Pipeline:
-    """Return a meta-estimator of statistics of each layer."""
-    return make_pipeline(WeightStatistics(setting.architecture), meta_estimator(setting))
+def build_statistics(context: AttackContext) -> Pipeline:
+    """Return a meta-estimator of the statistics of each layer."""
+    return make_pipeline(WeightStatistics(context.architecture), resolve_meta_estimator(context))
 
 
-def build_autoencoder(setting: AttackContext) -> Pipeline:
-    """Return a meta-estimator of the embedding of an autoencoder, which is kept if it is fitted."""
-    given = setting.autoencoder
-    if given is None:
-        embedding = small_autoencoder(setting)
-    elif is_fitted(given):
-        n_weights = getattr(given, "n_features_in_", setting.n_columns)
-        if n_weights != setting.n_columns:
+def build_autoencoder(context: AttackContext) -> Pipeline:
+    """Return a meta-estimator of an autoencoder's embedding; a fitted autoencoder is kept."""
+    autoencoder = context.autoencoder
+    if autoencoder is None:
+        embedding = small_autoencoder(context)
+    elif is_fitted(autoencoder):
+        n_weights = getattr(autoencoder, "n_features_in_", context.n_columns)
+        if n_weights != context.n_columns:
             raise InvalidInputError(
-                f"X has {setting.n_columns} columns, but autoencoder was fitted to {n_weights}"
+                f"X must have {n_weights} columns, as `autoencoder` was fitted to; got "
+                f"{context.n_columns}."
             )
-        embedding = given if isinstance(given, FrozenEstimator) else FrozenEstimator(given)
+        frozen = isinstance(autoencoder, FrozenEstimator)
+        embedding = autoencoder if frozen else FrozenEstimator(autoencoder)
     else:
-        embedding = clone(given)
-    return make_pipeline(embedding, meta_estimator(setting))
+        embedding = clone(autoencoder)
+    return make_pipeline(embedding, resolve_meta_estimator(context))
 
 
-def small_autoencoder(setting: AttackContext) -> Any:
+def small_autoencoder(context: AttackContext) -> Any:
     """Return an autoencoder that is trained in seconds on a thousand small models.
 
-    It starts from the optimal linear code of aligned weights; ten epochs from there, with the
-    models' behavior in the loss or without it, took ten times as long and read no more.
+    It starts from the optimal linear code of aligned weights; further epochs and a behavioral loss
+    took ten times as long without improving the attack.
     """
     from ..autoencoder import WeightSpaceAutoencoder
 
     return WeightSpaceAutoencoder(
-        setting.architecture,
+        context.architecture,
         beta=1.0,
         gamma=0.0,
         d_model=32,
         n_layers=1,
         n_heads=2,
         epochs=1,
-        device=setting.device,
-        random_state=setting.seed,
-        verbose=setting.verbose,
+        device=context.device,
+        random_state=context.seed,
+        verbose=context.verbose,
     )
 
 
 def is_fitted(estimator: Any) -> bool:
-    """Tell whether an estimator has been fitted."""
+    """Return True if an estimator has been fitted."""
     try:
         check_is_fitted(estimator)
     except NotFittedError:

@@ -6,7 +6,7 @@ from scipy.special import expit, softmax
 from scipy.stats import entropy
 
 from wsl import DistributionInferenceAttack, DistributionInferenceRegressor
-from wsl.attacks.black_box._kl import Divergences, left_out, vote_shares
+from wsl.attacks.black_box._kl import Divergences, left_out_divergences, vote_fractions
 from wsl.attacks.black_box._responses import ResponseFormat
 
 N_QUERIES = 6
@@ -81,16 +81,18 @@ def looped_shares(divergences, labels):
 def test_votes_are_those_of_every_pair_and_ties_count_half():
     labels = np.array([0, 1, 2, 0, 1, 2, 2, 1])
     divergences = np.random.default_rng(0).integers(4, size=(9, 8)).astype(float)
-    np.testing.assert_allclose(vote_shares(divergences, labels), looped_shares(divergences, labels))
+    np.testing.assert_allclose(
+        vote_fractions(divergences, labels), looped_shares(divergences, labels)
+    )
 
 
 def test_shadows_do_not_vote_on_themselves():
     labels = np.array([0, 1, 2, 0, 1, 2, 2, 1])
     X = np.random.default_rng(0).normal(size=(8, N_QUERIES))
-    some, among = left_out(Divergences(ResponseFormat("number", N_QUERIES, 1), X), X)
+    some, among = left_out_divergences(Divergences(ResponseFormat("number", N_QUERIES, 1), X), X)
     np.testing.assert_array_equal(some, np.arange(8))
     assert np.isinf(np.diagonal(among)).all()
-    np.testing.assert_allclose(vote_shares(among, labels, labels), looped_shares(among, labels))
+    np.testing.assert_allclose(vote_fractions(among, labels, labels), looped_shares(among, labels))
 
 
 def test_the_likeliest_class_is_that_of_most_votes_where_classes_are_alike():
@@ -99,7 +101,7 @@ def test_the_likeliest_class_is_that_of_most_votes_where_classes_are_alike():
     X = np.concatenate([centre := rng.normal(size=(100, 5)) + 0.6, -centre])
     attack = DistributionInferenceAttack("kl").fit(X, y)
     X_test = rng.normal(size=(300, 5))
-    votes = vote_shares(attack.estimator_[-1].divergences_(X_test), y)
+    votes = vote_fractions(attack.estimator_[-1].divergences_(X_test), y)
     np.testing.assert_array_equal(attack.predict(X_test), votes.argmax(axis=1))
 
 

@@ -6,7 +6,7 @@ from sklearn.tree import DecisionTreeClassifier
 
 from wsl import DistributionInferenceAttack, DistributionInferenceRegressor
 from wsl.attacks.black_box._loss_based import GroupLosses
-from wsl.attacks.black_box._responses import ResponseFormat, read_answers
+from wsl.attacks.black_box._responses import ResponseFormat, infer_format
 from wsl.exceptions import InvalidInputError
 
 N_MODELS, N_QUERIES = 40, 30
@@ -95,7 +95,9 @@ def test_a_number_is_that_of_the_group_of_least_loss():
     np.testing.assert_allclose(groups, [properties[part].mean() for part in parts])
     losses = [[np.mean((x[part] - NUMBERS[part]) ** 2) for part in parts] for x in X]
     np.testing.assert_allclose(attack.predict(X), groups[np.argmin(losses, axis=1)])
-    with pytest.raises(InvalidInputError, match="as many numbers of each"):
+    with pytest.raises(
+        InvalidInputError, match="`query_properties` must have as many columns as y"
+    ):
         attack.fit(X, np.ones((N_MODELS, 2)))
 
 
@@ -124,15 +126,20 @@ KINDS = [
 
 @pytest.mark.parametrize(("n_columns", "n_queries", "output", "labels", "kind"), KINDS)
 def test_what_answers_are(n_columns, n_queries, output, labels, kind):
-    assert read_answers(n_columns, n_queries, output, labels).kind == kind
+    assert infer_format(n_columns, n_queries, output, labels).kind == kind
 
 
 def test_wrong_properties_are_named():
     losses = GroupLosses(ResponseFormat("number", 2, 1), [0.5, 1], [[0], [1]], False)
-    with pytest.raises(InvalidInputError, match=r"query_properties has shape \(2, 1\)"):
+    with pytest.raises(
+        InvalidInputError,
+        match=r"`query_properties` must have one value per query.*got shape \(2, 1\)",
+    ):
         losses.fit(np.ones((3, 2)))
-    with pytest.raises(InvalidInputError, match="wanted one of each query"):
-        read_answers(6, 3, "label")
+    with pytest.raises(
+        InvalidInputError, match="X must have one column per query; got 6 columns for 3 queries"
+    ):
+        infer_format(6, 3, "label")
 
 
 def test_several_numbers_are_those_of_the_samples_with_least_loss():
@@ -150,7 +157,9 @@ def test_several_numbers_are_those_of_the_samples_with_least_loss():
         "threshold", query_labels=NUMBERS, query_properties=RNG.normal(size=(N_QUERIES, 2))
     ).fit(X, pairs[np.arange(N_MODELS) % 6])
     assert many.predict(X).shape == (N_MODELS, 2)
-    with pytest.raises(InvalidInputError, match="as many numbers of each"):
+    with pytest.raises(
+        InvalidInputError, match="`query_properties` must have as many columns as y"
+    ):
         DistributionInferenceRegressor(
             "loss", query_labels=NUMBERS, query_properties=pairs[of_query]
         ).fit(X, NUMBERS[np.arange(N_MODELS) % N_QUERIES])

@@ -57,7 +57,9 @@ def test_several_numbers_at_once():
 
 
 def test_wrong_numbers_are_named():
-    with pytest.raises(InvalidInputError, match=r"n_selected_queries=5.*the 4 queries"):
+    with pytest.raises(
+        InvalidInputError, match=r"`n_selected_queries` must be between 1 and 4.*got 5"
+    ):
         select_queries(np.ones((6, 4)), np.arange(6) % 2, 5)
     with pytest.raises(InvalidInputError, match="y has 5 entries, but responses has 6"):
         select_queries(np.ones((6, 4)), np.arange(5) % 2, 2)

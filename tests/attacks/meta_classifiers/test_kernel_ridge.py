@@ -5,7 +5,7 @@ from sklearn.linear_model import Ridge
 from wsl.attacks.meta_classifiers._kernel_ridge import (
     KernelRidgeClassifier,
     KernelRidgeRegressor,
-    ridge_left_out,
+    ridge_leave_one_out,
 )
 
 RNG = np.random.default_rng(0)
@@ -23,7 +23,7 @@ def test_left_out_predictions_are_those_of_fits_without_the_model(n_models, n_fe
         fit = Ridge(penalty).fit(X[others], y[others])
         return fit.predict(X[[i]])[0], y[others].mean(axis=0)
 
-    error, left_out, weights = ridge_left_out(X, y, penalties)
+    error, left_out, weights = ridge_leave_one_out(X, y, penalties)
     errors, scores = [], []
     for penalty in penalties:
         pairs = [without(i, penalty) for i in range(n_models)]

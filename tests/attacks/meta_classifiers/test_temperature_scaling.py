@@ -64,7 +64,7 @@ def test_the_power_is_judged_by_models_held_out(n_models, n_turns, monkeypatch):
 
 def test_rows_too_many_to_copy_are_drawn_from(monkeypatch):
     monkeypatch.setattr(Recorder, "seen", [])
-    monkeypatch.setattr(_temperature_scaling, "COPIED_BYTES", 100 * 16)
+    monkeypatch.setattr(_temperature_scaling, "MAX_COPIED_BYTES", 100 * 16)
     y = np.arange(400) % 2
     TemperatureScaled(Recorder(0), 0).fit(RNG.normal(size=(400, 2)), y)
     assert [len(rows) for rows in Recorder.seen] == [400, 75, 75, 75]

@@ -146,7 +146,10 @@ def test_rows_without_an_architecture_are_one_element():
 def test_grid_search_in_two_processes():
     X, y = marked_unit(120, seed=0)
     search = GridSearchCV(
-        DeepSetsClassifier(MLP, random_state=0), {"hidden": [8, 32]}, cv=2, n_jobs=2
+        DeepSetsClassifier(MLP, random_state=0),
+        {"hidden_layer_sizes": [8, (16, 8)]},
+        cv=2,
+        n_jobs=2,
     )
     assert search.fit(X, y).best_score_ > 0.6
 
@@ -154,7 +157,7 @@ def test_grid_search_in_two_processes():
 WRONG_FITS = {
     "columns": (lambda X, y: (X[:, :10], y), "X has 10 columns, but the architecture takes 41"),
     "nan": (lambda X, y: (np.where(X > 2, np.nan, X), y), "NaN"),
-    "one class": (lambda X, y: (X, np.zeros_like(y)), "one class"),
+    "at least two classes": (lambda X, y: (X, np.zeros_like(y)), "at least two classes"),
     "length": (lambda X, y: (X, y[:-1]), "inconsistent"),
 }
 
@@ -171,3 +174,10 @@ def test_device_that_is_not_there_is_named():
     X, y = marked_unit(40, seed=0)
     with pytest.raises(InvalidInputError, match="device='abacus'"):
         DeepSetsClassifier(MLP, device="abacus").fit(X, y)
+
+
+@pytest.mark.parametrize("sizes", [(), (8, 0), 2.5])
+def test_hidden_layer_sizes_that_are_no_widths_are_named(sizes):
+    X, y = marked_unit(40, seed=0)
+    with pytest.raises(ValueError, match="hidden_layer_sizes"):
+        DeepSetsClassifier(MLP, hidden_layer_sizes=sizes).fit(X, y)

@@ -6,7 +6,7 @@ from torch import nn
 from wsl import Architecture
 from wsl._random import torch_generator
 from wsl.attacks.meta_networks._deepsets_network import DeepSets
-from wsl.attacks.meta_networks._meta_training import RowBatches, settle_norms
+from wsl.attacks.meta_networks._meta_training import RowBatches, recompute_norm_statistics
 from wsl.attacks.meta_networks._unit_sets import cut_layers, row_as_element, standardization
 
 ARCHITECTURES = {
@@ -27,8 +27,10 @@ def network_of(architecture, rows):
     shift, scale = (torch.as_tensor(part) for part in standardization(rows, layers))
     with torch.random.fork_rng():
         torch.manual_seed(0)
-        network = DeepSets(layers, 2, shift, scale, latent_dim=3, hidden=7, dropout=0.5).double()
-    settle_norms(network, network.prepare(torch.as_tensor(rows)))
+        network = DeepSets(
+            layers, 2, shift, scale, latent_dim=3, hidden_layer_sizes=(7,), dropout=0.5
+        ).double()
+    recompute_norm_statistics(network, network.prepare(torch.as_tensor(rows)))
     return network
 
 
@@ -150,7 +152,9 @@ def _slow_forward(network, layers, row):
                 chosen = slice(place * len(read), (place + 1) * len(read))
                 mean, var = encoder.norm.running_mean[chosen], encoder.norm.running_var[chosen]
                 read = (read - mean) / (var + encoder.norm.eps).sqrt()
-            units.append((read @ encoder.enter + encoder.bias[place]).relu() @ encoder.leave)
+            units.append(
+                (read @ encoder.to_hidden + encoder.bias[place]).relu() @ encoder.to_latent
+            )
         pooled.append(sum(units))
         if layer.carries:
             latents = units
@@ -183,7 +187,7 @@ def test_settled_norms_are_those_of_all_rows():
     rows = torch.randn(3000, 4, generator=torch.Generator().manual_seed(0)) * 3 + 5
     norm = nn.Sequential(nn.BatchNorm1d(4))
     norm.prepare, norm.model_bytes = torch.clone, 16
-    settle_norms(norm, rows)
+    recompute_norm_statistics(norm, rows)
     torch.testing.assert_close(norm[0].running_mean, rows.mean(0), rtol=1e-3, atol=1e-3)
     torch.testing.assert_close(norm[0].running_var, rows.var(0), rtol=1e-2, atol=1e-2)
     assert not norm.training

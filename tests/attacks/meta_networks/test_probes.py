@@ -43,7 +43,9 @@ def test_close_to_the_best_possible_and_not_above():
     X, y, architecture, best = slopes(2000, seed=0)
     X_test, y_test, _, _ = slopes(4000, seed=1)
     noise = np.sqrt(best * (1 - best) / len(y_test))
-    attack = ProbeClassifier(architecture, n_probes=32, hidden=8, epochs=10, random_state=0)
+    attack = ProbeClassifier(
+        architecture, n_probes=32, hidden_layer_sizes=8, epochs=10, random_state=0
+    )
     assert best - 0.03 < attack.fit(X, y).score(X_test, y_test) < best + 3 * noise
 
 
@@ -80,7 +82,11 @@ def test_without_learning_it_reads_the_answers_to_the_given_queries():
     np.testing.assert_allclose(attack.probes_, probes, atol=1e-6)
     answers = QueryResponses(MLP, probes).fit_transform(X)
     network = attack.net_.module_
-    bare = ProbeNetwork(None, torch.empty(0, 0), 6, 2, hidden=64, dropout=0.0).double().eval()
+    bare = (
+        ProbeNetwork(None, torch.empty(0, 0), 6, 2, hidden_layer_sizes=(64,), dropout=0.0)
+        .double()
+        .eval()
+    )
     bare.load_state_dict(network.state_dict() | {"probes": torch.empty(0, 0)})
     with torch.no_grad():
         wanted = bare(torch.as_tensor(answers, dtype=torch.float64)).softmax(1)
@@ -90,7 +96,7 @@ def test_without_learning_it_reads_the_answers_to_the_given_queries():
 def test_gradient_reaches_the_probes():
     rows = torch.randn(4, MLP.n_weights, generator=torch.Generator().manual_seed(0)).double()
     probes = torch.randn(2, 3, generator=torch.Generator().manual_seed(1)).double()
-    network = ProbeNetwork(MLP, probes, 2, 1, hidden=3, dropout=0.0).double().eval()
+    network = ProbeNetwork(MLP, probes, 2, 1, hidden_layer_sizes=(3,), dropout=0.0).double().eval()
 
     def of_probes(values):
         return torch.func.functional_call(network, {"probes": values}, rows)

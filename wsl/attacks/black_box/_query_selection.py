@@ -1,7 +1,4 @@
-"""Which of many queries to ask: those whose answers tell most of the property, and not the same.
-
-How answers are turned into a property lives in ``_strategies``.
-"""
+"""Selecting queries whose responses are informative of the property and not redundant."""
 
 from typing import Any
 
@@ -17,41 +14,45 @@ from ._responses import ResponseFormat
 
 
 def select_queries(responses: Any, y: Any, n_selected: int, *, numeric: bool = False) -> np.ndarray:
-    r"""Choose the queries whose answers separate shadow models best by their property.
+    r"""Select the queries whose responses best separate shadow models by their property.
 
     Parameters
     ----------
-    responses : array-like ``(n_models, n_queries)`` or ``(n_models, n_queries, n_outputs)``
-        What shadow models answered.
-    y : array-like ``(n_models,)``, or ``(n_models, n_properties)`` of numbers
-        Their property.
+    responses : array-like of shape (n_models, n_queries) or (n_models, n_queries, n_outputs)
+        Responses of shadow models to candidate queries.
+    y : array-like of shape (n_models,) or (n_models, n_properties)
+        Property of each shadow model's training distribution.
     n_selected : int
+        Number of queries to select.
     numeric : bool, default=False
-        Whether the property is a number, and not a class.
+        Whether the property is continuous. By default y holds classes.
 
     Returns
     -------
-    ndarray of int ``(n_selected,)``
-        Indices of queries, the most telling first.
+    ndarray of int of shape (n_selected,)
+        Indices of the selected queries, in the order of selection.
 
     Raises
     ------
     InvalidInputError
-        If there are fewer than ``n_selected`` queries, or y has another length than responses.
+        If there are fewer than ``n_selected`` queries, or y and responses differ in length.
+
+    See Also
+    --------
+    DistributionInferenceAttack : Selects queries with ``n_selected_queries``.
+    wsl.QueryResponses : Computes responses of models to queries.
 
     Notes
     -----
-    With :math:`R_q^2` the share of the variance of the answers to query q that the property
-    explains, between classes or as squared correlation with a number, queries are taken one after
-    another by the largest
+    With :math:`R_q^2` the fraction of the variance of the responses to query q that the property
+    explains (between classes, or as squared correlation with a continuous property), queries are
+    selected greedily by the largest
 
     .. math:: \frac{R_q^2}{1 - R_q^2} \, \Bigl(1 - \max_{s \in S} r_{qs}^2\Bigr),
 
-    where S are those chosen before and r the correlation of answers: relevance without redundancy
-    [1]_. Of several outputs of a query the most telling one counts. With 256 shadow models of two
-    close functions, 4 queries out of 1024 chosen so told 99% of the models apart, 4 drawn at random
-    74%, and 4 chosen without the second factor 97%; of models that answer with a label alone, 4
-    chosen queries told 91% apart, and 64 drawn at random 74%.
+    where S are those selected before and r is the correlation of responses: maximal relevance,
+    minimal redundancy [1]_. If a query has several outputs, the one with the largest
+    :math:`R_q^2` counts.
 
     References
     ----------
@@ -60,37 +61,38 @@ def select_queries(responses: Any, y: Any, n_selected: int, *, numeric: bool = F
 
     Examples
     --------
-    The first query tells the property, the second the same with noise, the third another part.
+    The first query reveals the property, the second is a noisy copy of it, the third adds to it:
 
     >>> import numpy as np
     >>> from wsl.attacks import select_queries
     >>> rng = np.random.default_rng(0)
     >>> y = np.repeat([0, 1], 100)
     >>> first, other = y + 0.5 * rng.normal(size=200), y + rng.normal(size=200)
-    >>> answers = np.c_[first, first + 0.1 * rng.normal(size=200), other, rng.normal(size=200)]
-    >>> select_queries(answers, y, 2).tolist()
+    >>> copy = first + 0.1 * rng.normal(size=200)
+    >>> responses = np.c_[first, copy, other, rng.normal(size=200)]
+    >>> select_queries(responses, y, 2).tolist()
     [0, 2]
     """
-    answers = np.asarray(responses, dtype=np.float64)
-    answers = answers.reshape(*answers.shape[:2], -1)
-    check_length(y, len(answers), "y", "responses")
-    n_queries = answers.shape[1]
+    outputs = np.asarray(responses, dtype=np.float64)
+    outputs = outputs.reshape(*outputs.shape[:2], -1)
+    check_length(y, len(outputs), "y", "responses")
+    n_queries = outputs.shape[1]
     if not 1 <= n_selected <= n_queries:
         raise InvalidInputError(
-            f"n_selected_queries={n_selected}; wanted at least 1 and at most the {n_queries} "
-            "queries that there are"
+            f"`n_selected_queries` must be between 1 and {n_queries}, the number of queries; got "
+            f"{n_selected}."
         )
-    standard = standardized(answers.reshape(len(answers), -1))
-    explained = np.square(_directions(y, numeric).T @ standard).sum(axis=0) / len(answers)
+    standard = standardized(outputs.reshape(len(outputs), -1))
+    explained = np.square(_directions(y, numeric).T @ standard).sum(axis=0) / len(outputs)
     explained = np.minimum(explained, 1).reshape(n_queries, -1)
     best = explained.argmax(axis=1)
-    columns = standard.reshape(answers.shape)[:, np.arange(n_queries), best]
-    share = explained.max(axis=1)
-    return _take_turns(columns, share / np.maximum(1 - share, 1e-6), n_selected)
+    columns = standard.reshape(outputs.shape)[:, np.arange(n_queries), best]
+    r2 = explained.max(axis=1)
+    return _select_greedily(columns, r2 / np.maximum(1 - r2, 1e-6), n_selected)
 
 
 def standardized(columns: np.ndarray) -> np.ndarray:
-    """Return columns with mean 0 and variance 1; those that do not vary become 0."""
+    """Return columns with mean 0 and variance 1; constant columns become 0."""
     centred = columns - columns.mean(axis=0)
     deviation = centred.std(axis=0)
     varies = deviation > 1e-9 * np.maximum(1, np.abs(columns).max(axis=0))
@@ -98,7 +100,7 @@ def standardized(columns: np.ndarray) -> np.ndarray:
 
 
 def _directions(y: Any, numeric: bool) -> np.ndarray:
-    """Return an orthonormal basis ``(n_models, n_directions)`` of what the property can explain."""
+    """Return an orthonormal basis, ``(n_models, n_directions)``, of the centred property."""
     values = np.asarray(y)
     if numeric:
         values = values.reshape(len(values), -1).astype(np.float64)
@@ -110,25 +112,25 @@ def _directions(y: Any, numeric: bool) -> np.ndarray:
     return U[:, s > 1e-9 * max(s[0], 1e-300)]
 
 
-def _take_turns(columns: np.ndarray, relevance: np.ndarray, n_selected: int) -> np.ndarray:
-    """Choose columns ``(n_models, n_queries)``, standardised, one after another."""
+def _select_greedily(columns: np.ndarray, relevance: np.ndarray, n_selected: int) -> np.ndarray:
+    """Select standardised columns ``(n_models, n_queries)`` one after another."""
     redundancy = np.zeros(len(relevance))
-    chosen = np.empty(n_selected, dtype=int)
-    left = np.ones(len(relevance), dtype=bool)
-    for turn in range(n_selected):
-        worth = np.where(left, relevance * (1 - redundancy), -1.0)
-        chosen[turn] = query = int(worth.argmax())
-        left[query] = False
+    selected = np.empty(n_selected, dtype=int)
+    is_left = np.ones(len(relevance), dtype=bool)
+    for step in range(n_selected):
+        score = np.where(is_left, relevance * (1 - redundancy), -1.0)
+        selected[step] = query = int(score.argmax())
+        is_left[query] = False
         correlation = columns.T @ columns[:, query] / len(columns)
         redundancy = np.maximum(redundancy, np.minimum(np.square(correlation), 1))
-    return chosen
+    return selected
 
 
-class ChosenQueries(TransformerMixin, BaseEstimator):
-    """Answers to those of the queries that separate the models of ``fit`` most.
+class SelectedQueryResponses(TransformerMixin, BaseEstimator):
+    """Responses to the queries that best separate the models passed to ``fit``.
 
-    ``fit`` asks all of them, ``transform`` those in ``selected_`` alone. Without an architecture X
-    holds the answers of all queries, also in ``transform``.
+    ``fit`` runs the models on all queries, ``transform`` on those in ``selected_`` only. Without an
+    architecture X holds the responses to all queries, in ``transform`` too.
     """
 
     def __init__(
@@ -137,37 +139,40 @@ class ChosenQueries(TransformerMixin, BaseEstimator):
         queries: Any,
         output: str,
         n_selected: int,
-        answers: ResponseFormat,
+        response_format: ResponseFormat,
         numeric: bool,
     ):
         self.architecture = architecture
         self.queries = queries
         self.output = output
         self.n_selected = n_selected
-        self.answers = answers
+        self.response_format = response_format
         self.numeric = numeric
 
     def fit(self, X, y):
-        """Choose; see ``fit_transform``."""
+        """Select the queries."""
         self.fit_transform(X, y)
         return self
 
     def fit_transform(self, X, y):
-        """Choose the queries, and return the models' answers to them."""
-        everything = QueryResponses(self.architecture, self.queries, output=self.output)
-        seen = everything.fit_transform(X) if self.architecture is not None else X
-        by_query = self.answers.contrasts(seen).reshape(len(X), self.answers.n_queries, -1)
+        """Select the queries and return the models' responses to them."""
+        all_queries = QueryResponses(self.architecture, self.queries, output=self.output)
+        responses = all_queries.fit_transform(X) if self.architecture is not None else X
+        by_query = self.response_format.contrasts(responses).reshape(
+            len(X), self.response_format.n_queries, -1
+        )
         self.selected_ = np.sort(select_queries(by_query, y, self.n_selected, numeric=self.numeric))
         if self.architecture is not None:
-            asked = check_queries(self.architecture, self.queries)
-            assert asked is not None
-            some = asked[self.selected_]
-            self.asked_ = QueryResponses(self.architecture, some, output=self.output).fit(X[:1])
-        return seen.reshape(by_query.shape)[:, self.selected_].reshape(len(X), -1)
+            queries = check_queries(self.architecture, self.queries)
+            assert queries is not None
+            self.responses_ = QueryResponses(
+                self.architecture, queries[self.selected_], output=self.output
+            ).fit(X[:1])
+        return responses.reshape(by_query.shape)[:, self.selected_].reshape(len(X), -1)
 
     def transform(self, X):
-        """Return the answers to the chosen queries, ``(n_models, n_selected * n_outputs)``."""
+        """Return responses to the selected queries, ``(n_models, n_selected * n_outputs)``."""
         if self.architecture is not None:
-            return self.asked_.transform(X)
-        by_query = X.reshape(len(X), self.answers.n_queries, -1)
+            return self.responses_.transform(X)
+        by_query = X.reshape(len(X), self.response_format.n_queries, -1)
         return by_query[:, self.selected_].reshape(len(X), -1)

@@ -1,7 +1,4 @@
-"""What a row of answers to queries means: which kind of numbers, whose they are, and their losses.
-
-Attacks that compare answers live in ``_loss_test``, ``_kl`` and ``_selection``.
-"""
+"""The format of recorded responses to queries, and losses computed from them."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -12,18 +9,21 @@ from sklearn.utils.multiclass import type_of_target
 
 from ...exceptions import InvalidInputError
 
-LEAST_PROBABILITY = 1e-3  # a forest's 0 is no certainty, and its logarithm would outweigh all else
+MIN_PROBABILITY = 1e-3  # a forest's 0 is not certainty, and its logarithm would dominate
 
 
 @dataclass(frozen=True)
 class ResponseFormat:
-    """How to read a row of answers; a query's outputs stand together.
+    """How to interpret a row of responses; the outputs of a query are adjacent.
 
     Parameters
     ----------
     kind : {"logits", "proba", "label", "number"}
-        What a classifier's answers are, or that they are predictions of numbers.
-    n_queries, n_outputs : int
+        Type of a classifier's responses; ``"number"`` for continuous predictions.
+    n_queries : int
+        Number of queries.
+    n_outputs : int
+        Number of outputs per query.
     """
 
     kind: str
@@ -35,40 +35,40 @@ class ResponseFormat:
         return X.reshape(len(X), self.n_queries, self.n_outputs).astype(np.float64)
 
     @property
-    def have_common_part(self) -> bool:
-        """Whether something may be added to all outputs of a query without any consequence."""
+    def has_common_offset(self) -> bool:
+        """Whether adding a constant to all outputs of a query changes no prediction."""
         return self.kind == "logits" and self.n_outputs > 1
 
     def contrasts(self, X: np.ndarray) -> np.ndarray:
-        """Return logits less their mean over classes, in the shape of X; other answers as they are.
+        """Return logits minus their mean over classes, in the shape of X; other responses as is.
 
-        Their mean changes no probability, and differs from model to model by chance.
+        The mean changes no probability and differs between models by chance.
         """
-        if not self.have_common_part:
+        if not self.has_common_offset:
             return X
         logits = X.reshape(len(X), self.n_queries, self.n_outputs)
         return (logits - logits.mean(axis=2, keepdims=True)).reshape(len(X), -1)
 
     def log_probabilities(self, X: np.ndarray) -> np.ndarray:
-        """Return ``(n_models, n_queries, n_classes)`` of logits or probabilities.
+        """Return log-probabilities ``(n_models, n_queries, n_classes)``.
 
-        A single output belongs to class 1 of two.
+        A single output is that of class 1 of two.
         """
-        answers = self.split(X)
+        outputs = self.split(X)
         if self.kind == "logits":
             if self.n_outputs == 1:
-                answers = np.concatenate([np.zeros_like(answers), answers], axis=2)
-            return log_softmax(answers, axis=2)
+                outputs = np.concatenate([np.zeros_like(outputs), outputs], axis=2)
+            return log_softmax(outputs, axis=2)
         if self.n_outputs == 1:
-            answers = np.concatenate([1 - answers, answers], axis=2)
-        answers = np.maximum(answers, LEAST_PROBABILITY)
-        return np.log(answers / answers.sum(axis=2, keepdims=True))
+            outputs = np.concatenate([1 - outputs, outputs], axis=2)
+        outputs = np.maximum(outputs, MIN_PROBABILITY)
+        return np.log(outputs / outputs.sum(axis=2, keepdims=True))
 
     def losses(self, X: np.ndarray, labels: np.ndarray) -> np.ndarray:
         """Return the loss of each model on each query, ``(n_models, n_queries)``.
 
-        The cross-entropy of logits and probabilities, the error of labels, 0 or 1, the squared
-        error of numbers. ``labels`` are as ``target_values`` returns them.
+        The loss is the cross-entropy for logits and probabilities, the 0-1 loss for labels and the
+        squared error for numbers. ``labels`` come from ``target_values``.
         """
         if self.kind == "number":
             return np.square(self.split(X) - labels).mean(axis=2)
@@ -78,10 +78,10 @@ class ResponseFormat:
         return -np.take_along_axis(log_proba, labels[None, :, None], axis=2)[:, :, 0]
 
     def target_values(self, query_labels: Any) -> np.ndarray:
-        """Return true targets as ``losses`` takes them: indices of classes, or numbers.
+        """Return true targets as ``losses`` expects them: class indices, or numbers.
 
-        Classes that are all named are numbered in their sorted order, as ``classes_`` are;
-        otherwise they are taken for these numbers themselves.
+        If every class occurs, labels are indexed in sorted order, as in ``classes_``; otherwise
+        they must be class indices already.
         """
         labels = np.asarray(query_labels)
         if self.kind == "number":
@@ -92,32 +92,32 @@ class ResponseFormat:
         n_classes = max(2, self.n_outputs)
         if len(classes) == n_classes:
             return indices
-        numbered = classes.dtype.kind in "biuf" and np.isin(classes, np.arange(n_classes)).all()
-        if not numbered:
-            ends = classes[[0, -1]].tolist()
+        are_indices = classes.dtype.kind in "biuf" and np.isin(classes, np.arange(n_classes)).all()
+        if not are_indices:
+            first, last = classes[[0, -1]].tolist()
             raise InvalidInputError(
-                f"query_labels holds {len(classes)} classes, {ends[0]!r} to {ends[1]!r}, for "
-                f"models with {n_classes}; wanted all of them, or numbers below {n_classes}"
+                f"`query_labels` must contain all {n_classes} classes of the models, or class "
+                f"indices below {n_classes}; got {len(classes)} classes, {first!r} to {last!r}."
             )
         return labels.astype(int)
 
 
-def read_answers(
+def infer_format(
     n_columns: int, n_queries: int, query_output: str, query_labels: Any = None
 ) -> ResponseFormat:
-    """Tell how rows of ``n_columns`` answers to ``n_queries`` queries are read.
+    """Return the format of rows with ``n_columns`` responses to ``n_queries`` queries.
 
-    Logits are numbers that a regression predicts where ``query_labels`` are no classes, or where
-    they are not given and a query has one output.
+    Outputs under ``"logits"`` count as continuous predictions if ``query_labels`` are continuous,
+    or if they are not given and a query has one output.
 
-    Raises InvalidInputError if the columns cannot be divided among the queries.
+    Raises InvalidInputError if the columns cannot be divided equally among the queries.
     """
     n_outputs = n_columns // n_queries
     if n_columns % n_queries or (query_output == "label" and n_outputs > 1):
-        wanted = "one" if query_output == "label" else "as many"
+        per_query = "one column" if query_output == "label" else "the same number of columns"
         raise InvalidInputError(
-            f"X holds {n_columns} answers of each model to {n_queries} queries, the number of "
-            f"entries of query_labels or query_properties; wanted {wanted} of each query"
+            f"X must have {per_query} per query; got {n_columns} columns for {n_queries} queries, "
+            "the number of entries of `query_labels` or `query_properties`."
         )
     kind = query_output
     if query_output == "logits" and _are_numbers(query_labels, n_outputs):
@@ -126,9 +126,9 @@ def read_answers(
 
 
 def _are_numbers(query_labels: Any, n_outputs: int) -> bool:
-    """Tell whether outputs that are not probabilities predict numbers, and not classes."""
+    """Return True if outputs that are not probabilities are continuous predictions."""
     if query_labels is None:
         return n_outputs == 1
     kind = type_of_target(np.asarray(query_labels))
-    # more than two classes do not go with one output
+    # a single output cannot distinguish more than two classes
     return kind not in ("binary", "multiclass") or (kind == "multiclass" and n_outputs == 1)

@@ -1,7 +1,4 @@
-"""The default meta-estimators: least squares on the features of a wide Gaussian kernel.
-
-What features they are given, and of which strategy they are the default, lives in ``_strategies``.
-"""
+"""The default meta-estimators: ridge regression on the features of a wide RBF kernel."""
 
 from typing import Any
 
@@ -13,25 +10,25 @@ from sklearn.preprocessing import StandardScaler
 from ._calibration import calibrate
 
 N_COMPONENTS = 256
-WIDTHS = (0.03, 1.0)  # gamma times the number of features: nearly straight, and bent
+WIDTHS = (0.03, 1.0)  # gamma times the number of features: nearly linear, and non-linear
 PENALTIES = np.logspace(-9, 3, 25)  # of the squared weights, times the number of models
-EPSILON = 1e-12  # components of less than this share of the largest are rounding
+EPSILON = 1e-12  # smaller eigenvalues, relative to the largest, are rounding errors
 
 
 class _KernelRidge(BaseEstimator):
-    """What classifier and regressor share: features, width and penalty by leaving one out.
+    """Kernel features, with width and penalty of least leave-one-out error.
 
-    So wide a kernel is nearly linear, which is what most properties need, and bends where they do
-    not. What a model would have been given by a fit without it follows in closed form from one
-    singular value decomposition, so that width and penalty are chosen, and probabilities
-    calibrated, on models that the fit has not seen, at the price of one fit a width.
+    A kernel this wide is nearly linear, which suffices for most properties. The prediction for a
+    model by a fit without it follows in closed form from one eigendecomposition, so that width and
+    penalty are selected, and probabilities calibrated, on left-out models at the cost of one fit
+    per width.
     """
 
     def __init__(self, random_state=None):
         self.random_state = random_state
 
     def _solve(self, X: np.ndarray, targets: np.ndarray) -> np.ndarray:
-        """Fit to ``targets (n_models, n_targets)``; return the centred left-out predictions."""
+        """Fit to ``targets (n_models, n_targets)``; return centred leave-one-out predictions."""
         self.scaler_ = StandardScaler().fit(X)
         scaled = self.scaler_.transform(X)
         fits = [self._fit_width(scaled, targets, width) for width in WIDTHS]
@@ -39,7 +36,7 @@ class _KernelRidge(BaseEstimator):
         return left_out
 
     def _fit_width(self, X: np.ndarray, targets: np.ndarray, width: float) -> tuple[Any, ...]:
-        """Return the least error left out, what it predicts, the kernel, its weights and shift."""
+        """Return leave-one-out error and predictions, the kernel, its weights and the shift."""
         kernel = Nystroem(
             gamma=width / X.shape[1],
             n_components=min(N_COMPONENTS, len(X)),
@@ -47,17 +44,17 @@ class _KernelRidge(BaseEstimator):
         )
         features = kernel.fit(X).transform(X)
         mean = features.mean(axis=0)
-        error, left_out, weights = ridge_left_out(features - mean, targets, PENALTIES * len(X))
+        error, left_out, weights = ridge_leave_one_out(features - mean, targets, PENALTIES * len(X))
         return error, left_out, kernel, weights, mean @ weights
 
     def _scores(self, X: Any) -> np.ndarray:
-        """Return ``(n_models, n_targets)``, centred."""
+        """Return centred predictions, ``(n_models, n_targets)``."""
         scaled = self.scaler_.transform(as_double(X))
         return self.kernel_.transform(scaled) @ self.coef_ - self.shift_
 
 
 class KernelRidgeClassifier(ClassifierMixin, _KernelRidge):
-    """Classes by least squares on their indicators; probabilities fitted on left-out scores."""
+    """Ridge regression on class indicators; probabilities calibrated on left-out scores."""
 
     def fit(self, X, y):
         """Learn from features ``X (n_models, n_features)`` and classes ``y (n_models,)``."""
@@ -71,15 +68,15 @@ class KernelRidgeClassifier(ClassifierMixin, _KernelRidge):
         return self.calibration_(self._scores(X))
 
     def predict(self, X):
-        """Return the likeliest class of each model, ``(n_models,)``."""
+        """Return the most probable class of each model, ``(n_models,)``."""
         return self.classes_[self.predict_proba(X).argmax(axis=1)]
 
 
 class KernelRidgeRegressor(RegressorMixin, _KernelRidge):
-    """Numbers by least squares, those of several properties all at one width and penalty."""
+    """Ridge regression; several targets share one width and penalty."""
 
     def fit(self, X, y):
-        """Learn from ``X (n_models, n_features)`` and ``y (n_models,)`` or one column a number."""
+        """Learn from features ``X`` and one or several targets ``y`` per model."""
         targets = np.asarray(y, dtype=float).reshape(len(X), -1)
         self.scale_ = np.where(targets.std(axis=0) > 0, targets.std(axis=0), 1.0)
         self._solve(as_double(X), targets / self.scale_)
@@ -88,35 +85,39 @@ class KernelRidgeRegressor(RegressorMixin, _KernelRidge):
         return self
 
     def predict(self, X):
-        """Return the numbers of each model, in the shape of y."""
-        numbers = self._scores(X) * self.scale_ + self.mean_
-        return numbers.reshape(len(numbers), *self.shape_)
+        """Return the targets of each model, in the shape of y."""
+        targets = self._scores(X) * self.scale_ + self.mean_
+        return targets.reshape(len(targets), *self.shape_)
 
 
 def as_double(X: Any) -> np.ndarray:
-    """Return features as float64: squares of small differences are what the kernel is made of."""
+    """Return features as float64, as the kernel squares small differences."""
     return np.asarray(X, dtype=np.float64)
 
 
-def ridge_left_out(
+def ridge_leave_one_out(
     features: np.ndarray, targets: np.ndarray, penalties: np.ndarray
 ) -> tuple[float, np.ndarray, np.ndarray]:
-    r"""Fit ridge regression with the penalty that predicts models best that were left out.
+    r"""Fit ridge regression with the penalty of least leave-one-out error.
 
     Parameters
     ----------
-    features : ndarray ``(n_models, n_features)``, centred
-    targets : ndarray ``(n_models, n_targets)``
-    penalties : ndarray ``(n_penalties,)``
+    features : ndarray of shape (n_models, n_features)
+        Centred features.
+    targets : ndarray of shape (n_models, n_targets)
+        Targets, not centred.
+    penalties : ndarray of shape (n_penalties,)
+        Candidate penalties.
 
     Returns
     -------
     error : float
-        The mean squared error of the left-out predictions under the best penalty.
-    left_out : ndarray ``(n_models, n_targets)``
-        What a fit without a model gives it, less the mean of the others' targets: that mean alone
-        would tell the class of the one that is missing.
-    weights : ndarray ``(n_features, n_targets)``
+        The mean squared leave-one-out error of the best penalty.
+    left_out : ndarray of shape (n_models, n_targets)
+        The prediction for each model by a fit without it, minus the mean target of the other
+        models: that mean alone would reveal the class of the left-out model.
+    weights : ndarray of shape (n_features, n_targets)
+        Weights of the fit to all models.
 
     Notes
     -----
@@ -127,8 +128,8 @@ def ridge_left_out(
     mean = targets.mean(axis=0)
     centred = targets - mean
     squares, axes = np.linalg.eigh(features.T @ features)
-    kept = squares > squares[-1] * EPSILON
-    squares, axes = squares[kept], axes[:, kept]
+    significant = squares > squares[-1] * EPSILON
+    squares, axes = squares[significant], axes[:, significant]
     U = (features @ axes) / np.sqrt(squares)
     projected = U.T @ centred
     shrinks = squares / (squares + penalties[:, None])  # (n_penalties, n_components)

@@ -1,7 +1,4 @@
-"""What estimators that are a meta-network share: checks, targets, training, prediction.
-
-Their networks and parameters live with each of them; the training loop lives in ``_training``.
-"""
+"""Base classes of estimators that are meta-networks: checks, targets, training, prediction."""
 
 from abc import abstractmethod
 from numbers import Integral, Real
@@ -24,7 +21,7 @@ from ._deepsets_network import MetaNetwork
 from ._meta_training import MetaTrainingConfig, outputs, train
 
 TRAINING_CONSTRAINTS: dict[str, Any] = {
-    "hidden": [Interval(Integral, 1, None, closed="left")],
+    "hidden_layer_sizes": [Interval(Integral, 1, None, closed="left"), "array-like"],
     "dropout": [Interval(Real, 0, 1, closed="left")],
     "epochs": [Interval(Integral, 1, None, closed="left")],
     "batch_size": [Interval(Integral, 2, None, closed="left")],
@@ -37,11 +34,11 @@ TRAINING_CONSTRAINTS: dict[str, Any] = {
 
 
 class MetaNetworkEstimator(BaseEstimator):
-    """An estimator of rows of weights that is a network; the constructor is the subclass's."""
+    """An estimator of rows of weights that is a network; subclasses define the constructor."""
 
     @abstractmethod
     def _network(self, rows: np.ndarray, n_outputs: int) -> MetaNetwork:
-        """Return the network for ``rows (n_models, n_weights)``, not trained."""
+        """Return the untrained network for ``rows (n_models, n_weights)``."""
 
     def _check_columns(self, rows: np.ndarray) -> None:
         if self.architecture is not None:
@@ -51,7 +48,7 @@ class MetaNetworkEstimator(BaseEstimator):
         """Train on ``rows (n_models, n_weights)``, ``targets (n_models, ...)``; sets ``net_``."""
         device = resolve_device(self.device)
         rng = resolve_random_state(self.random_state)
-        settings = MetaTrainingConfig(
+        config = MetaTrainingConfig(
             epochs=self.epochs,
             batch_size=self.batch_size,
             learning_rate=self.learning_rate,
@@ -60,8 +57,8 @@ class MetaNetworkEstimator(BaseEstimator):
         )
         with scoped_torch_seed(rng, device):
             network = self._network(rows, n_outputs)
-            wanted = torch.as_tensor(targets).to(device)
-            self.net_ = train(network, rows, wanted, loss, settings, rng)
+            targets = torch.as_tensor(targets).to(device)
+            self.net_ = train(network, rows, targets, loss, config, rng)
 
     def _outputs(self, X) -> np.ndarray:
         check_is_fitted(self)
@@ -70,38 +67,91 @@ class MetaNetworkEstimator(BaseEstimator):
 
 
 class MetaClassifier(ClassifierMixin, MetaNetworkEstimator):
-    """A meta-network whose outputs are the scores of classes."""
+    """A meta-network whose outputs are class scores."""
 
     @fit_context(prefer_skip_nested_validation=True)
     def fit(self, X, y):
-        """Train on models ``X (n_models, n_weights)`` with the property ``y (n_models,)``."""
+        """Train on models of known property.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_models, n_weights)
+            One row of weights per model.
+        y : array-like of shape (n_models,)
+            The property of each model, at least two different values.
+
+        Returns
+        -------
+        object
+            The fitted estimator itself.
+
+        Raises
+        ------
+        InvalidInputError
+            If X has another number of columns than the architecture has weights, or y holds a
+            single class.
+        """
         X, y = validate_data(self, X, y, dtype=np.float32)
         self._check_columns(X)
-        self.classes_, labels = classes_of(y)
+        self.classes_, labels = encode_classes(y)
         self._train(X, labels, len(self.classes_), nn.CrossEntropyLoss)
         return self
 
     def predict_proba(self, X):
-        """Return probabilities ``(n_models, n_classes)``, columns as in ``classes_``."""
+        """Predict the probability of each class.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_models, n_weights)
+            One row of weights per model.
+
+        Returns
+        -------
+        ndarray of shape (n_models, n_classes)
+            Probabilities, columns in the order of ``classes_``.
+        """
         return softmax(self._outputs(X), axis=1)
 
     def predict(self, X):
-        """Return the likeliest class of each model, ``(n_models,)``."""
+        """Predict the most probable class of each model.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_models, n_weights)
+            One row of weights per model.
+
+        Returns
+        -------
+        ndarray of shape (n_models,)
+            The predicted classes.
+        """
         scores = self._outputs(X)
         return self.classes_[scores.argmax(axis=1)]
 
 
 class MetaRegressor(RegressorMixin, MetaNetworkEstimator):
-    """A meta-network whose outputs are the standardised targets."""
+    """A meta-network whose outputs are standardised targets."""
 
     @fit_context(prefer_skip_nested_validation=True)
     def fit(self, X, y):
-        """Train on shadow models.
+        """Train on models of known targets.
 
         Parameters
         ----------
-        X : array-like ``(n_models, n_weights)``
-        y : array-like ``(n_models,)`` or ``(n_models, n_targets)``
+        X : array-like of shape (n_models, n_weights)
+            One row of weights per model.
+        y : array-like of shape (n_models,) or (n_models, n_targets)
+            The targets of each model.
+
+        Returns
+        -------
+        object
+            The fitted estimator itself.
+
+        Raises
+        ------
+        InvalidInputError
+            If X has another number of columns than the architecture has weights.
         """
         X, y = validate_data(
             self, X, y, dtype=np.float32, y_numeric=True, multi_output=True, ensure_min_samples=2
@@ -117,7 +167,18 @@ class MetaRegressor(RegressorMixin, MetaNetworkEstimator):
         return self
 
     def predict(self, X):
-        """Return the property of each model, ``(n_models,)`` or ``(n_models, n_targets)``."""
+        """Predict the targets of models.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_models, n_weights)
+            One row of weights per model.
+
+        Returns
+        -------
+        ndarray of shape (n_models,) or (n_models, n_targets)
+            The predicted targets.
+        """
         targets = self._outputs(X) * self._target_scale + self._target_mean
         return targets.reshape(len(targets), *self._target_shape)
 
@@ -127,12 +188,12 @@ class MetaRegressor(RegressorMixin, MetaNetworkEstimator):
         return tags
 
 
-def classes_of(y) -> tuple[np.ndarray, np.ndarray]:
-    """Return the classes and the place of each label among them; InvalidInputError if one class."""
+def encode_classes(y) -> tuple[np.ndarray, np.ndarray]:
+    """Return the classes and the class index of each label; raise if there is one class only."""
     check_classification_targets(y)
     classes, labels = np.unique(y, return_inverse=True)
     if len(classes) < 2:
         raise InvalidInputError(
-            f"y holds one class, {classes[0]!r}; wanted models of two classes or more"
+            f"y must contain at least two classes; got one class, {classes[0]!r}."
         )
     return classes, labels

@@ -1,7 +1,4 @@
-"""``DeepSetsClassifier`` and ``DeepSetsRegressor``: a property of a model, read from its weights.
-
-The network lives in ``_network``, what it shares with other meta-networks in ``_meta``.
-"""
+"""DeepSets estimators: a property of a model, predicted from its weights."""
 
 from numbers import Integral
 from typing import ClassVar
@@ -9,16 +6,15 @@ from typing import ClassVar
 import numpy as np
 
 from ..._sklearn_compat import Interval
-from ..._validation import owned_tensor
+from ..._validation import check_hidden_layer_sizes, owned_tensor
 from ...architectures import Architecture
 from ._base import TRAINING_CONSTRAINTS, MetaClassifier, MetaRegressor
-from ._base import classes_of as classes_of
 from ._deepsets_network import DeepSets
 from ._unit_sets import cut_layers, row_as_element, standardization
 
 
 class _DeepSetsParameters:
-    """The constructor of both estimators, and the network that it describes."""
+    """The constructor of both estimators and the network that it describes."""
 
     _parameter_constraints: ClassVar[dict] = {
         "architecture": [Architecture, None],
@@ -31,7 +27,7 @@ class _DeepSetsParameters:
         architecture=None,
         *,
         latent_dim=8,
-        hidden=64,
+        hidden_layer_sizes=64,
         dropout=0.0,
         epochs=20,
         batch_size=32,
@@ -43,7 +39,7 @@ class _DeepSetsParameters:
     ):
         self.architecture = architecture
         self.latent_dim = latent_dim
-        self.hidden = hidden
+        self.hidden_layer_sizes = hidden_layer_sizes
         self.dropout = dropout
         self.epochs = epochs
         self.batch_size = batch_size
@@ -66,66 +62,79 @@ class _DeepSetsParameters:
             owned_tensor(shift),
             owned_tensor(scale),
             latent_dim=self.latent_dim,
-            hidden=self.hidden,
+            hidden_layer_sizes=check_hidden_layer_sizes(self.hidden_layer_sizes, n_min=1),
             dropout=self.dropout,
         )
 
 
 class DeepSetsClassifier(_DeepSetsParameters, MetaClassifier):
-    """A classifier of models that reads their weights layer by layer as sets of units.
+    """Classify models by their weights, read layer by layer as sets of units.
 
-    The meta-classifier of the white-box attack: reordering the hidden units of a model changes
-    nothing of what it says, where the architecture is a plain chain of layers.
+    The meta-classifier of the white-box attack of Ganju et al. [1]_. Permuting the hidden units of
+    a model does not change its prediction if the architecture is a plain chain of layers.
 
     Parameters
     ----------
-    architecture : Architecture, optional
-        What a row of weights means. Without one, the row is one set with one element.
+    architecture : Architecture, default=None
+        The network that a row of weights belongs to. If None, the row is a set with one element.
     latent_dim : int, default=8
-        Numbers that stand for a unit of a layer.
-    hidden : int, default=64
-        Width of the hidden layer that computes them.
+        Dimensions of the representation of a unit.
+    hidden_layer_sizes : int or sequence of int, default=64
+        Widths of the hidden layers that compute the representation of a unit.
     dropout : float, default=0.0
-        Share of a model's representation left out at each training step. The published attack
-        uses 0.5; here it cost up to eight points of accuracy and gained less than one.
-    epochs, batch_size : int, default=20 and 32
-        Passes over the shadow models, and how many stand in one step. Steps of 16 pay with a few
-        hundred models or fewer.
+        Fraction of a model's representation that is dropped in each training step. The published
+        attack uses 0.5; on small populations of models no dropout works better.
+    epochs : int, default=20
+        Passes over the models.
+    batch_size : int, default=32
+        Models per step. With a few hundred models or fewer, 16 works better, as it gives more
+        steps.
     learning_rate : float, default=1e-2
-        The highest rate of one cycle of Adam.
+        The highest learning rate of the one-cycle schedule, with Adam.
     weight_decay : float, default=1e-4
+        L2 penalty of Adam on the network's weights.
     device : str or torch.device, default="auto"
-        Where it is trained: cuda, then mps, then cpu. Predictions are made on the CPU.
+        Device of the training; ``"auto"`` is cuda, then mps, then cpu. Predictions run on the CPU.
     random_state : int, RandomState, Generator or None, default=None
+        Seed of the initial weights and of the order of the batches.
     verbose : int, default=0
-        Above 0, one line an epoch.
+        If above 0, print one line per epoch.
 
     Attributes
     ----------
-    classes_ : ndarray ``(n_classes,)``
+    classes_ : ndarray of shape (n_classes,)
+        The values of the property.
     net_ : skorch.NeuralNet
         The trained network, with its ``history``.
     n_features_in_ : int
+        Number of columns of X.
     feature_names_in_ : ndarray of str
-        Where X had column names.
+        Names of the columns of X, if X had any.
 
     Raises
     ------
     InvalidInputError
-        If X has another number of columns than the architecture has weights, or y holds one class.
+        If X has another number of columns than the architecture has weights, or y holds a single
+        class.
+
+    See Also
+    --------
+    DeepSetsRegressor : The same for continuous targets.
+    ProbeClassifier : Reads the responses of models to learned inputs instead of their weights.
+    DistributionInferenceAttack : Uses this network with ``strategy="deepsets"``.
 
     Notes
     -----
     X may be a float32 memory map larger than memory: it is read in batches. Up to 256 MiB are
-    copied to the device for the time of ``fit``.
+    copied to the device during ``fit``.
 
     References
     ----------
-    K. Ganju, Q. Wang, W. Yang, C. Gunter and N. Borisov, "Property Inference Attacks on Fully
-    Connected Neural Networks using Permutation Invariant Representations", CCS 2018, section 4.3.
-
-    V. Hartmann, L. Meynent, M. Peyrard, D. Dimitriadis, S. Tople and R. West, "Distribution
-    Inference Risks: Identifying and Mitigating Sources of Leakage", SaTML 2023.
+    .. [1] K. Ganju, Q. Wang, W. Yang, C. Gunter and N. Borisov, "Property Inference Attacks on
+       Fully Connected Neural Networks using Permutation Invariant Representations", CCS 2018,
+       section 4.3.
+    .. [2] V. Hartmann, L. Meynent, M. Peyrard, D. Dimitriadis, S. Tople and R. West, "Distribution
+       Inference Risks: Identifying and Mitigating Sources of Leakage", SaTML 2023.
 
     Examples
     --------
@@ -135,51 +144,64 @@ class DeepSetsClassifier(_DeepSetsParameters, MetaClassifier):
     >>> rng = np.random.default_rng(0)
     >>> y = np.repeat([0, 1], 100)
     >>> X = rng.normal(size=(200, architecture.n_weights)) + y[:, None]
-    >>> attack = DeepSetsClassifier(architecture, random_state=0).fit(X, y)
-    >>> attack.score(X, y) > 0.95
+    >>> classifier = DeepSetsClassifier(architecture, random_state=0).fit(X, y)
+    >>> classifier.score(X, y) > 0.95
     True
     """
 
 
 class DeepSetsRegressor(_DeepSetsParameters, MetaRegressor):
-    """A regressor of models that reads their weights layer by layer as sets of units.
+    """Predict continuous targets of models from their weights, read as sets of units.
 
-    Parameters and references are those of :class:`DeepSetsClassifier`; the loss is the squared
-    error of the standardised targets, of which there may be several.
+    The counterpart of :class:`DeepSetsClassifier` for one or several continuous targets; the loss
+    is the squared error of the standardised targets.
 
     Parameters
     ----------
-    architecture : Architecture, optional
-        What a row of weights means. Without one, the row is one set with one element.
+    architecture : Architecture, default=None
+        The network that a row of weights belongs to. If None, the row is a set with one element.
     latent_dim : int, default=8
-        Numbers that stand for a unit of a layer.
-    hidden : int, default=64
-        Width of the hidden layer that computes them.
+        Dimensions of the representation of a unit.
+    hidden_layer_sizes : int or sequence of int, default=64
+        Widths of the hidden layers that compute the representation of a unit.
     dropout : float, default=0.0
-        Share of a model's representation left out at each training step.
-    epochs, batch_size : int, default=20 and 32
-        Passes over the shadow models, and how many stand in one step.
+        Fraction of a model's representation that is dropped in each training step. The published
+        attack uses 0.5; on small populations of models no dropout works better.
+    epochs : int, default=20
+        Passes over the models.
+    batch_size : int, default=32
+        Models per step. With a few hundred models or fewer, 16 works better, as it gives more
+        steps.
     learning_rate : float, default=1e-2
-        The highest rate of one cycle of Adam.
+        The highest learning rate of the one-cycle schedule, with Adam.
     weight_decay : float, default=1e-4
+        L2 penalty of Adam on the network's weights.
     device : str or torch.device, default="auto"
-        Where it is trained: cuda, then mps, then cpu. Predictions are made on the CPU.
+        Device of the training; ``"auto"`` is cuda, then mps, then cpu. Predictions run on the CPU.
     random_state : int, RandomState, Generator or None, default=None
+        Seed of the initial weights and of the order of the batches.
     verbose : int, default=0
-        Above 0, one line an epoch.
+        If above 0, print one line per epoch.
 
     Attributes
     ----------
     net_ : skorch.NeuralNet
         The trained network, with its ``history``.
     n_features_in_ : int
+        Number of columns of X.
     feature_names_in_ : ndarray of str
-        Where X had column names.
+        Names of the columns of X, if X had any.
 
     Raises
     ------
     InvalidInputError
         If X has another number of columns than the architecture has weights.
+
+    See Also
+    --------
+    DeepSetsClassifier : The same for classes, with references.
+    ProbeRegressor : Reads the responses of models to learned inputs instead of their weights.
+    DistributionInferenceRegressor : Uses this network with ``strategy="deepsets"``.
 
     Examples
     --------

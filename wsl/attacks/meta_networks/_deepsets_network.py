@@ -1,9 +1,7 @@
-"""``DeepSets``: a network that reads networks. Plain torch, on rows of weights, all models at once.
-
-Training lives in ``_training``, the scikit-learn side in ``_deepsets``.
-"""
+"""DeepSets: a network on rows of weights, read as sets of units."""
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 import torch
 from torch import Tensor, nn
@@ -12,50 +10,55 @@ from ._unit_sets import SetLayer, columns_by_unit, part_sizes, readers_of
 
 
 class MetaNetwork(nn.Module):
-    """A network that reads networks, as ``_training`` trains it: in two steps."""
+    """A network on rows of weights, with fixed preparation and a learned forward pass."""
 
-    model_bytes: int  # what one model takes in a pass
+    model_bytes: int  # memory of one model in a forward pass
 
     def prepare(self, rows: Tensor) -> Tensor:
-        """Do to rows ``(n_models, n_weights)`` what is not learned: a training does it once.
+        """Apply the fixed part to rows ``(n_models, n_weights)``; done once per training.
 
-        The result, ``(n_models, n_weights)`` on the device of the network, is what ``forward``
-        takes.
+        Returns the input of ``forward``, ``(n_models, n_weights)``, on the network's device.
         """
         raise NotImplementedError
 
 
 class DeepSets(MetaNetwork):
-    """Read rows of weights layer by layer, blind to the order of hidden units.
+    """Read rows of weights layer by layer, invariant to the order of hidden units.
 
     Parameters
     ----------
     layers : sequence of SetLayer
+        The layers of a row.
     n_outputs : int
-    shift, scale : Tensor ``(n_weights,)``
-        Standardisation of the rows, alike for columns that may change places.
-    latent_dim, hidden : int
-        Numbers that stand for a unit, and width of the hidden layer that computes them.
+        Number of outputs.
+    shift : Tensor of shape (n_weights,)
+        Subtracted from the rows; equal for columns that a permutation exchanges.
+    scale : Tensor of shape (n_weights,)
+        Multiplied with the shifted rows; equal for columns that a permutation exchanges.
+    latent_dim : int
+        Dimensions of the representation of a unit.
+    hidden_layer_sizes : tuple of int
+        Widths of the hidden layers that compute it.
     dropout : float
-        Share of a model's representation that is left out at each training step.
+        Fraction of a model's representation that is dropped in each training step.
 
     Notes
     -----
     Ganju et al. (2018) represent unit ``i`` of layer ``l`` by its weights ``w_i``, its bias ``b_i``
-    and the representations of the layer before, its context; ``L_l`` is the sum over the units::
+    and the representations of the previous layer, its context; ``L_l`` is the sum over units::
 
         N_i = phi_l(w_i, b_i, context),    L_l = sum_i N_i,    output = rho(L_1, ..., L_depth)
 
-    With the context a concatenation, as in their code and propinfer's, the sum is not blind to the
-    order of the units before. Here a weight meets the unit that it comes from::
+    If the context is a concatenation, as in their code and propinfer's, the sum depends on the
+    order of the units of the previous layer. Here each weight multiplies the representation of the
+    unit that it reads::
 
         N_i = phi_l(sum_j w_ij N_j, b_i)
 
-    which is blind to it, and for one hidden layer contains what the network computes: with
-    ``N_j = relu(w_j x + b_j)`` the sum is the network's own output on the query ``x``. The white
-    box thus learns its own queries, and can see what a black box sees. Models of one population
-    differ by little of what they have in common, so the mixed sums and the ``L_l`` are normalised
-    over models: without that the attack needs many times the shadow models.
+    This is invariant to the order, and for one hidden layer it contains the function of the
+    network: with ``N_j = relu(w_j x + b_j)`` the sum is its output on the query ``x``, so that the
+    white-box attack can learn its own queries. Models of one population are similar, so the sums
+    and the ``L_l`` are normalised over models; without it many times the shadow models are needed.
 
     References
     ----------
@@ -75,7 +78,7 @@ class DeepSets(MetaNetwork):
         scale: Tensor,
         *,
         latent_dim: int,
-        hidden: int,
+        hidden_layer_sizes: Sequence[int],
         dropout: float,
     ):
         super().__init__()
@@ -85,20 +88,23 @@ class DeepSets(MetaNetwork):
         self.register_buffer("scale", scale[columns])
         self.sizes = [size for layer in layers for size in part_sizes(layer)]
         self.readers = readers_of(layers)
-        self.units = nn.ModuleList(UnitEncoder(layer, latent_dim, hidden) for layer in layers)
+        self.units = nn.ModuleList(
+            UnitEncoder(layer, latent_dim, hidden_layer_sizes) for layer in layers
+        )
         width = latent_dim * len(layers)
         self.norm = nn.BatchNorm1d(width, affine=False)
         self.dropout = nn.Dropout(dropout) if dropout else None
         self.output = nn.Linear(width, n_outputs)
-        self.model_bytes = 4 * (len(columns) + hidden * sum(layer.n_units for layer in layers))
+        n_hidden = sum(hidden_layer_sizes) * sum(layer.n_units for layer in layers)
+        self.model_bytes = 4 * (len(columns) + n_hidden)
 
     def prepare(self, rows: Tensor) -> Tensor:
-        """Standardise rows ``(n_models, n_weights)`` and put together what is read together."""
+        """Standardise rows ``(n_models, n_weights)`` and order their columns by unit."""
         rows = rows.to(self.shift.device)
         return rows[:, self.columns].sub_(self.shift).mul_(self.scale)
 
     def forward(self, prepared: Tensor) -> Tensor:
-        """Return ``(n_models, n_outputs)`` for what ``prepare`` made of the rows."""
+        """Return outputs, ``(n_models, n_outputs)``, of prepared rows."""
         parts = prepared.split(self.sizes, dim=1)
         features, extras = list(parts[::2]), parts[1::2]
         pooled = []
@@ -108,75 +114,84 @@ class DeepSets(MetaNetwork):
             pooled.append(total)
             if reader is not None:
                 features[reader] = mixed
-        read = self.norm(torch.cat(pooled, dim=1))
-        return self.output(read if self.dropout is None else self.dropout(read))
+        representation = self.norm(torch.cat(pooled, dim=1))
+        if self.dropout is not None:
+            representation = self.dropout(representation)
+        return self.output(representation)
 
 
 class UnitEncoder(nn.Module):
-    """``phi_l``: what is read of one layer's units, sums over them of their latents.
+    """``phi_l``: the representations of one layer's units, summed over units.
 
-    The parameters are ``(n_inputs, n_outputs)``: where few numbers are read of many units, the
-    gradient of a ``Linear``, which holds them the other way round, takes five times as long.
+    Parameters are stored as ``(n_inputs, n_outputs)``: with few features of many units, the
+    gradient of a ``Linear``, which stores the transpose, takes five times as long.
     """
 
-    def __init__(self, layer: SetLayer, latent_dim: int, hidden: int):
+    def __init__(self, layer: SetLayer, latent_dim: int, hidden_layer_sizes: Sequence[int]):
         super().__init__()
         self.n_units = layer.n_units
         n_mixed = layer.block * latent_dim if layer.mixes else layer.block
         n_features = n_mixed + len(layer.extras)
         n_places = layer.n_units if layer.ordered else 1
         self.norm = nn.BatchNorm1d(n_features * n_places, affine=False) if layer.mixes else None
-        self.enter = _uniform(n_features, n_features, hidden)
-        # which of the outputs a unit is: one row of biases for each
-        self.bias = _uniform(n_features, n_places, hidden)
-        self.leave = _uniform(hidden, hidden, latent_dim)
+        first, last = hidden_layer_sizes[0], hidden_layer_sizes[-1]
+        self.to_hidden = _uniform(n_features, n_features, first)
+        # a bias per unit tells apart the units of an output layer, whose order has a meaning
+        self.bias = _uniform(n_features, n_places, first)
+        self.deeper = nn.Sequential()
+        for n_in, n_out in pairwise(hidden_layer_sizes):
+            self.deeper.extend([nn.Linear(n_in, n_out), nn.ReLU()])
+        self.to_latent = _uniform(last, last, latent_dim)
 
     def forward(
         self, features: Tensor, extras: Tensor, weights: Tensor | None
     ) -> tuple[Tensor, Tensor]:
-        """Return the sum of the latents and the sums that the next layer reads.
+        """Return the sum of the representations, and the weighted sums that the next layer reads.
 
         Parameters
         ----------
-        features : Tensor ``(n_models, n_units * n_features)``
-            Of a layer that mixes, what it reads of the layer before,
+        features : Tensor of shape (n_models, n_units * n_features)
+            For a layer that mixes, the weighted sums of the previous layer,
             ``(n_models, n_units * block, latent_dim)``.
-        extras : Tensor ``(n_models, n_units * n_extras)``
-            What such a layer has beside; empty for others.
-        weights : Tensor ``(n_models, n_sums * n_units)``, optional
-            Those with which the next layer mixes.
+        extras : Tensor of shape (n_models, n_units * n_extras)
+            Biases and the like of such a layer; empty for others.
+        weights : Tensor of shape (n_models, n_sums * n_units), optional
+            Weights of the next layer.
 
         Returns
         -------
-        Tensor ``(n_models, latent_dim)`` and Tensor ``(n_models, n_sums, latent_dim)``
+        total : Tensor of shape (n_models, latent_dim)
+            Sum over units.
+        mixed : Tensor of shape (n_models, n_sums, latent_dim)
+            Weighted sums.
         """
         hidden = self._hidden(features, extras)
         sums = hidden.new_ones(len(hidden), 1, self.n_units)
         if weights is not None:
             sums = torch.cat([sums, weights.unflatten(1, (-1, self.n_units))], dim=1)
-        # two equal products, of which one takes less
-        if sums.shape[1] <= self.leave.shape[1]:
-            read = torch.bmm(sums, hidden) @ self.leave
+        # the cheaper of two orders of the same product
+        if sums.shape[1] <= self.to_latent.shape[1]:
+            latents = torch.bmm(sums, hidden) @ self.to_latent
         else:
-            read = torch.bmm(sums, hidden @ self.leave)
-        total, mixed = read.split([1, sums.shape[1] - 1], dim=1)
+            latents = torch.bmm(sums, hidden @ self.to_latent)
+        total, mixed = latents.split([1, sums.shape[1] - 1], dim=1)
         return total[:, 0], mixed
 
     def _hidden(self, features: Tensor, extras: Tensor) -> Tensor:
-        """Return the hidden layer of each unit, ``(n_models, n_units, hidden)``."""
+        """Return the last hidden layer of each unit, ``(n_models, n_units, n_hidden)``."""
         features = features.reshape(len(features), self.n_units, -1)
         if self.norm is not None:
-            beside = extras.reshape(len(extras), self.n_units, -1)
-            features = torch.cat([features, beside], dim=2)
+            unit_extras = extras.reshape(len(extras), self.n_units, -1)
+            features = torch.cat([features, unit_extras], dim=2)
             first, last = (0, 1) if len(self.bias) == 1 else (1, 2)
             features = self.norm(features.flatten(first, last)).view_as(features)
         if len(self.bias) > 1:
-            return (features @ self.enter + self.bias).relu_()
-        hidden = torch.addmm(self.bias, features.flatten(0, 1), self.enter).relu_()
-        return hidden.view(*features.shape[:2], -1)
+            return self.deeper((features @ self.to_hidden + self.bias).relu_())
+        hidden = torch.addmm(self.bias, features.flatten(0, 1), self.to_hidden).relu_()
+        return self.deeper(hidden.view(*features.shape[:2], -1))
 
 
 def _uniform(fan_in: int, *shape: int) -> nn.Parameter:
-    """Return a parameter drawn as torch draws those of a ``Linear`` with ``fan_in`` inputs."""
+    """Return a parameter drawn like those of a ``Linear`` with ``fan_in`` inputs."""
     bound = fan_in**-0.5
     return nn.Parameter(torch.empty(shape).uniform_(-bound, bound))

@@ -1,7 +1,4 @@
-"""How a meta-network is trained: skorch's loop over batches that are cut as whole tensors.
-
-What it is trained on, and what its outputs mean, lives in ``_deepsets``.
-"""
+"""Training a meta-network with skorch on batches that are sliced as whole tensors."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -21,13 +18,13 @@ from ..._threads import one_thread
 from ..._validation import owned_tensor
 from ._deepsets_network import MetaNetwork
 
-SETTLE_ROWS = 1024
+STATISTICS_ROWS = 1024
 Prepare = Callable[[Tensor], Tensor]
 
 
 @dataclass(frozen=True)
 class MetaTrainingConfig:
-    """What the estimators let a user choose about training."""
+    """Training parameters that users choose."""
 
     epochs: int
     batch_size: int
@@ -37,12 +34,12 @@ class MetaTrainingConfig:
 
 
 class RowBatches:
-    """Iterate over a data set in batches, as a DataLoader does, but take each in one piece.
+    """Iterate over a data set in batches, like a DataLoader, but slice each batch at once.
 
     A DataLoader collates sample by sample, which for rows of weights takes longer than the training
-    step. Batches are of equal size to one row, so that none is left with a single model, of which
-    batch normalisation could make nothing. Rows may be an array that is larger than memory, which
-    ``prepare`` makes ready batch by batch.
+    step. Batch sizes differ by at most one, so that no batch has a single model, which batch
+    normalisation could not handle. Rows may be an array larger than memory; ``prepare`` is then
+    applied batch by batch.
     """
 
     def __init__(
@@ -71,29 +68,31 @@ class RowBatches:
         if isinstance(rows, Tensor):
             order = order.to(rows.device)
         for batch in order.tensor_split(self.n_batches):
-            yield read(rows, batch, self.prepare), targets[batch.to(targets.device)]
+            yield read_rows(rows, batch, self.prepare), targets[batch.to(targets.device)]
 
 
-def read(rows: np.ndarray | Tensor, indices: Tensor | slice, prepare: Prepare | None) -> Tensor:
-    """Return some rows of a tensor, or some rows of an array as a tensor that is made ready."""
+def read_rows(
+    rows: np.ndarray | Tensor, indices: Tensor | slice, prepare: Prepare | None
+) -> Tensor:
+    """Return rows of a tensor, or prepared rows of an array."""
     if isinstance(rows, Tensor):
         return rows[indices]
     tensor = owned_tensor(rows[indices])
     return tensor if prepare is None else prepare(tensor)
 
 
-def keep(rows: np.ndarray, prepare: Prepare, device: torch.device) -> np.ndarray | Tensor:
-    """Make rows ready once and for all where they take at most ``CACHE_BYTES``; else leave them."""
+def cache_prepared(rows: np.ndarray, prepare: Prepare, device: torch.device) -> np.ndarray | Tensor:
+    """Return all rows prepared if they take at most ``CACHE_BYTES``, otherwise the rows as is."""
     if rows.nbytes > _batches.CACHE_BYTES:
         return rows
-    kept = torch.empty(rows.shape, device=device)
+    prepared = torch.empty(rows.shape, device=device)
     for part in _batches.row_slices(len(rows), rows[:1].nbytes):
-        kept[part] = prepare(owned_tensor(rows[part]))
-    return kept
+        prepared[part] = prepare(owned_tensor(rows[part]))
+    return prepared
 
 
 class FlatAdam(torch.optim.Adam):
-    """Adam on one vector of which all parameters are views: they are small and many."""
+    """Adam on one vector, of which the many small parameters are views."""
 
     def __init__(self, groups, **settings):
         params = [parameter for group in groups for parameter in group["params"]]
@@ -107,15 +106,15 @@ class FlatAdam(torch.optim.Adam):
         super().__init__([flat], fused=True, **settings)
 
     def zero_grad(self, set_to_none: bool = False) -> None:
-        """Fill the gradient with zeros: the parameters keep their views of it."""
+        """Set the gradient to zero in place, as parameters hold views of it."""
         self.param_groups[0]["params"][0].grad.zero_()
 
 
 class _Net(NeuralNet):
-    """skorch's net with a training step that does nothing but train.
+    """A skorch net with a minimal training step.
 
-    Batches come as tensors of the right kind and device: of a step of a millisecond, checking them
-    and setting every module to training each time were a tenth.
+    Batches are tensors on the right device already; checking them and setting every module to
+    training mode took a tenth of a step.
     """
 
     def on_epoch_begin(self, net, **kwargs):
@@ -137,20 +136,19 @@ def train(
     rows: np.ndarray,
     targets: Tensor,
     loss: type[nn.Module],
-    settings: MetaTrainingConfig,
+    config: MetaTrainingConfig,
     rng: np.random.Generator,
 ) -> NeuralNet:
     """Train ``network`` on ``rows (n_models, n_weights)`` and return the net on CPU, for inference.
 
-    ``targets (n_models, ...)`` lie on the device of the training.
-    The learning rate follows one cycle, up to ``learning_rate`` and down to nothing (Smith and
-    Topin 2018): with a few hundred shadow models there are a few hundred steps in all.
+    ``targets (n_models, ...)`` are on the device of the training. The learning rate follows one
+    cycle (Smith and Topin 2018), which suits the few hundred steps of a few hundred models.
     """
     network.to(targets.device)
-    n_steps = settings.epochs * len(RowBatches(rows, settings.batch_size))
+    n_steps = config.epochs * len(RowBatches(rows, config.batch_size))
     cycle = LRScheduler(
         OneCycleLR,
-        max_lr=settings.learning_rate,
+        max_lr=config.learning_rate,
         total_steps=n_steps + 1,
         step_every="batch",
         event_name=None,
@@ -159,10 +157,10 @@ def train(
         network,
         criterion=loss,
         optimizer=FlatAdam,
-        optimizer__weight_decay=settings.weight_decay,
-        lr=settings.learning_rate,
-        max_epochs=settings.epochs,
-        batch_size=settings.batch_size,
+        optimizer__weight_decay=config.weight_decay,
+        lr=config.learning_rate,
+        max_epochs=config.epochs,
+        batch_size=config.batch_size,
         iterator_train=RowBatches,
         iterator_train__generator=torch_generator(rng),
         iterator_train__prepare=network.prepare,
@@ -170,23 +168,23 @@ def train(
         callbacks=[("cycle", cycle)],
         callbacks__valid_loss=None,
         callbacks__epoch_timer=None,
-        callbacks__print_log=PrintLog() if settings.verbose else None,
+        callbacks__print_log=PrintLog() if config.verbose else None,
         device=str(targets.device),
-        verbose=settings.verbose,
+        verbose=config.verbose,
     )
     with one_thread():
-        inputs = keep(rows, network.prepare, targets.device)
+        inputs = cache_prepared(rows, network.prepare, targets.device)
         net.fit(inputs, targets)
-        settle_norms(net.module_, inputs)
-    return _at_rest(net)
+        recompute_norm_statistics(net.module_, inputs)
+    return _for_inference(net)
 
 
 @torch.no_grad()
-def settle_norms(network: MetaNetwork, rows: np.ndarray | Tensor) -> None:
-    """Give every batch normalisation the mean and variance of all ``rows`` under the final weights.
+def recompute_norm_statistics(network: MetaNetwork, rows: np.ndarray | Tensor) -> None:
+    """Set the statistics of batch normalisation to those of all ``rows`` at the final weights.
 
-    The running averages of a short training still remember its first steps. Rows are prepared if
-    they are a tensor.
+    The running averages of a short training are dominated by its first steps. Rows that are a
+    tensor are prepared already.
     """
     network.eval()
     norms = [layer for layer in network.modules() if isinstance(layer, nn.BatchNorm1d)]
@@ -195,24 +193,24 @@ def settle_norms(network: MetaNetwork, rows: np.ndarray | Tensor) -> None:
         norm.momentum = None  # a plain average over the batches
         norm.train()
     for batch in _even_slices(len(rows), network.model_bytes):
-        network(read(rows, batch, network.prepare))
+        network(read_rows(rows, batch, network.prepare))
     network.eval()
 
 
 def _even_slices(n_rows: int, row_bytes: int) -> Iterator[slice]:
-    """Cut rows into slices of equal length to one row, of ``SETTLE_ROWS`` or a few more at most."""
+    """Cut rows into slices of about ``STATISTICS_ROWS``, whose lengths differ by at most one."""
     by_bytes = -(-n_rows * row_bytes // _batches.BATCH_BYTES)
-    n_slices = max(1, min(max(n_rows // SETTLE_ROWS, by_bytes), n_rows // 2))
-    least, longer = divmod(n_rows, n_slices)
-    edges = [i * least + min(i, longer) for i in range(n_slices + 1)]
+    n_slices = max(1, min(max(n_rows // STATISTICS_ROWS, by_bytes), n_rows // 2))
+    length, n_longer = divmod(n_rows, n_slices)
+    edges = [i * length + min(i, n_longer) for i in range(n_slices + 1)]
     return (slice(start, stop) for start, stop in pairwise(edges))
 
 
-def _at_rest(net: NeuralNet) -> NeuralNet:
-    """Bring a trained net to CPU and float64, without the state of its optimizer.
+def _for_inference(net: NeuralNet) -> NeuralNet:
+    """Move a trained net to CPU and float64, without the state of its optimizer.
 
-    It then loads on a machine without an accelerator, and in float64 the prediction for a model
-    does not depend on which others stand in the same batch.
+    It can then be loaded on a machine without an accelerator, and in float64 the prediction for a
+    model does not depend on the other models in its batch.
     """
     net.module_.zero_grad(set_to_none=True)
     net.module_.to("cpu").double()
@@ -223,7 +221,7 @@ def _at_rest(net: NeuralNet) -> NeuralNet:
 
 
 def outputs(net: NeuralNet, rows: np.ndarray) -> np.ndarray:
-    """Return what a trained net says of ``rows``: ``(n_models, n_outputs)`` float64."""
+    """Return the outputs of a trained net for ``rows``, ``(n_models, n_outputs)`` float64."""
     network = net.module_
 
     @torch.no_grad()

@@ -1,7 +1,7 @@
-"""``ProbeNetwork``: a network that reads models by what they answer to inputs that it learns.
+"""A network that reads models through their responses to learned inputs."""
 
-Training lives in ``_training``, the scikit-learn side in ``_probes``.
-"""
+from collections.abc import Sequence
+from itertools import pairwise
 
 import torch
 from torch import Tensor, nn
@@ -11,49 +11,52 @@ from ._deepsets_network import MetaNetwork
 
 
 class ProbeNetwork(MetaNetwork):
-    """Ask every model the same learned questions, and read the answers.
+    """Run every model on the same learned probes, and read the responses.
 
     Parameters
     ----------
     architecture : Architecture or None
-        Without one, rows are answers already.
-    probes : Tensor ``(n_probes, n_inputs)``
-        Where the probes start.
-    n_answers, n_outputs : int
-        How many numbers a model answers in all, and how many are wanted of it.
-    hidden : int
-        Width of the hidden layer that reads the answers.
+        If None, rows are responses already.
+    probes : Tensor of shape (n_probes, n_inputs)
+        Initial probes.
+    n_responses : int
+        Number of responses per model, over all probes and outputs.
+    n_outputs : int
+        Number of outputs of this network.
+    hidden_layer_sizes : tuple of int
+        Widths of the hidden layers that read the responses.
     dropout : float
-        Share of the answers that is left out at each training step.
+        Fraction of the responses that is dropped in each training step.
 
     Notes
     -----
-    With the answers ``a_k = f_w(x_k)`` of the model ``w`` to the probes ``x_k``, normalised over
-    models, the output is ``A a + B relu(C a)``: linear, and bent where that serves. Gradients
-    reach the probes through all models of a batch at once.
+    With the responses ``a_k = f_w(x_k)`` of the model ``w`` to the probes ``x_k``, normalised over
+    models, the output is ``A a + B h(a)`` with a multi-layer perceptron h. Gradients reach the
+    probes through all models of a batch at once.
     """
 
     def __init__(
         self,
         architecture: Architecture | None,
         probes: Tensor,
-        n_answers: int,
+        n_responses: int,
         n_outputs: int,
         *,
-        hidden: int,
+        hidden_layer_sizes: Sequence[int],
         dropout: float,
     ):
         super().__init__()
         self.architecture = architecture
         self.probes = nn.Parameter(probes)
-        self.norm = nn.BatchNorm1d(n_answers, affine=False)
+        self.norm = nn.BatchNorm1d(n_responses, affine=False)
         self.dropout = nn.Dropout(dropout)
-        self.bend = nn.Sequential(
-            nn.Linear(n_answers, hidden), nn.ReLU(), nn.BatchNorm1d(hidden, affine=False)
-        )
-        self.output = nn.Linear(n_answers + hidden, n_outputs)
-        n_weights = n_answers if architecture is None else architecture.n_weights
-        self.model_bytes = 4 * (n_weights + 3 * n_answers + 2 * hidden)
+        self.nonlinear = nn.Sequential()
+        for n_in, n_out in pairwise([n_responses, *hidden_layer_sizes]):
+            self.nonlinear.extend([nn.Linear(n_in, n_out), nn.ReLU()])
+        self.nonlinear.append(nn.BatchNorm1d(hidden_layer_sizes[-1], affine=False))
+        self.output = nn.Linear(n_responses + hidden_layer_sizes[-1], n_outputs)
+        n_weights = n_responses if architecture is None else architecture.n_weights
+        self.model_bytes = 4 * (n_weights + 3 * n_responses + 2 * sum(hidden_layer_sizes))
 
     def prepare(self, rows: Tensor) -> Tensor:
         """Bring rows ``(n_models, n_weights)`` to the device of the network."""
@@ -61,8 +64,8 @@ class ProbeNetwork(MetaNetwork):
 
     def forward(self, prepared: Tensor) -> Tensor:
         """Return ``(n_models, n_outputs)`` for rows ``(n_models, n_weights)``."""
-        answers = prepared
+        responses = prepared
         if self.architecture is not None:
-            answers = self.architecture.forward(prepared, self.probes).flatten(1)
-        answers = self.dropout(self.norm(answers))
-        return self.output(torch.cat([answers, self.bend(answers)], dim=1))
+            responses = self.architecture.forward(prepared, self.probes).flatten(1)
+        responses = self.dropout(self.norm(responses))
+        return self.output(torch.cat([responses, self.nonlinear(responses)], dim=1))

@@ -1,7 +1,4 @@
-"""``ProbeClassifier`` and ``ProbeRegressor``: a property of a model, read from learned probes.
-
-The network lives in ``_probe_network``, what it shares with other meta-networks in ``_meta``.
-"""
+"""Probe estimators: a property of a model, predicted from its responses to learned inputs."""
 
 from numbers import Integral
 from typing import Any, ClassVar
@@ -11,17 +8,17 @@ import torch
 from torch import Tensor
 
 from ..._sklearn_compat import Interval
-from ..._validation import owned_tensor
+from ..._validation import check_hidden_layer_sizes, owned_tensor
 from ...architectures import Architecture
 from ...features._query_responses import check_queries
 from ._base import TRAINING_CONSTRAINTS, MetaClassifier, MetaRegressor
 from ._probe_network import ProbeNetwork
 
-SCALES = (0.5, 4.0)  # of probes that start at random, from one end to the other
+SCALES = (0.5, 4.0)  # standard deviations of the first and the last random probe
 
 
 class _ProbeParameters:
-    """The constructor of both estimators, and the network that it describes."""
+    """The constructor of both estimators and the network that it describes."""
 
     _parameter_constraints: ClassVar[dict] = {
         "architecture": [Architecture, None],
@@ -36,7 +33,7 @@ class _ProbeParameters:
         *,
         probes=None,
         n_probes=128,
-        hidden=64,
+        hidden_layer_sizes=64,
         dropout=0.0,
         epochs=20,
         batch_size=32,
@@ -49,7 +46,7 @@ class _ProbeParameters:
         self.architecture = architecture
         self.probes = probes
         self.n_probes = n_probes
-        self.hidden = hidden
+        self.hidden_layer_sizes = hidden_layer_sizes
         self.dropout = dropout
         self.epochs = epochs
         self.batch_size = batch_size
@@ -63,105 +60,110 @@ class _ProbeParameters:
 
     @property
     def probes_(self) -> np.ndarray:
-        """The learned probes, ``(n_probes, n_inputs)``."""
+        """The learned probes, an ndarray of shape (n_probes, n_inputs)."""
         return self.net_.module_.probes.detach().numpy()
 
     def _network(self, rows: np.ndarray, n_outputs: int) -> ProbeNetwork:
-        probes = self._first_probes()
-        n_answers = rows.shape[1]
+        probes = self._initial_probes()
+        n_responses = rows.shape[1]
         if self.architecture is not None:
-            n_answers = len(probes) * self.architecture.n_outputs
+            n_responses = len(probes) * self.architecture.n_outputs
         return ProbeNetwork(
             self.architecture,
             probes,
-            n_answers,
+            n_responses,
             n_outputs,
-            hidden=self.hidden,
+            hidden_layer_sizes=check_hidden_layer_sizes(self.hidden_layer_sizes, n_min=1),
             dropout=self.dropout,
         )
 
-    def _first_probes(self) -> Tensor:
-        """Return where the probes start; the scale of a model's inputs is not known to us."""
+    def _initial_probes(self) -> Tensor:
+        """Return the initial probes; random ones cover scales, as that of inputs is unknown."""
         if self.architecture is None or self.probes is not None:
-            given = check_queries(self.architecture, self.probes)
-            return torch.empty(0, 0) if given is None else owned_tensor(given)
+            probes = check_queries(self.architecture, self.probes)
+            return torch.empty(0, 0) if probes is None else owned_tensor(probes)
         scales = torch.as_tensor(np.geomspace(*SCALES, self.n_probes), dtype=torch.float32)
         return scales[:, None] * torch.randn(self.n_probes, self.architecture.n_inputs)
 
 
 class ProbeClassifier(_ProbeParameters, MetaClassifier):
-    """A classifier of models that reads what they answer to inputs that it learns.
+    """Classify models by their responses to learned inputs.
 
     A white-box attack on any architecture that ``Architecture.forward`` runs, convolutions and
-    batch normalisation included. It is blind to whatever changes a row of weights without changing
-    what the model computes, and so knows all symmetries of the weights without being told one.
+    batch normalisation included. It is invariant to all symmetries of the weights, as it only
+    depends on the function that a model computes.
 
     Parameters
     ----------
-    architecture : Architecture, optional
-        What a row of weights means. Without one, X holds answers as they stand.
-    probes : array-like ``(n_probes, n_inputs)``, optional
-        Where the probes start: inputs of the kind that the models see, if there are any. By
-        default normal numbers whose standard deviation goes from 0.5 to 4 over the probes.
+    architecture : Architecture, default=None
+        The network that a row of weights belongs to. If None, X holds recorded responses.
+    probes : array-like of shape (n_probes, n_inputs), default=None
+        Initial probes, such as real inputs of the models. If None, normal random inputs whose
+        standard deviation grows from 0.5 to 4 over the probes.
     n_probes : int, default=128
-        How many probes start at random.
-    hidden : int, default=64
-        Width of the hidden layer that reads the answers, beside a linear reading of them.
+        Number of random probes; not used if ``probes`` is given.
+    hidden_layer_sizes : int or sequence of int, default=64
+        Widths of the hidden layers that read the responses, in parallel to a linear layer.
     dropout : float, default=0.0
-        Share of a model's answers left out at each training step.
-    epochs, batch_size : int, default=20 and 32
-        Passes over the shadow models, and how many stand in one step. Steps of 16 pay with a few
-        hundred models or fewer.
+        Fraction of a model's responses that is dropped in each training step.
+    epochs : int, default=20
+        Passes over the models.
+    batch_size : int, default=32
+        Models per step. With a few hundred models or fewer, 16 works better, as it gives more
+        steps.
     learning_rate : float, default=1e-2
-        The highest rate of one cycle of Adam, for the probes as for the network.
+        The highest learning rate of the one-cycle schedule, with Adam.
     weight_decay : float, default=1e-4
+        L2 penalty of Adam on the network's weights.
     device : str or torch.device, default="auto"
-        Where it is trained: cuda, then mps, then cpu. Predictions are made on the CPU.
+        Device of the training; ``"auto"`` is cuda, then mps, then cpu. Predictions run on the CPU.
     random_state : int, RandomState, Generator or None, default=None
+        Seed of the initial weights and of the order of the batches.
     verbose : int, default=0
-        Above 0, one line an epoch.
+        If above 0, print one line per epoch.
 
     Attributes
     ----------
-    classes_ : ndarray ``(n_classes,)``
-    probes_ : ndarray ``(n_probes, n_inputs)``
-        The probes as they were learned; empty without an architecture.
+    classes_ : ndarray of shape (n_classes,)
+        The values of the property.
+    probes_ : ndarray of shape (n_probes, n_inputs)
+        The learned probes; empty without an architecture.
     net_ : skorch.NeuralNet
         The trained network, with its ``history``.
     n_features_in_ : int
+        Number of columns of X.
     feature_names_in_ : ndarray of str
-        Where X had column names.
+        Names of the columns of X, if X had any.
 
     Raises
     ------
     InvalidInputError
-        If X has another number of columns than the architecture has weights, the probes another
-        number of features than it takes, or probes were given without it, or
-        y holds one class.
+        If X has another number of columns than the architecture has weights, if probes do not fit
+        the architecture or are given without one, or if y holds a single class.
+
+    See Also
+    --------
+    ProbeRegressor : The same for continuous targets.
+    DeepSetsClassifier : Reads weights instead of responses.
+    DistributionInferenceAttack : Uses this network with ``strategy="probes"``.
 
     Notes
     -----
-    Accuracy on unseen models with 64 and 1024 shadow models, beside :class:`DeepSetsClassifier`:
-    for random networks 2% of a standard deviation apart .93 and .98, beside .72 and .98; for an
-    environment's membership in linear causal data .98 and .99, beside .96 and .99. The mean
-    absolute error of the shift of the inputs was .051 and .027, as that of DeepSets. Probes show
-    what a model does, not how it was trained: for the accuracy of 150 CNNs they served only where
-    they started at real inputs, and then no better than DeepSets.
-
-    X may be a float32 memory map larger than memory: it is read in batches. Up to 256 MiB are
-    copied to the device for the time of ``fit``.
+    With few models probes usually need fewer of them than :class:`DeepSetsClassifier`. They show
+    what a model computes, not how it was trained. X may be a float32 memory map larger than
+    memory: it is read in batches. Up to 256 MiB are copied to the device during ``fit``.
 
     References
     ----------
-    J. Kahana, E. Horwitz, I. Shuval and Y. Hoshen, "Deep Linear Probe Generators for Weight Space
-    Learning", ICLR 2025. Their probes come out of a deep linear generator; here they are free.
-
-    V. Herrmann, F. Faccio and J. Schmidhuber, "Learning Useful Representations of Recurrent Neural
-    Network Weight Matrices", ICML 2024, section 3: probing as against reading the weights.
+    .. [1] J. Kahana, E. Horwitz, I. Shuval and Y. Hoshen, "Deep Linear Probe Generators for Weight
+       Space Learning", ICLR 2025. Their probes are generated by a deep linear network; here they
+       are free parameters.
+    .. [2] V. Herrmann, F. Faccio and J. Schmidhuber, "Learning Useful Representations of Recurrent
+       Neural Network Weight Matrices", ICML 2024, section 3.
 
     Examples
     --------
-    Models close to ``relu(x)`` or to ``relu(-x)``, their hidden units in any order.
+    Models close to ``relu(x)`` or to ``relu(-x)``, with hidden units in any order:
 
     >>> import numpy as np
     >>> from wsl import Architecture, ProbeClassifier
@@ -171,58 +173,69 @@ class ProbeClassifier(_ProbeParameters, MetaClassifier):
     >>> X = 0.1 * rng.normal(size=(200, architecture.n_weights))
     >>> X[:, 0] += 2 * y - 1
     >>> X[:, 4] += 1
-    >>> attack = ProbeClassifier(architecture, random_state=0).fit(X, y)
-    >>> attack.score(architecture.permute(X, random_state=0), y) > 0.95
+    >>> classifier = ProbeClassifier(architecture, random_state=0).fit(X, y)
+    >>> classifier.score(architecture.permute(X, random_state=0), y) > 0.95
     True
     """
 
 
 class ProbeRegressor(_ProbeParameters, MetaRegressor):
-    """A regressor of models that reads what they answer to inputs that it learns.
+    """Predict continuous targets of models from their responses to learned inputs.
 
-    Notes and references are those of :class:`ProbeClassifier`; the loss is the squared error of
-    the standardised targets, of which there may be several.
+    The counterpart of :class:`ProbeClassifier` for one or several continuous targets; the loss is
+    the squared error of the standardised targets.
 
     Parameters
     ----------
-    architecture : Architecture, optional
-        What a row of weights means. Without one, X holds answers as they stand.
-    probes : array-like ``(n_probes, n_inputs)``, optional
-        Where the probes start: inputs of the kind that the models see, if there are any. By
-        default normal numbers whose standard deviation goes from 0.5 to 4 over the probes.
+    architecture : Architecture, default=None
+        The network that a row of weights belongs to. If None, X holds recorded responses.
+    probes : array-like of shape (n_probes, n_inputs), default=None
+        Initial probes, such as real inputs of the models. If None, normal random inputs whose
+        standard deviation grows from 0.5 to 4 over the probes.
     n_probes : int, default=128
-        How many probes start at random.
-    hidden : int, default=64
-        Width of the hidden layer that reads the answers, beside a linear reading of them.
+        Number of random probes; not used if ``probes`` is given.
+    hidden_layer_sizes : int or sequence of int, default=64
+        Widths of the hidden layers that read the responses, in parallel to a linear layer.
     dropout : float, default=0.0
-        Share of a model's answers left out at each training step.
-    epochs, batch_size : int, default=20 and 32
-        Passes over the shadow models, and how many stand in one step. Steps of 16 pay with a few
-        hundred models or fewer.
+        Fraction of a model's responses that is dropped in each training step.
+    epochs : int, default=20
+        Passes over the models.
+    batch_size : int, default=32
+        Models per step. With a few hundred models or fewer, 16 works better, as it gives more
+        steps.
     learning_rate : float, default=1e-2
-        The highest rate of one cycle of Adam, for the probes as for the network.
+        The highest learning rate of the one-cycle schedule, with Adam.
     weight_decay : float, default=1e-4
+        L2 penalty of Adam on the network's weights.
     device : str or torch.device, default="auto"
-        Where it is trained: cuda, then mps, then cpu. Predictions are made on the CPU.
+        Device of the training; ``"auto"`` is cuda, then mps, then cpu. Predictions run on the CPU.
     random_state : int, RandomState, Generator or None, default=None
+        Seed of the initial weights and of the order of the batches.
     verbose : int, default=0
-        Above 0, one line an epoch.
+        If above 0, print one line per epoch.
 
     Attributes
     ----------
-    probes_ : ndarray ``(n_probes, n_inputs)``
-        The probes as they were learned; empty without an architecture.
+    probes_ : ndarray of shape (n_probes, n_inputs)
+        The learned probes; empty without an architecture.
     net_ : skorch.NeuralNet
         The trained network, with its ``history``.
     n_features_in_ : int
+        Number of columns of X.
     feature_names_in_ : ndarray of str
-        Where X had column names.
+        Names of the columns of X, if X had any.
 
     Raises
     ------
     InvalidInputError
-        If X has another number of columns than the architecture has weights, the probes another
-        number of features than it takes, or probes were given without it.
+        If X has another number of columns than the architecture has weights, or if probes do not
+        fit the architecture or are given without one.
+
+    See Also
+    --------
+    ProbeClassifier : The same for classes, with notes and references.
+    DeepSetsRegressor : Reads weights instead of responses.
+    DistributionInferenceRegressor : Uses this network with ``strategy="probes"``.
 
     Examples
     --------

@@ -1,7 +1,4 @@
-"""Cutting a row of weights into layers, and layers into sets of units. Indices only.
-
-The network that reads the sets lives in ``_network``.
-"""
+"""The columns of a row of weights, grouped into layers and sets of units."""
 
 import math
 from collections.abc import Sequence
@@ -15,11 +12,11 @@ from ...architectures import Architecture
 
 @dataclass(frozen=True)
 class SetLayer:
-    """One layer of a model as a set of units, and where its numbers lie in a row.
+    """One layer of a model as a set of units, and the columns of a row that belong to it.
 
-    A unit's numbers are its weights, seen as ``(n_sources, block)``, and one of each extra. Where
-    the layer mixes, the sources are the units of the layer before, whose order means nothing;
-    elsewhere there is one source, and the block is what the unit reads, in an order that is fixed.
+    A unit has weights of shape ``(n_sources, block)`` and one value per extra. If the layer mixes,
+    its sources are the units of the previous layer, whose order is arbitrary; otherwise there is
+    one source, and the block holds the unit's inputs in fixed order.
     """
 
     weight: slice
@@ -27,54 +24,55 @@ class SetLayer:
     n_sources: int
     block: int
     extras: tuple[slice, ...] = ()
-    mixes: bool = False  # reads the units of the layer before
-    ordered: bool = False  # its units keep their places, as the outputs of a network do
-    carries: bool = True  # its units are what the next layer reads
+    mixes: bool = False  # reads the units of the previous layer
+    ordered: bool = False  # the order of its units has a meaning, as for the outputs of a network
+    carries: bool = True  # the next layer reads its units
 
 
 def cut_layers(architecture: Architecture) -> tuple[SetLayer, ...]:
     """Return the layers of an architecture in the order of its parameters.
 
-    A parameter of two axes or more is the weight of a layer, ``(n_units, n_sources, *places)``;
-    behind a flatten a source is a block of columns. A vector with one entry a unit, a bias or the
-    gain of a norm, belongs to the layer before it; any other vector is a layer of one element. A
-    weight whose inputs are not the units of the layer before is read in the order of its inputs.
+    A parameter with at least two axes is the weight of a layer, ``(n_units, n_sources, ...)``;
+    after a flatten a source is a block of columns. A vector with one entry per unit, such as a
+    bias or the gain of a norm, belongs to the layer before it; any other vector is a layer of one
+    element. A weight whose inputs are not the units of the previous layer is read in the order of
+    its inputs.
     """
     layers: list[SetLayer] = []
     last = -1
     for name, shape in zip(
         architecture.parameter_names, architecture.parameter_shapes, strict=True
     ):
-        place = architecture.slices[name]
+        columns = architecture.slices[name]
         if len(shape) > 1:
-            before = layers[last].n_units if last >= 0 else 0
+            n_before = layers[last].n_units if last >= 0 else 0
             last = len(layers)
-            layers.append(_weight_layer(place, shape, before))
+            layers.append(_weight_layer(columns, shape, n_before))
         elif last >= 0 and shape == (layers[last].n_units,):
-            layers[last] = replace(layers[last], extras=(*layers[last].extras, place))
+            layers[last] = replace(layers[last], extras=(*layers[last].extras, columns))
         else:
             size = math.prod(shape)
-            layers.append(SetLayer(place, 1, 1, size, ordered=True, carries=False))
+            layers.append(SetLayer(columns, 1, 1, size, ordered=True, carries=False))
     if last >= 0:
         layers[last] = replace(layers[last], ordered=True)
     return tuple(layers)
 
 
-def _weight_layer(place: slice, shape: tuple[int, ...], n_before: int) -> SetLayer:
-    n_units, n_inputs, n_places = shape[0], shape[1], math.prod(shape[2:])
+def _weight_layer(columns: slice, shape: tuple[int, ...], n_before: int) -> SetLayer:
+    n_units, n_inputs, n_positions = shape[0], shape[1], math.prod(shape[2:])
     if n_before and n_inputs % n_before == 0:
-        block = n_inputs // n_before * n_places
-        return SetLayer(place, n_units, n_before, block, mixes=True)
-    return SetLayer(place, n_units, 1, n_inputs * n_places)
+        block = n_inputs // n_before * n_positions
+        return SetLayer(columns, n_units, n_before, block, mixes=True)
+    return SetLayer(columns, n_units, 1, n_inputs * n_positions)
 
 
 def row_as_element(n_features: int) -> tuple[SetLayer, ...]:
-    """Return the layers of a row of which nothing is known: one set with one element."""
+    """Return the layers of a row without an architecture: one set with one element."""
     return (SetLayer(slice(0, n_features), 1, 1, n_features, ordered=True),)
 
 
 def readers_of(layers: Sequence[SetLayer]) -> list[int | None]:
-    """Return for each layer the number of the layer that mixes its units, if there is one."""
+    """Return for each layer the index of the layer that mixes its units, or None."""
     readers: list[int | None] = [None] * len(layers)
     before = -1
     for i, layer in enumerate(layers):
@@ -86,16 +84,16 @@ def readers_of(layers: Sequence[SetLayer]) -> list[int | None]:
 
 
 def part_sizes(layer: SetLayer) -> tuple[int, int]:
-    """Return how many numbers of a row a layer's two parts have, see ``columns_by_unit``."""
+    """Return the number of columns of a layer's two parts, see ``columns_by_unit``."""
     n_weights, n_extras = layer.weight.stop - layer.weight.start, layer.n_units * len(layer.extras)
     return (n_weights, n_extras) if layer.mixes else (n_weights + n_extras, 0)
 
 
 def columns_by_unit(layers: Sequence[SetLayer]) -> np.ndarray:
-    """Return the order of a row's columns in which each layer is two parts without gaps.
+    """Return an order of a row's columns in which each layer consists of two contiguous parts.
 
-    Of a layer that mixes these are its weights ``(n_units, block, n_sources)`` and its extras
-    ``(n_units, n_extras)``; of any other all numbers of a unit ``(n_units, n_features)``, and none.
+    For a layer that mixes they are its weights ``(n_units, block, n_sources)`` and its extras
+    ``(n_units, n_extras)``; for others all columns of a unit ``(n_units, n_features)`` and nothing.
     """
     parts = []
     for layer in layers:
@@ -113,8 +111,8 @@ def columns_by_unit(layers: Sequence[SetLayer]) -> np.ndarray:
 def standardization(rows: np.ndarray, layers: Sequence[SetLayer]) -> tuple[np.ndarray, np.ndarray]:
     """Return shift and scale of the columns, each ``(n_weights,)``; ``(row - shift) * scale``.
 
-    Columns that a permutation of hidden units may exchange share both, so that the permutation
-    still changes nothing. A column that does not vary has scale 1.
+    Columns that a permutation of hidden units exchanges share both, so that predictions stay
+    invariant. A constant column has scale 1.
     """
     group = _exchangeable_columns(layers, rows.shape[1])
     counts = np.bincount(group)
@@ -131,17 +129,17 @@ def standardization(rows: np.ndarray, layers: Sequence[SetLayer]) -> tuple[np.nd
 
 
 def _exchangeable_columns(layers: Sequence[SetLayer], n_columns: int) -> np.ndarray:
-    """Return for each column the number of its group of exchangeable columns."""
+    """Return for each column the index of its group of exchangeable columns."""
     group = np.zeros(n_columns, dtype=np.intp)
     n_groups = 0
     for layer in layers:
-        n_places = layer.n_units if layer.ordered else 1
-        of_unit = np.arange(n_places)[:, None, None] * layer.block
+        n_distinct = layer.n_units if layer.ordered else 1
+        of_unit = np.arange(n_distinct)[:, None, None] * layer.block
         of_weight = of_unit + np.arange(layer.block)
         shape = (layer.n_units, layer.n_sources, layer.block)
         group[layer.weight] = n_groups + np.broadcast_to(of_weight, shape).ravel()
-        n_groups += n_places * layer.block
+        n_groups += n_distinct * layer.block
         for extra in layer.extras:
-            group[extra] = n_groups + np.broadcast_to(np.arange(n_places), layer.n_units)
-            n_groups += n_places
+            group[extra] = n_groups + np.broadcast_to(np.arange(n_distinct), layer.n_units)
+            n_groups += n_distinct
     return group
