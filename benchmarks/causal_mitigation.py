@@ -35,6 +35,7 @@ from benchmarks import _defences as defences
 from benchmarks._hartmann import irm_as_published, published
 from benchmarks._machine import describe_machine
 from wsl import (
+    Adversary,
     CausalMitigatedClassifier,
     CausalMitigatedRegressor,
     EnvironmentMembershipFamily,
@@ -80,8 +81,9 @@ def measure(learner: Any, setting: Setting, scale: Scale, seed: int, jobs: int) 
     if isinstance(learner, defences.PrivateClassifier):  # a second a model, one after another
         scale = replace(scale, n_shadows=64, n_targets=64)
     report = audit(
-        learner, setting.family, adversary_family=setting.adversary_family, attacks=ATTACKS,
-        n_shadows=scale.n_shadows, n_targets=scale.n_targets, n_samples=setting.n_samples,
+        learner, setting.family, attacks=ATTACKS,
+        adversary=Adversary(family=setting.adversary_family, n_shadows=scale.n_shadows),
+        n_targets=scale.n_targets, n_samples=setting.n_samples,
         n_repeats=scale.n_repeats, test_set=setting.tests, n_jobs=jobs, random_state=seed,
         progress=False,
     )  # fmt: skip

@@ -22,7 +22,7 @@ from matplotlib.figure import Figure
 from benchmarks import _hartmann
 from benchmarks._hartmann import BLACK, EXPERIMENTS, KEY, WHITE, Setting
 from benchmarks._machine import describe_machine
-from wsl import audit
+from wsl import Adversary, audit
 
 ROUNDING = 5e-4  # figures are compared to three digits
 
@@ -53,11 +53,10 @@ def play(setting: Setting, scale: Scale, n_repeats: int, seed: int, jobs: int):
         setting.learner,
         setting.family,
         attacks=(WHITE, BLACK),
-        n_shadows=scale.n_shadows,
+        adversary=Adversary(n_shadows=scale.n_shadows, n_queries=setting.n_queries),
         n_targets=scale.n_targets,
         n_samples=setting.n_samples,
         n_repeats=n_repeats,
-        n_queries=setting.n_queries,
         test_set=tests,
         n_jobs=jobs,
         random_state=seed,

@@ -18,7 +18,7 @@ from sklearn.linear_model import LinearRegression
 
 from benchmarks._machine import describe_machine
 from benchmarks.leakage_sources import parts_on_paper
-from wsl import GaussianFamily, leakage_sources
+from wsl import Adversary, GaussianFamily, leakage_sources
 
 N_SAMPLES, DISTANCE, ON_INPUTS, ON_OUTCOME = 64, 0.6, 0.5, 1.0
 LEARNERS = {"constant": DummyRegressor, "least-squares": LinearRegression}
@@ -30,8 +30,9 @@ def analyse(learner: str, n_models: int, seed: int) -> pd.DataFrame:
         "mean", properties=(0, DISTANCE), on_inputs=ON_INPUTS, on_outcome=ON_OUTCOME
     )
     report = leakage_sources(
-        LEARNERS[learner](), family, rich_learner=LinearRegression(), n_shadows=n_models,
-        n_targets=n_models, n_samples=N_SAMPLES, n_queries=6, random_state=seed, progress=False,
+        LEARNERS[learner](), family, reference_learner=LinearRegression(),
+        adversary=Adversary(n_shadows=n_models, n_queries=6), n_targets=n_models,
+        n_samples=N_SAMPLES, random_state=seed, progress=False,
     )  # fmt: skip
     return report.table.set_index("source")
 

@@ -35,6 +35,7 @@ from benchmarks._hartmann import (
 )
 from benchmarks._machine import describe_machine
 from wsl import (
+    Adversary,
     Architecture,
     CausalMitigatedClassifier,
     DistributionInferenceAttack,
@@ -107,7 +108,7 @@ def alone(seed: int) -> Iterator[Case]:
     want of training.
     """
     shadow, fitting = ShadowLearner(), TrainedOut()
-    options: dict[str, Any] = {"rich_learner": shadow, "n_samples": 2048, "n_queries": 64}
+    options: dict[str, Any] = {"reference_learner": shadow, "n_samples": 2048, "n_queries": 64}
     for name, epsilon, learner in (
         ("A: epsilon .04", 0.04, shadow),
         ("A-bis: stopped at 30", 0.05, ShadowLearner(30)),
@@ -115,17 +116,17 @@ def alone(seed: int) -> Iterator[Case]:
         family = RandomNetworkFamily(epsilon, random_state=seed)
         yield Case(name, learner, family, options, "conditional")
     inputs = RandomNetworkFamily(0.0, shift=1.0, properties=Interval(0, 1), random_state=seed)
-    options = {"rich_learner": fitting, "conditional": inputs, "n_queries": 64}
-    longer = options | {"n_samples": 1024, "growth": (1, 2, 4, 8)}
+    options = {"reference_learner": fitting, "conditional": inputs, "n_queries": 64}
+    longer = options | {"n_samples": 1024, "sample_size_multipliers": (1, 2, 4, 8)}
     yield Case("B: stopped at 50", ShadowLearner(50), inputs, longer, "bias")
-    longer = options | {"n_samples": 512, "growth": (1, 2, 4, 8, 16)}
+    longer = options | {"n_samples": 512, "sample_size_multipliers": (1, 2, 4, 8, 16)}
     yield Case("C: 512 rows", fitting, inputs, longer, "sample")
 
 
 def paper(seed: int) -> Iterator[Case]:
     """Yield linear Gaussian cases, the property the mean of an attribute."""
     options = {
-        "rich_learner": LinearRegression(), "n_queries": 6, "n_shadows": 512, "n_targets": 512,
+        "reference_learner": LinearRegression(), "n_queries": 6, "n_shadows": 512, "n_targets": 512,
     }  # fmt: skip
     for learner in (DummyRegressor(), LinearRegression()):
         for a, b, d, n in ((0.5, 1.0, 0.6, 64), (0.5, 0.5, 0.3, 256), (1.0, 2.0, 0.2, 256)):
@@ -134,7 +135,8 @@ def paper(seed: int) -> Iterator[Case]:
             expected = parts_on_paper(constant, n, d, a, b)
             name = f"{'constant' if constant else 'least squares'}, a {a:g}, b {b:g}, d {d:g}"
             yield Case(f"{name}, n {n}", learner, family, options | {"n_samples": n}, expected)
-    yield finite_data(options | {"n_samples": 64, "n_queries": 3, "growth": (1, 4, 16)})
+    larger = {"n_samples": 64, "n_queries": 3, "sample_size_multipliers": (1, 4, 16)}
+    yield finite_data(options | larger)
 
 
 def finite_data(options: dict[str, Any]) -> Case:
@@ -149,7 +151,7 @@ def finite_data(options: dict[str, Any]) -> Case:
     whole = 2 * family.bayes_accuracy(64, "coefficients") - 1
     expected = {"conditional": 0.0, "bias": 0.0, "sample": whole, "rest": 0.0, "total": whole}
     name = f"least squares, a {a:g}, b 0, d {ends[1] - ends[0]:g}, n 64"
-    return Case(name, LinearRegression(), family, options | {"attack": attack}, expected)
+    return Case(name, LinearRegression(), family, options | {"attacks": attack}, expected)
 
 
 def parts_on_paper(constant: bool, n: int, d: float, a: float, b: float) -> dict[str, float]:
@@ -200,7 +202,7 @@ def census(seed: int) -> Iterator[Case]:
     women = (bunch.sensitive["sex"] == "female").to_numpy()
     family = SubsampledFamily(bunch.data, bunch.target, women, properties=(0.2, 0.5))
     rich = HistGradientBoostingClassifier(max_iter=40, early_stopping=False)
-    options = {"n_samples": 1000, "rich_learner": rich, "n_queries": 256}
+    options = {"n_samples": 1000, "reference_learner": rich, "n_queries": 256}
     learners = {
         "logistic regression": make_pipeline(StandardScaler(), LogisticRegression(max_iter=500)),
         "random forest": RandomForestClassifier(n_estimators=20),
@@ -218,9 +220,12 @@ CASES: dict[str, Callable[[int], Iterator[Case]]] = {
 def analyse(case: Case, scale: Scale, args: argparse.Namespace) -> SourcesReport:
     """Divide what a case leaks."""
     sizes = {"n_shadows": scale.n_shadows, "n_targets": scale.n_targets}
+    options = sizes | case.options
+    adversary = Adversary(n_shadows=options.pop("n_shadows"), n_queries=options.pop("n_queries"))
     return leakage_sources(
-        case.learner, case.family, n_repeats=scale.n_repeats, cache=args.out / "models",
-        n_jobs=args.jobs, random_state=args.seed, progress=False, **sizes | case.options,
+        case.learner, case.family, adversary=adversary, n_repeats=scale.n_repeats,
+        cache=args.out / "models", n_jobs=args.jobs, random_state=args.seed, progress=False,
+        **options,
     )  # fmt: skip
 
 
@@ -291,9 +296,10 @@ def run_curves(scale: Scale, args: argparse.Namespace) -> None:
     for experiment, settings in curves.items():
         for level, learner, family, n_samples in settings:
             report = audit(
-                learner, family, attacks="queries", n_shadows=scale.n_shadows,
+                learner, family, attacks="queries",
+                adversary=Adversary(n_shadows=scale.n_shadows, n_queries=64),
                 n_targets=scale.n_targets, n_samples=n_samples, n_repeats=scale.n_repeats,
-                n_queries=64, cache=args.out / "models", n_jobs=args.jobs,
+                cache=args.out / "models", n_jobs=args.jobs,
                 random_state=args.seed, progress=False,
             )  # fmt: skip
             row = report.table.iloc[0]

@@ -28,7 +28,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from benchmarks._machine import describe_machine
-from wsl import CausalMitigatedClassifier, SubsampledFamily, audit
+from wsl import Adversary, CausalMitigatedClassifier, SubsampledFamily, audit
 from wsl.attacks import STRATEGIES
 from wsl.datasets import load_census_income
 from wsl.distributions import Interval
@@ -125,10 +125,12 @@ def ask(question: Question, name: str, scale: Scale, args: argparse.Namespace) -
             LEARNERS[name],
             family,
             attacks=attacks,
-            labels_only=question.labels_only,
-            adversary_family=adversary_family,
+            adversary=Adversary(
+                family=adversary_family,
+                n_shadows=scale.n_shadows,
+                labels_only=question.labels_only,
+            ),
             test_set=question.test_set,
-            n_shadows=scale.n_shadows,
             n_targets=scale.n_targets,
             n_samples=question.n_samples,
             n_repeats=scale.n_repeats,

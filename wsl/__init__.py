@@ -8,6 +8,7 @@ from importlib import import_module
 __version__ = "0.1.0"
 
 _PUBLIC = {
+    "Adversary": "risk",
     "Architecture": "architectures",
     "AuditReport": "risk",
     "CausalFeatureSelector": "causal",

@@ -11,17 +11,17 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from sklearn.model_selection import train_test_split
-from tqdm import tqdm
 
 from . import metrics
 from ._files import replacing, write_text
+from ._progress import progress_bar
 from ._random import draw_seeds
 from .autoencoder import WeightSpaceAutoencoder
 from .causal import CausalMitigatedClassifier
 from .datasets import load_census_income, load_digits_zoo
 from .displays import LeakageDisplay, ReconstructionDisplay
 from .distributions import EnvironmentMembershipFamily, SubsampledFamily
-from .risk import AuditReport, audit
+from .risk import Adversary, AuditReport, audit
 from .zoo import ModelZoo
 
 GENERATED, CANDIDATES = 50, 200
@@ -80,13 +80,13 @@ def run(scale: Scale, folder: Path, seed: int, device: str) -> Iterator[Finding]
 
 def rebuild_digit_models(scale: Scale, seed: int, device: str) -> Finding:
     """Fit the autoencoder with and without the behavioral loss; compare what comes out of it."""
-    digits = load_digits_zoo(scale.n_models, epochs=scale.zoo_epochs, progress=True)
+    digits = load_digits_zoo(scale.n_models, epochs=scale.zoo_epochs, progress="auto")
     train, test = train_test_split(np.arange(len(digits.zoo)), test_size=0.25, random_state=seed)
     originals, X, y = digits.zoo[test], digits.X_test, digits.y_test
     outputs = originals.forward(X)
     best = digits.zoo.metadata["train_accuracy"].iloc[train].nlargest(len(train) // 3).index
     rebuilt, rows = {}, [{"models": "originals", **_quality(originals, originals, X, y)}]
-    for arm, beta in tqdm(ARMS.items(), desc="autoencoders", unit="fit"):
+    for arm, beta in progress_bar("auto", iterable=ARMS.items(), desc="autoencoders", unit="fit"):
         autoencoder = WeightSpaceAutoencoder(
             digits.zoo.architecture,
             queries=digits.X_train,
@@ -207,9 +207,8 @@ def _audit_learners(
                 (8,), penalty=penalty, epochs=20, batch_size=128, device=device
             ),
             target_family,
-            adversary_family=adversary_family,
+            adversary=Adversary(family=adversary_family, n_shadows=scale.n_shadows),
             test_set=test_set,
-            n_shadows=scale.n_shadows,
             n_targets=scale.n_targets,
             n_samples=1000,
             n_repeats=scale.n_repeats,

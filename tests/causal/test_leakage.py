@@ -20,9 +20,7 @@ def leakage():
             learning_rate=1e-2,
             weight_decay=1e-3,
         )
-        report = audit(
-            learner, family, n_shadows=256, n_targets=128, random_state=0, progress=False
-        )
+        report = audit(learner, family, n_targets=128, random_state=0, progress=False)
         accuracy = report.table[report.table["metric"] == "accuracy"]
         tables[name] = accuracy.set_index("attack")
     return tables

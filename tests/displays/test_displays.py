@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 from sklearn.linear_model import LinearRegression
 
-from wsl import Architecture, ModelZoo, audit
+from wsl import Adversary, Architecture, ModelZoo, audit
 from wsl.displays import (
     AttackRocDisplay,
     LeakageDisplay,
@@ -59,8 +59,8 @@ def test_leakage_draws_values_with_their_intervals():
 def test_leakage_of_one_audit_bears_the_name_of_its_learner():
     family = GaussianFamily("mean", on_inputs=0)
     options = {
-        "attacks": "queries", "n_shadows": 16, "n_targets": 16, "n_samples": 32, "n_repeats": 2,
-        "n_queries": 8, "random_state": 0, "progress": False,
+        "attacks": "queries", "adversary": Adversary(n_shadows=16, n_queries=8),
+        "n_targets": 16, "n_samples": 32, "n_repeats": 2, "random_state": 0, "progress": False,
     }  # fmt: skip
     display = LeakageDisplay.from_estimator(LinearRegression(), family, **options)
     found = audit(LinearRegression(), family, **options)

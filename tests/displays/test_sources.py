@@ -10,10 +10,11 @@ from sklearn.linear_model import LinearRegression
 from wsl.displays import RiskCurveDisplay, SourcesDisplay
 from wsl.distributions import GaussianFamily
 from wsl.exceptions import InvalidInputError
-from wsl.risk import InferenceGame, SourcesReport
+from wsl.risk import Adversary, InferenceGame, SourcesReport
 
+ADVERSARY = Adversary(n_shadows=16, n_queries=8)
 MEANS = GaussianFamily("mean", properties=(0, 0.5), on_inputs=0)
-QUICK = {"n_shadows": 16, "n_targets": 16, "n_repeats": 2, "random_state": 0, "progress": False}
+QUICK = {"n_targets": 16, "n_repeats": 2, "random_state": 0, "progress": False}
 
 
 def report(**parts):
@@ -57,7 +58,11 @@ def test_displays_register_with_pyplot_unless_axes_are_given():
 
 def test_a_risk_curve_is_that_of_the_game():
     game = InferenceGame(
-        learner=LinearRegression(), prior=MEANS, access="black_box", n_samples=32, n_queries=8
+        learner=LinearRegression(),
+        prior=MEANS,
+        access="black_box",
+        n_samples=32,
+        adversary=ADVERSARY,
     )
     played = game.play(n_row_sets=64, **QUICK)
     display = RiskCurveDisplay.from_report(played)
@@ -66,8 +71,8 @@ def test_a_risk_curve_is_that_of_the_game():
     np.testing.assert_allclose(curve.get_ydata(), played.rows["risk"][1:])
     assert display.ax_.lines[2].get_ydata()[0] == played.table["risk"][0]
     twin = RiskCurveDisplay.from_estimator(
-        LinearRegression(), MEANS, access="black_box", n_samples=32, n_queries=8, n_row_sets=64,
-        **QUICK,
+        LinearRegression(), MEANS, access="black_box", n_samples=32, adversary=ADVERSARY,
+        n_row_sets=64, **QUICK,
     )  # fmt: skip
     pd.testing.assert_frame_equal(twin.rows, played.rows)
     with pytest.raises(InvalidInputError, match="rows is empty"):

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from sklearn.linear_model import LinearRegression, LogisticRegression
 
-from wsl import audit
+from wsl import Adversary, audit
 from wsl.distributions import (
     ConditionalShiftFamily,
     DistributionFamily,
@@ -18,7 +18,7 @@ X = RNG.normal(size=(600, 3))
 CLASSES = RNG.integers(3, size=600)
 X[:, 0] += CLASSES
 Y = (np.choose(CLASSES, [X[:, 2], X[:, 1], -X[:, 1]]) > 0).astype(int)  # each class in its own way
-QUICK = {"n_targets": 20, "n_repeats": 2, "n_queries": 32, "random_state": 0, "progress": False}
+QUICK = {"n_targets": 20, "n_repeats": 2, "random_state": 0, "progress": False}
 
 
 def shifted_line(property_value, n_samples, random_state):
@@ -47,8 +47,8 @@ FAMILIES = {
 def test_every_kind_of_property_can_be_audited(name):
     target, adversary = FAMILIES[name].split(0.5, random_state=0)
     report = audit(
-        LogisticRegression(), target, adversary_family=adversary, attacks="queries", n_shadows=60,
-        n_samples=100, **QUICK,
+        LogisticRegression(), target, attacks="queries", n_samples=100,
+        adversary=Adversary(family=adversary, n_shadows=60, n_queries=32), **QUICK,
     )  # fmt: skip
     guessed = report.table[report.table["metric"].str.match("accuracy|mean_absolute_error")]
     assert len(guessed) == (2 if name == "several" else 1)
@@ -58,16 +58,16 @@ def test_every_kind_of_property_can_be_audited(name):
 
 def test_a_function_is_a_family_in_one_line():
     family = DistributionFamily.from_function(shifted_line, (0, 1))
-    report = audit(LinearRegression(), family, attacks="queries", n_shadows=16, n_samples=50,
-                   **QUICK)  # fmt: skip
+    report = audit(LinearRegression(), family, attacks="queries", n_samples=50,
+                   adversary=Adversary(n_shadows=16, n_queries=32), **QUICK)  # fmt: skip
     assert (report.table["value"] == 1).all()
 
 
 @pytest.mark.parametrize("epsilon", [0.0, 2.0])
 def test_a_model_gives_away_a_shift_of_the_outcome_it_learned(epsilon):
     family = ConditionalShiftFamily(line, X, epsilon=epsilon, direction=line)
-    report = audit(LinearRegression(), family, attacks="queries", n_shadows=40, n_samples=100,
-                   **QUICK)  # fmt: skip
+    report = audit(LinearRegression(), family, attacks="queries", n_samples=100,
+                   adversary=Adversary(n_shadows=40, n_queries=32), **QUICK)  # fmt: skip
     row = report.table.iloc[0]
     if epsilon:
         assert row["value"] == 1
@@ -80,8 +80,8 @@ def test_an_attack_on_least_squares_reaches_the_best_and_not_more(on_inputs):
     family = GaussianFamily(properties=(0, 0.15), on_inputs=on_inputs, n_features=2)
     best = family.bayes_accuracy(150, "coefficients")
     report = audit(
-        LinearRegression(), family, attacks="queries", n_shadows=400, n_samples=150,
-        **{**QUICK, "n_targets": 600},
+        LinearRegression(), family, attacks="queries", n_samples=150,
+        adversary=Adversary(n_shadows=400, n_queries=32), **{**QUICK, "n_targets": 600},
     )  # fmt: skip
     reached = report.table["value"].iloc[0]
     assert abs(reached - best) < 3.5 * np.sqrt(best * (1 - best) / 600) + 0.01

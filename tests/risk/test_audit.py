@@ -1,4 +1,5 @@
 import warnings
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -19,21 +20,24 @@ from wsl.distributions import (
     SubsampledFamily,
 )
 from wsl.exceptions import AttackNotApplicableWarning
-from wsl.risk import AuditReport, audit, n_leaked
+from wsl.risk import Adversary, AuditReport, audit, n_leaked
 
 X, Y = load_breast_cancer(return_X_y=True)
 LARGE = X[:, 0] > np.median(X[:, 0])
 TUMOURS = SubsampledFamily(X, Y, LARGE, properties=(0.2, 0.8))
 CAUSAL = EnvironmentMembershipFamily.linear_causal()
 QUICK = {
-    "n_shadows": 32,
+    "adversary": Adversary(n_shadows=32, n_queries=32),
     "n_targets": 24,
     "n_samples": 100,
-    "n_queries": 32,
     "n_repeats": 3,
     "random_state": 0,
     "progress": False,
 }
+
+
+def asking(**changed):
+    return replace(QUICK["adversary"], **changed)
 
 
 def accuracies(report):
@@ -42,7 +46,9 @@ def accuracies(report):
 
 def test_a_learner_that_leaks_is_found_out():
     """Least squares on x1 and x2 stores how well x2 predicts, and the fourth environment shows."""
-    report = audit(LinearRegression(), CAUSAL, **QUICK | {"n_samples": 1024, "n_shadows": 64})
+    report = audit(
+        LinearRegression(), CAUSAL, **QUICK | {"n_samples": 1024, "adversary": asking(n_shadows=64)}
+    )
     accuracy = accuracies(report)["value"]
     assert accuracy["queries"] > 0.9
     assert accuracy["deepsets"] > 0.7
@@ -128,9 +134,8 @@ def test_the_adversary_may_draw_from_rows_of_its_own():
     target, adversary = TUMOURS.split(0.5, random_state=0)
     learner = DecisionTreeRegressor(max_depth=3)
     held_out = (X[:50], Y[:50])
-    report = audit(
-        learner, target, adversary_family=adversary, test_set=held_out, attacks="queries", **QUICK
-    )
+    options = {"test_set": held_out, "attacks": "queries", "adversary": asking(family=adversary)}
+    report = audit(learner, target, **QUICK | options)
     assert report.settings["adversary_family"] == repr(adversary)
     assert set(report.utility["metric"]) == {"r2", "mean_squared_error"}
 
@@ -168,18 +173,19 @@ def test_progress_is_shown_on_stderr_or_not_at_all(capsys):
         ({"learner": LinearRegression}, TypeError, "learner is the class"),
         ({"learner": "ols"}, TypeError, "learner is a str"),
         ({"family": (0, 1)}, TypeError, "family is a tuple"),
-        ({"adversary_family": 3}, TypeError, "adversary_family is a int"),
-        ({"adversary_family": TUMOURS}, ValueError, "adversary_family has properties"),
+        ({"adversary": 3}, TypeError, "`adversary` must be a wsl.Adversary or None; got 3"),
+        ({"adversary": asking(family=3)}, TypeError, "adversary.family is a int"),
+        ({"adversary": asking(family=TUMOURS)}, ValueError, "adversary.family has properties"),
         ({"attacks": "telepathy"}, ValueError, "attacks holds 'telepathy'"),
         ({"attacks": ()}, ValueError, "attacks is empty"),
         ({"attacks": ("queries", "queries")}, ValueError, "wanted each once"),
         ({"attacks": [LogisticRegression()]}, TypeError, "attacks holds LogisticRegression"),
-        ({"n_shadows": 7}, ValueError, "n_shadows=7"),
-        ({"n_shadows": 64.0}, ValueError, "n_shadows=64"),
+        ({"adversary": asking(n_shadows=7)}, ValueError, "adversary.n_shadows=7"),
+        ({"adversary": asking(n_shadows=64.0)}, ValueError, "adversary.n_shadows=64"),
         ({"n_targets": 1}, ValueError, "n_targets=1"),
         ({"n_samples": 0}, ValueError, "n_samples=0"),
         ({"n_repeats": 0}, ValueError, "n_repeats=0"),
-        ({"n_queries": 0}, ValueError, "n_queries=0"),
+        ({"adversary": asking(n_queries=0)}, ValueError, "adversary.n_queries=0"),
         ({"test_set": X}, ValueError, "test_set is a ndarray"),
         ({"test_set": {}}, ValueError, "test_set is empty"),
         ({"test_set": {"moved": TUMOURS}}, ValueError, "test_set\\['moved'\\] has prop"),

@@ -35,11 +35,13 @@ class RiskCurveDisplay:
     Examples
     --------
     >>> from sklearn.linear_model import LinearRegression
+    >>> from wsl import Adversary
     >>> from wsl.displays import RiskCurveDisplay
     >>> from wsl.distributions import GaussianFamily
     >>> display = RiskCurveDisplay.from_estimator(
     ...     LinearRegression(), GaussianFamily("mean"), access="black_box", n_samples=32,
-    ...     n_queries=8, n_shadows=16, n_targets=16, n_repeats=2, n_row_sets=64, progress=False)
+    ...     adversary=Adversary(n_shadows=16, n_queries=8), n_targets=16, n_repeats=2,
+    ...     n_row_sets=64, progress=False)
     >>> display.ax_.get_xlabel()
     'rows of the training distribution'
     """

@@ -42,11 +42,13 @@ class SourcesDisplay:
     Examples
     --------
     >>> from sklearn.linear_model import LinearRegression
+    >>> from wsl import Adversary
     >>> from wsl.displays import SourcesDisplay
     >>> from wsl.distributions import GaussianFamily
     >>> display = SourcesDisplay.from_estimator(
-    ...     LinearRegression(), GaussianFamily("mean"), rich_learner=LinearRegression(),
-    ...     n_shadows=16, n_targets=16, n_samples=32, n_repeats=2, progress=False)
+    ...     LinearRegression(), GaussianFamily("mean"), reference_learner=LinearRegression(),
+    ...     adversary=Adversary(n_shadows=16), n_targets=16, n_samples=32, n_repeats=2,
+    ...     progress=False)
     >>> display.ax_.get_ylabel()
     'part of the advantage'
     """

@@ -1,5 +1,6 @@
 """The inference game: how much a learner's models give away, with intervals."""
 
+from ._adversary import Adversary
 from ._audit import audit
 from .evaluation._compare_audits import compare_audits
 from .evaluation._confidence_intervals import Estimate
@@ -21,6 +22,7 @@ from .shadows._shadow_models import ShadowModels, train_shadows
 from .sources._leakage_sources import leakage_sources
 
 __all__ = [
+    "Adversary",
     "AuditReport",
     "Estimate",
     "GameReport",

@@ -10,8 +10,8 @@ from typing import Any
 
 from ..distributions import DistributionFamily
 from ..exceptions import InvalidInputError, UnsupportedModuleError
+from ._adversary import Adversary, check_unchanged, resolve_adversary
 from ._input_checks import (
-    check_adversary_family,
     check_counts,
     check_family,
     check_labels_only,
@@ -37,17 +37,10 @@ def audit(
     family: DistributionFamily,
     *,
     attacks: Any = ("deepsets", "queries"),
-    n_shadows: int = 256,
+    adversary: Adversary | None = None,
     n_targets: int = 128,
     n_samples: int = 1024,
     n_repeats: int = 10,
-    n_queries: int = 256,
-    queries: Any = "family",
-    n_selected_queries: int | None = None,
-    labels_only: bool = False,
-    adversary_family: DistributionFamily | None = None,
-    adversary_learner: Any = None,
-    adversary_n_samples: int | None = None,
     shadows: ShadowModels | None = None,
     test_set: Any = None,
     cache: str | os.PathLike | None = None,
@@ -73,31 +66,18 @@ def audit(
         Strategies of ``DistributionInferenceAttack``: "deepsets" sees the weights (white box),
         "queries" the answers to queries (black box). An estimator of one's own may stand for its
         strategy; a dict gives each attack a name, so that two of one strategy can be told apart.
-    n_shadows, n_targets : int, default=256 and 128
+    adversary : Adversary, optional
+        What the adversary knows and may do; by default it knows the learner and the family, and
+        trains 256 shadow models.
+    n_targets : int, default=128
+        Number of target models, on which attacks are scored.
     n_samples : int, default=1024
         Rows of each training set.
     n_repeats : int, default=10
         How often each attack is trained, every time on a random half of the shadows.
-    n_queries : int, default=256
-    queries : {"family", "random"} or array ``(n_queries, n_features)``, default="family"
-        What models are asked: rows drawn from the adversary's family over the values of its
-        property; rows of independent normal numbers with the mean and spread of its columns; or
-        rows of one's own.
-    n_selected_queries : int, optional
-        How many of them black-box attacks keep: those that tell the shadows best apart.
-    labels_only : bool, default=False
-        Whether the adversary sees no more of an answer than the class that is decided on.
-    adversary_family : DistributionFamily, optional
-        Where the shadows' training sets come from; by default ``family``. Properties must agree.
-    adversary_learner : estimator, optional
-        What the adversary takes the learner to be; by default ``learner``. White-box attacks are
-        left out where the architecture is another.
-    adversary_n_samples : int, optional
-        Rows of the shadows' training sets; by default ``n_samples``.
     shadows : ShadowModels, optional
-        Shadow models that ``train_shadows`` has trained. They bring the adversary's learner,
-        family, sample size, queries and ``labels_only`` with them, and ``n_shadows`` and
-        ``n_queries`` are theirs.
+        Shadow models that ``train_shadows`` has trained. They bring their adversary with them;
+        ``adversary`` may then set ``n_selected_queries`` alone.
     test_set : (X, y), DistributionFamily, or dict of such by name; optional
         What the targets' own quality is measured on. Of a family, each target gets a fresh sample
         at its own value of the property; by default that of the family that it was trained on. A
@@ -154,46 +134,36 @@ def audit(
     --------
     >>> from sklearn.tree import DecisionTreeRegressor
     >>> from wsl.distributions import EnvironmentMembershipFamily
-    >>> from wsl.risk import audit
+    >>> from wsl.risk import Adversary, audit
     >>> family = EnvironmentMembershipFamily.linear_causal()
     >>> report = audit(DecisionTreeRegressor(max_depth=2), family, attacks="queries",
-    ...                n_shadows=16, n_targets=8, n_samples=64, n_repeats=2, random_state=0,
-    ...                progress=False)
+    ...                adversary=Adversary(n_shadows=16), n_targets=8, n_samples=64, n_repeats=2,
+    ...                random_state=0, progress=False)
     >>> report.table.columns.tolist()
     ['attack', 'metric', 'value', 'ci_low', 'ci_high', 'advantage', 'n_leaked']
     """
     properties = check_family(family, "family")
     check_learner(learner, "learner")
     counts = check_counts(properties, n_targets=n_targets, n_samples=n_samples, n_repeats=n_repeats)
-    further = {
-        "n_selected_queries": n_selected_queries,
-        "adversary_n_samples": adversary_n_samples,
-    }
-    check_counts(properties, **{name: n for name, n in further.items() if n is not None})
+    adversary = resolve_adversary(adversary)
+    if adversary.n_selected_queries is not None:
+        check_counts(properties, **{"adversary.n_selected_queries": adversary.n_selected_queries})
     plans = plan_attacks(attacks, family.is_numeric)
     test_sets = {"": family} if test_set is None else check_test_sets(test_set, properties)
     store, seed = open_cache(cache, random_state), fixed_seed(random_state)
-    known = {
-        "learner": adversary_learner,
-        "family": adversary_family,
-        "n_samples": adversary_n_samples,
-    }
     if shadows is None:
-        defaults = {"learner": learner, "family": family, "n_samples": n_samples}
-        known = {name: defaults[name] if own is None else own for name, own in known.items()}
-        check_learner(known["learner"], "adversary_learner")
-        check_adversary_family(known["family"], properties)
         shadows = train_shadows(
-            **known, n_shadows=n_shadows, n_queries=n_queries, queries=queries,
-            labels_only=labels_only, cache=cache, n_jobs=n_jobs, random_state=seed,
-            progress=progress,
+            learner, family, adversary=adversary, n_samples=n_samples, cache=cache, n_jobs=n_jobs,
+            random_state=seed, progress=progress,
         )  # fmt: skip
     else:
-        _check_shadows(shadows, properties, known, queries, labels_only)
-    check_labels_only(learner, shadows.labels_only)
+        _check_shadows(shadows, properties, adversary)
+    check_labels_only(learner, shadows.adversary.labels_only)
 
     seeds = draw_streams(seed)
-    trainer = Trainer(learner, shadows.queries.rows, shadows.labels_only, store, n_jobs, progress)
+    trainer = Trainer(
+        learner, shadows.queries.rows, shadows.adversary.labels_only, store, n_jobs, progress
+    )
     data = draw(family, n_targets, n_samples, seeds["targets"])
     tests = {
         name: redraw(data, seeds["tests"], given)
@@ -204,8 +174,8 @@ def audit(
     targets = trainer.train(data, seeds["targets"], tests, "target models")
     trials, skipped = try_attacks(
         plans, shadows.population, targets, properties,
-        queries=shadows.queries, n_selected_queries=n_selected_queries, n_repeats=n_repeats,
-        seed=seeds["attacks"], n_jobs=n_jobs, progress=progress,
+        queries=shadows.queries, n_selected_queries=adversary.n_selected_queries,
+        n_repeats=n_repeats, seed=seeds["attacks"], n_jobs=n_jobs, progress=progress,
     )  # fmt: skip
     truth = labels_of(targets.properties, properties)
     table = attack_table(trials, truth, properties, family.property_is_share)
@@ -220,7 +190,7 @@ def audit(
             "family": repr(family),
             **counts,
             **shadows.settings,
-            "n_selected_queries": n_selected_queries,
+            "n_selected_queries": adversary.n_selected_queries,
             "random_state": int(random_state) if isinstance(random_state, Integral) else None,
         },
         truth=truth,
@@ -230,21 +200,13 @@ def audit(
     )
 
 
-def _check_shadows(
-    shadows: Any, properties: Any, known: dict[str, Any], queries: Any, labels_only: bool
-) -> None:
+def _check_shadows(shadows: Any, properties: Any, adversary: Adversary) -> None:
     """Raise unless shadow models look for the same, and come with nothing that they bring."""
     if not isinstance(shadows, ShadowModels):
         raise UnsupportedModuleError(
             f"shadows is a {type(shadows).__name__}; wanted what train_shadows returns"
         )
-    given = [f"adversary_{name}" for name, own in known.items() if own is not None]
-    given += ["queries"] * (not isinstance(queries, str) or queries != "family")
-    given += ["labels_only"] * (labels_only and not shadows.labels_only)
-    if given:
-        raise InvalidInputError(f"shadows came with {given}, which shadow models bring themselves")
-    if shadows.family.property_values != properties:
-        raise InvalidInputError(
-            f"shadows have properties {shadows.family.property_values!r}, but family has "
-            f"{properties!r}"
-        )
+    check_unchanged(adversary, {"n_selected_queries"}, "`shadows` bring their adversary with them")
+    own = shadows.adversary.family.property_values
+    if own != properties:
+        raise InvalidInputError(f"shadows have properties {own!r}, but family has {properties!r}")

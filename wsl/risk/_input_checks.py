@@ -25,10 +25,10 @@ def check_family(family: Any, name: str) -> Properties:
 
 def check_adversary_family(adversary_family: Any, properties: Properties) -> None:
     """Raise InvalidInputError unless the adversary looks for the same."""
-    own = check_family(adversary_family, "adversary_family")
+    own = check_family(adversary_family, "adversary.family")
     if own != properties:
         raise InvalidInputError(
-            f"adversary_family has properties {own!r}, but family has {properties!r}"
+            f"adversary.family has properties {own!r}, but family has {properties!r}"
         )
 
 
@@ -45,10 +45,12 @@ def check_learner(learner: Any, name: str) -> None:
         )
 
 
-def check_labels_only(learner: Any, labels_only: Any, said: str = "labels_only=True") -> None:
+def check_labels_only(
+    learner: Any, labels_only: Any, said: str = "adversary.labels_only=True"
+) -> None:
     """Raise InvalidInputError where a learner decides on no class, ``said`` being what asks it."""
     if not isinstance(labels_only, bool):
-        raise InvalidInputError(f"labels_only={labels_only!r}; wanted True or False")
+        raise InvalidInputError(f"adversary.labels_only={labels_only!r}; wanted True or False")
     if labels_only and hasattr(learner, "__sklearn_tags__") and not is_classifier(learner):
         raise InvalidInputError(f"{said}, but {learner!r} is no classifier")
 
@@ -58,7 +60,7 @@ def check_counts(properties: Properties, **counts: Any) -> dict[str, int]:
     n_classes = len(properties) if isinstance(properties, tuple) else 2
     least = {"n_shadows": FEWEST_SHADOWS * n_classes, "n_targets": n_classes}
     for name, given in counts.items():
-        wanted = least.get(name, 1)
+        wanted = least.get(name.split(".")[-1], 1)
         if not isinstance(given, Integral) or given < wanted:
             raise InvalidInputError(f"{name}={given!r}; wanted an int of at least {wanted}")
     return {name: int(given) for name, given in counts.items()}

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from scipy import stats
@@ -15,7 +17,7 @@ from wsl.distributions import (
     SubsampledFamily,
 )
 from wsl.exceptions import AttackNotApplicableWarning, InvalidInputError, UnsupportedModuleError
-from wsl.risk import GameReport, InferenceGame, audit
+from wsl.risk import Adversary, GameReport, InferenceGame, audit
 from wsl.risk.game._estimand import goal_of
 from wsl.risk.game._game_tables import risk_of
 from wsl.risk.game._prior import make_prior
@@ -25,7 +27,6 @@ MEANS = GaussianFamily("mean", properties=(0, 0.1), on_inputs=0)
 NARROW = GaussianFamily("mean", properties=(0, 0.1), on_inputs=0, n_features=2)
 INTERVAL = GaussianFamily("mean", properties=Interval(0, 1), on_inputs=0)
 QUICK = {
-    "n_shadows": 48,
     "n_targets": 48,
     "n_repeats": 3,
     "n_row_sets": 0,
@@ -34,9 +35,16 @@ QUICK = {
 }
 
 
+ADVERSARY = Adversary(n_shadows=48, n_queries=8)
+
+
 def game(prior, **options):
-    known = {"learner": LinearRegression(), "access": "black_box", "n_samples": 128, "n_queries": 8}
-    return InferenceGame(prior=prior, **known | options)
+    known = {"learner": LinearRegression(), "access": "black_box", "n_samples": 128}
+    return InferenceGame(prior=prior, **known | {"adversary": ADVERSARY} | options)
+
+
+def knowing(**changed):
+    return replace(ADVERSARY, **changed)
 
 
 def above_half(mean):
@@ -45,7 +53,9 @@ def above_half(mean):
 
 def test_the_risk_is_that_of_the_best_adversary():
     """Least squares has slopes and an intercept: the best that reads them is known exactly."""
-    report = game(MEANS, n_samples=512).play(**QUICK | {"n_targets": 300, "n_shadows": 128})
+    report = game(MEANS, n_samples=512, adversary=knowing(n_shadows=128)).play(
+        **QUICK | {"n_targets": 300}
+    )
     best = 1 - MEANS.bayes_accuracy(512, "coefficients")
     (row,) = report.table.to_dict("records")
     assert row["ci_low"] <= best <= row["ci_high"]
@@ -60,7 +70,12 @@ def test_a_game_is_an_audit_with_a_loss(family):
     report = game(family).play(**QUICK)
     settings = {k: v for k, v in QUICK.items() if k != "n_row_sets"}
     twin = audit(
-        LinearRegression(), family, attacks="queries", n_samples=128, n_queries=8, **settings
+        LinearRegression(),
+        family,
+        attacks="queries",
+        adversary=ADVERSARY,
+        n_samples=128,
+        **settings,
     )
     np.testing.assert_array_equal(report.guesses["queries"], twin.guesses["queries"])
     np.testing.assert_array_equal(report.truth, twin.truth)
@@ -177,13 +192,13 @@ def test_a_function_may_stand_for_a_distribution():
 
 def test_the_adversarys_own_prior():
     wide = GaussianFamily("mean", properties=Interval(0, 2), on_inputs=0)
-    report = game(INTERVAL, property_of=above_half, adversary_prior=wide).play(**QUICK)
+    report = game(INTERVAL, property_of=above_half, adversary=knowing(family=wide)).play(**QUICK)
     assert report.table["risk"][0] < 0.4
-    with pytest.raises(InvalidInputError, match="adversary_prior has the properties"):
+    with pytest.raises(InvalidInputError, match=r"adversary\.family has the properties"):
         game(
             INTERVAL,
             property_of=lambda m: "low" if m < 0.5 else "mid" if m < 1 else "far",
-            adversary_prior=wide,
+            adversary=knowing(family=wide),
         ).play(**QUICK)
 
 
@@ -192,8 +207,17 @@ def test_what_the_adversary_sees():
     learner = make_pipeline(StandardScaler(), LogisticRegression())
     family = SubsampledFamily(X, y, X[:, 0] > np.median(X[:, 0]), properties=(0.2, 0.8))
     seen = {
-        access: game(family, learner=learner, access=access, n_queries=32).play(**QUICK)
-        for access in ("white_box", "black_box", "label_only")
+        name: game(
+            family,
+            learner=learner,
+            access=access,
+            adversary=knowing(n_queries=32, labels_only=name == "label_only"),
+        ).play(**QUICK)
+        for name, access in (
+            ("white_box", "white_box"),
+            ("black_box", "black_box"),
+            ("label_only", "black_box"),
+        )
     }
     assert list(seen["white_box"].losses) == ["deepsets", "queries"]
     assert list(seen["black_box"].losses) == list(seen["label_only"].losses) == ["queries"]
@@ -256,11 +280,28 @@ def test_rows_that_tell_as_much_are_counted_rightly():
         ({"loss": lambda a, b: 1.0}, {}, InvalidInputError, "loss returned shape"),
         ({"property_of": lambda v: "same"}, {}, InvalidInputError, "two values or more"),
         ({"access": ["black_box"]}, {}, InvalidInputError, "access="),
-        ({"access": "label_only"}, {}, InvalidInputError, "access='label_only', but"),
-        ({"adversary_learner": 3}, {}, UnsupportedModuleError, "adversary_learner is a int"),
-        ({"adversary_n_samples": 0}, {}, InvalidInputError, "adversary_n_samples=0"),
-        ({"queries": np.zeros((4, 2))}, {}, InvalidInputError, r"queries have the shape \(2,\)"),
-        ({"adversary_prior": NARROW}, {}, InvalidInputError, r"queries have .*features=4.* \(4,\)"),
+        ({"access": "label_only"}, {}, InvalidInputError, "access='label_only'"),
+        ({"adversary": knowing(labels_only=True)}, {}, InvalidInputError, "labels_only=True, but"),
+        ({"adversary": 3}, {}, UnsupportedModuleError, "`adversary` must be a wsl.Adversary"),
+        (
+            {"adversary": knowing(learner=3)},
+            {},
+            UnsupportedModuleError,
+            "adversary.learner is a int",
+        ),
+        ({"adversary": knowing(n_samples=0)}, {}, InvalidInputError, "adversary.n_samples=0"),
+        (
+            {"adversary": knowing(queries=np.zeros((4, 2)))},
+            {},
+            InvalidInputError,
+            r"queries have the shape \(2,\)",
+        ),
+        (
+            {"adversary": knowing(family=NARROW)},
+            {},
+            InvalidInputError,
+            r"queries have .*features=4.* \(4,\)",
+        ),
         ({"prior": draw_nothing, "property_of": always_one}, {}, InvalidInputError, "drew a int"),
         ({"prior": draw_nothing, "property_of": id}, {}, InvalidInputError, "at most 100, or num"),
         ({}, {"width": 0}, InvalidInputError, "width=0"),

@@ -17,6 +17,7 @@ from wsl.distributions import (
 )
 from wsl.exceptions import InvalidInputError
 from wsl.risk import (
+    Adversary,
     environment_membership_inference,
     n_leaked,
     property_inference,
@@ -26,7 +27,6 @@ from wsl.risk import (
 )
 
 PLAY = {
-    "n_shadows": 200,
     "n_targets": 300,
     "n_repeats": 3,
     "n_row_sets": 0,
@@ -37,6 +37,10 @@ RNG = np.random.default_rng(0)
 TUMOURS, MALIGNANT = load_breast_cancer(return_X_y=True)
 
 
+def asking(n_queries):
+    return Adversary(n_shadows=200, n_queries=n_queries)
+
+
 def risk_of(game, **playing):
     (row,) = game.play(**PLAY | playing).table.to_dict("records")
     return row
@@ -45,7 +49,7 @@ def risk_of(game, **playing):
 def test_property_inference_of_means():
     family = GaussianFamily("mean", properties=(0, 0.15), on_inputs=0)
     game = property_inference(
-        LinearRegression(), family, n_samples=256, n_queries=6, access="black_box"
+        LinearRegression(), family, n_samples=256, adversary=asking(6), access="black_box"
     )
     row = risk_of(game)
     best = 1 - family.bayes_accuracy(256, "coefficients")
@@ -65,7 +69,7 @@ def test_ratio_inference_of_a_share_that_sets_the_base_rate():
     n_samples, ratios = 50, (0.4, 0.6)
     game = ratio_inference(
         DummyClassifier(strategy="prior"), X, y, group, ratios=ratios, n_samples=n_samples,
-        n_queries=4, access="black_box",
+        adversary=asking(4), access="black_box",
     )  # fmt: skip
     rates = y[group].mean(), y[~group].mean()
     counts = []
@@ -87,7 +91,7 @@ def test_proportion_regression_of_a_share_that_is_the_mean():
     group = np.arange(2000) % 2 == 0
     game = proportion_regression(
         DummyRegressor(), RNG.normal(size=(2000, 1)), group.astype(float), group,
-        n_samples=100, n_queries=2, access="black_box",
+        n_samples=100, adversary=asking(2), access="black_box",
     )  # fmt: skip
     row = risk_of(game, n_targets=100)
     assert row["risk"] == pytest.approx(1 / 400, rel=0.2)
@@ -111,7 +115,7 @@ def test_environment_membership_inference_of_means():
     mean, n_samples = 0.6, 90
     game = environment_membership_inference(
         DummyRegressor(), [Constant(0), Constant(0), Constant(mean)], n_samples=n_samples,
-        n_queries=2, access="black_box",
+        adversary=asking(2), access="black_box",
     )  # fmt: skip
     best = stats.norm.cdf(-mean / 3 * np.sqrt(n_samples) / 2)
     row = risk_of(game)
@@ -132,7 +136,13 @@ def test_record_membership_is_the_limit_of_one_row():
     X = RNG.normal(size=(n_rows, 2))
     straight = DistributionInferenceAttack("queries")
     game = record_membership_inference(
-        DummyRegressor(), X, y, record=5, n_samples=n_samples, attacks=[straight]
+        DummyRegressor(),
+        X,
+        y,
+        record=5,
+        n_samples=n_samples,
+        attacks=[straight],
+        adversary=asking(1),
     )
     row = risk_of(game)
     others = np.delete(y, 5)
@@ -149,7 +159,9 @@ def test_record_membership_is_the_limit_of_one_row():
 
 def test_a_learner_that_keeps_its_rows_gives_every_record_away():
     X, y = RNG.normal(size=(1000, 3)), RNG.normal(size=1000)
-    game = record_membership_inference(KNeighborsRegressor(1), X, y, record=3, n_samples=50)
+    game = record_membership_inference(
+        KNeighborsRegressor(1), X, y, record=3, n_samples=50, adversary=asking(1)
+    )
     assert risk_of(game, n_targets=100)["risk"] < 0.1
 
 

@@ -7,12 +7,24 @@ from sklearn.linear_model import Ridge
 from sklearn.model_selection import GridSearchCV, cross_validate
 
 import wsl.risk.search._leakage_scorer as scorer_module
-from wsl import CausalMitigatedRegressor, EnvironmentMembershipFamily, audit, leakage_scorer
+from wsl import (
+    Adversary,
+    CausalMitigatedRegressor,
+    EnvironmentMembershipFamily,
+    audit,
+    leakage_scorer,
+)
 from wsl.risk import knee
 
 FAMILY = EnvironmentMembershipFamily.linear_causal()
 X, Y, ENVIRONMENTS = FAMILY.sample(1, 400, random_state=0)
-SMALL = {"n_shadows": 24, "n_targets": 24, "n_samples": 256, "n_repeats": 2, "random_state": 3}
+SMALL = {
+    "adversary": Adversary(n_shadows=24),
+    "n_targets": 24,
+    "n_samples": 256,
+    "n_repeats": 2,
+    "random_state": 3,
+}
 
 
 @pytest.fixture
@@ -80,7 +92,7 @@ def test_one_seed_is_drawn_for_all_settings():
 
 def test_environments_reach_the_learner_and_the_audit():
     learner = CausalMitigatedRegressor((2,), penalty=None, epochs=2, random_state=0)
-    scorer = leakage_scorer(FAMILY, attack=("deepsets", "queries"), **SMALL)
+    scorer = leakage_scorer(FAMILY, attacks=("deepsets", "queries"), **SMALL)
     with sklearn.config_context(enable_metadata_routing=True):
         learner = learner.set_fit_request(environments=True)
         results = cross_validate(
@@ -97,8 +109,8 @@ def test_environments_reach_the_learner_and_the_audit():
 
 
 def test_what_else_an_audit_takes_is_passed_on():
-    scorer = leakage_scorer(FAMILY, audit_params={"n_queries": 7}, **SMALL)
-    assert scorer.report(Ridge()).settings["n_queries"] == 7
+    scorer = leakage_scorer(FAMILY, audit_params={"test_set": {"own": (X, Y)}}, **SMALL)
+    assert set(scorer.report(Ridge()).utility["test_set"]) == {"own"}
 
 
 def test_errors_name_what_is_wrong(tmp_path):

@@ -1,5 +1,6 @@
 import types
 import warnings
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -12,7 +13,7 @@ from wsl._digest import identify
 from wsl._random import resolve_random_state
 from wsl.distributions import DistributionFamily, EnvironmentMembershipFamily
 from wsl.exceptions import DamagedCacheWarning, InvalidInputError
-from wsl.risk import audit
+from wsl.risk import Adversary, audit
 from wsl.risk.shadows import _trainer
 from wsl.risk.shadows._cache import Cache
 from wsl.risk.shadows._drawn_sets import draw
@@ -21,12 +22,12 @@ from wsl.risk.shadows._trainer import Trainer
 CAUSAL = EnvironmentMembershipFamily.linear_causal()
 QUERIES = np.random.default_rng(0).normal(size=(7, 2)).astype(np.float32)
 ZOOS = CausalMitigatedRegressor((3,), penalty=None, epochs=1, batch_size=64)
+ADVERSARY = Adversary(n_shadows=16, n_queries=8)
 QUICK = {
     "attacks": "queries",
-    "n_shadows": 16,
+    "adversary": ADVERSARY,
     "n_targets": 12,
     "n_samples": 60,
-    "n_queries": 8,
     "n_repeats": 2,
     "random_state": 0,
     "progress": False,
@@ -175,10 +176,10 @@ def test_an_audit_finds_its_models_again(trained, tmp_path):
         ({"family": EnvironmentMembershipFamily.linear_causal(3)}, 28),
         ({"random_state": 1}, 28),
         ({"n_samples": 61}, 28),
-        ({"queries": QUERIES}, 28),
+        ({"adversary": replace(ADVERSARY, queries=QUERIES)}, 28),
         ({"test_set": (QUERIES, QUERIES[:, 0])}, 12),
-        ({"adversary_n_samples": 61}, 16),
-        ({"adversary_learner": Ridge()}, 16),
+        ({"adversary": replace(ADVERSARY, n_samples=61)}, 16),
+        ({"adversary": replace(ADVERSARY, learner=Ridge())}, 16),
         ({"n_targets": 14}, 14),
     ],
     ids=lambda value: "-".join(value) if isinstance(value, dict) else None,

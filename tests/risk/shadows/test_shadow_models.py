@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -16,7 +18,7 @@ from wsl._random import resolve_random_state
 from wsl.attacks import STRATEGIES, DistributionInferenceAttack
 from wsl.distributions import DistributionFamily, EnvironmentMembershipFamily
 from wsl.exceptions import AttackNotApplicableWarning
-from wsl.risk import audit, train_shadows
+from wsl.risk import Adversary, audit, train_shadows
 from wsl.risk.evaluation._attack_runs import AttackSpec, set_up
 from wsl.risk.shadows._drawn_sets import draw, find_queries
 from wsl.risk.shadows._observation import read_weights, respond
@@ -25,14 +27,17 @@ from wsl.risk.shadows._trainer import Trainer
 
 CAUSAL = EnvironmentMembershipFamily.linear_causal()
 QUICK = {
-    "n_shadows": 16,
+    "adversary": Adversary(n_shadows=16, n_queries=8),
     "n_targets": 12,
     "n_samples": 60,
-    "n_queries": 8,
     "n_repeats": 2,
     "random_state": 0,
     "progress": False,
 }
+
+
+def knowing(**changed):
+    return QUICK | {"adversary": replace(QUICK["adversary"], **changed)}
 
 
 def shares(property_value, n_samples, random_state):
@@ -49,33 +54,34 @@ SHARES = DistributionFamily.from_function(shares, (0.2, 0.6))
 def test_shadow_models_serve_several_audits():
     learner = LinearRegression()
     shadows = train_shadows(
-        learner, CAUSAL, n_shadows=16, n_samples=60, n_queries=8, random_state=0, progress=False
+        learner, CAUSAL, adversary=QUICK["adversary"], n_samples=60, random_state=0, progress=False
     )
     assert len(shadows) == 16
     alone = audit(learner, CAUSAL, **QUICK)
-    shared = audit(learner, CAUSAL, shadows=shadows, **QUICK)
+    settings = {name: value for name, value in QUICK.items() if name != "adversary"}
+    shared = audit(learner, CAUSAL, shadows=shadows, **settings)
     pd.testing.assert_frame_equal(alone.table, shared.table)
     assert alone.settings == shared.settings
-    with pytest.raises(ValueError, match=r"shadows came with \['adversary_learner', 'queries'\]"):
-        audit(
-            learner, CAUSAL, shadows=shadows, adversary_learner=Ridge(), queries="random", **QUICK
-        )
+    fewer = settings | {"adversary": Adversary(n_selected_queries=2), "attacks": "queries"}
+    assert audit(learner, CAUSAL, shadows=shadows, **fewer).settings["n_selected_queries"] == 2
+    for field, value in (("learner", Ridge()), ("queries", np.eye(2)), ("n_shadows", 16)):
+        other = Adversary(**{field: value})
+        with pytest.raises(ValueError, match=f"`adversary.{field}` must be left at its default"):
+            audit(learner, CAUSAL, shadows=shadows, adversary=other, **settings)
     with pytest.raises(ValueError, match="shadows have properties"):
-        audit(LogisticRegression(), SHARES, shadows=shadows, **QUICK)
+        audit(LogisticRegression(), SHARES, shadows=shadows, **settings)
     with pytest.raises(TypeError, match="shadows is a int"):
-        audit(learner, CAUSAL, shadows=3, **QUICK)
+        audit(learner, CAUSAL, shadows=3, **settings)
 
 
 def test_the_adversary_may_take_the_learner_for_another():
-    report = audit(
-        LinearRegression(), CAUSAL, adversary_learner=Ridge(1e-6), adversary_n_samples=70, **QUICK
-    )
+    report = audit(LinearRegression(), CAUSAL, **knowing(learner=Ridge(1e-6), n_samples=70))
     assert not report.skipped, "two linear models have weights of one meaning"
     assert report.settings["adversary_learner"] == repr(Ridge(1e-6))
     assert report.settings["adversary_n_samples"] == 70
     mlp = CausalMitigatedRegressor((3,), penalty=None, epochs=1)
     with pytest.warns(AttackNotApplicableWarning, match="'deepsets' is left out"):
-        report = audit(LinearRegression(), CAUSAL, adversary_learner=mlp, **QUICK)
+        report = audit(LinearRegression(), CAUSAL, **knowing(learner=mlp))
     assert "architectures differ" in report.skipped["deepsets"]
     assert report.table["attack"].unique().tolist() == ["queries"]
 
@@ -145,9 +151,9 @@ def test_a_zoo_is_seen_label_only_too(family):
 
 
 def test_a_regressor_decides_on_no_class():
-    with pytest.raises(ValueError, match="labels_only=True, but LinearRegression"):
-        audit(LinearRegression(), CAUSAL, labels_only=True, **QUICK)
-    report = audit(LogisticRegression(), SHARES, attacks="queries", labels_only=True, **QUICK)
+    with pytest.raises(ValueError, match=r"adversary\.labels_only=True, but LinearRegression"):
+        audit(LinearRegression(), CAUSAL, **knowing(labels_only=True))
+    report = audit(LogisticRegression(), SHARES, attacks="queries", **knowing(labels_only=True))
     assert report.settings["labels_only"] is True
 
 
@@ -217,8 +223,8 @@ def test_every_black_box_sees_that_a_class_is_frequent(labels_only):
         LogisticRegression(),
         SHARES,
         attacks=BLACK_BOXES,
-        labels_only=labels_only,
-        **QUICK | {"n_samples": 200, "n_shadows": 40, "n_targets": 40, "n_queries": 60},
+        **knowing(labels_only=labels_only, n_shadows=40, n_queries=60)
+        | {"n_samples": 200, "n_targets": 40},
     )
     accuracy = report.table[report.table["metric"] == "accuracy"].set_index("attack")["value"]
     assert accuracy.index.tolist() == BLACK_BOXES
@@ -227,8 +233,8 @@ def test_every_black_box_sees_that_a_class_is_frequent(labels_only):
 
 
 def test_every_white_box_reads_the_slope_of_a_line():
-    sizes = {"n_samples": 1000, "n_shadows": 64, "n_targets": 32}
-    report = audit(LinearRegression(), CAUSAL, attacks=WHITE_BOXES, **QUICK | sizes)
+    sizes = {"n_samples": 1000, "n_targets": 32}
+    report = audit(LinearRegression(), CAUSAL, attacks=WHITE_BOXES, **knowing(n_shadows=64) | sizes)
     accuracy = report.table[report.table["metric"] == "accuracy"].set_index("attack")["value"]
     assert accuracy.index.tolist() == WHITE_BOXES
     assert (accuracy > 0.7).all(), accuracy
@@ -236,7 +242,7 @@ def test_every_white_box_reads_the_slope_of_a_line():
 
 @pytest.mark.parametrize("queries", ["random", np.eye(2)], ids=["random", "given"])
 def test_queries_of_another_kind(queries):
-    report = audit(LinearRegression(), CAUSAL, attacks="queries", queries=queries, **QUICK)
+    report = audit(LinearRegression(), CAUSAL, attacks="queries", **knowing(queries=queries))
     assert report.settings["queries"] == ("random" if isinstance(queries, str) else "given")
     assert report.settings["n_queries"] == (8 if isinstance(queries, str) else 2)
 
@@ -247,15 +253,15 @@ def test_queries_of_another_kind(queries):
         ({"queries": "any"}, ValueError, "queries='any'"),
         ({"queries": [[np.nan, 1]]}, ValueError, "queries: "),
         ({"queries": [1, 2]}, ValueError, "queries: "),
-        ({"adversary_learner": "ols"}, TypeError, "adversary_learner is a str"),
-        ({"adversary_n_samples": 0}, ValueError, "adversary_n_samples=0"),
-        ({"labels_only": 1}, ValueError, "labels_only=1"),
-        ({"n_selected_queries": 0}, ValueError, "n_selected_queries=0"),
+        ({"learner": "ols"}, TypeError, "adversary.learner is a str"),
+        ({"n_samples": 0}, ValueError, "adversary.n_samples=0"),
+        ({"labels_only": 1}, ValueError, "adversary.labels_only=1"),
+        ({"n_selected_queries": 0}, ValueError, "adversary.n_selected_queries=0"),
     ],
 )
 def test_errors_name_the_parameter(changed, error, named):
     with pytest.raises(error, match=named):
-        audit(LinearRegression(), CAUSAL, **QUICK | changed)
+        audit(LinearRegression(), CAUSAL, **knowing(**changed))
 
 
 def test_attacks_of_one_strategy_have_names():

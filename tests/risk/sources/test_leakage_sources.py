@@ -22,7 +22,7 @@ from wsl.distributions import (
     _bayes_accuracy,
 )
 from wsl.exceptions import InvalidInputError
-from wsl.risk import AuditReport, SourcesReport, audit, leakage_sources
+from wsl.risk import Adversary, AuditReport, SourcesReport, audit, leakage_sources
 from wsl.risk.evaluation._confidence_intervals import share_interval
 from wsl.risk.reports._sources_report import SOURCES
 from wsl.risk.shadows._population import Population
@@ -32,15 +32,19 @@ from wsl.risk.sources._shapley import limit_weights, shapley_values, subsets
 from wsl.risk.sources._shared_conditional import common_conditional
 
 QUICK = {
-    "n_shadows": 32,
+    "adversary": Adversary(n_shadows=32, n_queries=16),
     "n_targets": 32,
     "n_samples": 64,
-    "n_queries": 16,
     "n_repeats": 3,
     "random_state": 0,
     "progress": False,
 }
-PAPER = {"n_shadows": 128, "n_targets": 256, "n_samples": 64, "n_queries": 6, "n_repeats": 4}
+PAPER = {
+    "adversary": Adversary(n_shadows=128, n_queries=6),
+    "n_targets": 256,
+    "n_samples": 64,
+    "n_repeats": 4,
+}
 MEANS = GaussianFamily("mean", properties=(0, 0.6), on_inputs=0.5)
 X, Y = load_breast_cancer(return_X_y=True)
 TUMOURS = SubsampledFamily(X, Y, X[:, 0] > np.median(X[:, 0]), properties=(0.2, 0.8))
@@ -79,7 +83,7 @@ def on_paper(n, d, a=0.5, b=1.0):
 def test_the_parts_are_those_on_paper():
     """A mean fluctuates alike whatever the data, so that finite data add nothing to its leak."""
     report = leakage_sources(
-        DummyRegressor(), MEANS, rich_learner=LinearRegression(), **QUICK | PAPER
+        DummyRegressor(), MEANS, reference_learner=LinearRegression(), **QUICK | PAPER
     )
     figures = on_paper(64, 0.6)
     expected = shapley_values(list(SOURCES), figures)
@@ -103,10 +107,10 @@ def test_finite_data_alone():
     report = leakage_sources(
         LinearRegression(),
         family,
-        attack=DistributionInferenceAttack("queries", meta_estimator=products),
-        rich_learner=LinearRegression(),
-        growth=(1, 4, 16),
-        **QUICK | PAPER | {"n_queries": 3, "n_targets": 160, "n_shadows": 240},
+        attacks=DistributionInferenceAttack("queries", meta_estimator=products),
+        reference_learner=LinearRegression(),
+        sample_size_multipliers=(1, 4, 16),
+        **QUICK | PAPER | {"adversary": Adversary(n_shadows=240, n_queries=3), "n_targets": 160},
     )
     rows = report.table.set_index("source")
     whole = 2 * _bayes_accuracy.mean_by_least_squares(3, 64, 2, 2, 0, 1) - 1
@@ -127,7 +131,7 @@ def test_a_wrong_bias_alone():
 
     family = DistributionFamily.from_function(line, (0, 1))
     report = leakage_sources(
-        DummyRegressor(), family, rich_learner=LinearRegression(), conditional=family, **QUICK
+        DummyRegressor(), family, reference_learner=LinearRegression(), conditional=family, **QUICK
     )
     rows = report.table.set_index("source")["advantage"]
     assert report.dominant == "bias"
@@ -137,21 +141,21 @@ def test_a_wrong_bias_alone():
 
 
 def test_parts_add_up_and_the_whole_is_that_of_the_audit():
-    report = leakage_sources(LinearRegression(), MEANS, rich_learner=DummyRegressor(), **QUICK)
+    report = leakage_sources(LinearRegression(), MEANS, reference_learner=DummyRegressor(), **QUICK)
     rows = report.table.set_index("source")["advantage"]
     assert rows.drop("total").sum() == pytest.approx(rows["total"])
     table = audit(LinearRegression(), MEANS, attacks="queries", **QUICK).table
     accuracy = table[table["metric"] == "accuracy"]
     assert rows["total"] == pytest.approx(accuracy["advantage"].iloc[0])
-    again = leakage_sources(LinearRegression(), MEANS, rich_learner=DummyRegressor(), **QUICK)
+    again = leakage_sources(LinearRegression(), MEANS, reference_learner=DummyRegressor(), **QUICK)
     pd.testing.assert_frame_equal(report.table, again.table)
 
 
 def test_a_number_is_a_property_too():
     family = GaussianFamily("mean", properties=Interval(0, 1), on_inputs=0)
     report = leakage_sources(
-        LinearRegression(), family, rich_learner=LinearRegression(),
-        **QUICK | {"n_shadows": 64, "n_samples": 256},
+        LinearRegression(), family, reference_learner=LinearRegression(),
+        **QUICK | {"adversary": Adversary(n_shadows=64, n_queries=16), "n_samples": 256},
     )  # fmt: skip
     assert report.dominant == "conditional"
     assert report.table.set_index("source")["advantage"]["total"] > 0.3
@@ -159,8 +163,8 @@ def test_a_number_is_a_property_too():
 
 def test_a_fitted_conditional_on_real_data():
     report = leakage_sources(
-        DecisionTreeClassifier(max_depth=2), TUMOURS, rich_learner=DecisionTreeClassifier(),
-        growth=(1, 2, 40), **QUICK,
+        DecisionTreeClassifier(max_depth=2), TUMOURS, reference_learner=DecisionTreeClassifier(),
+        sample_size_multipliers=(1, 2, 40), **QUICK,
     )  # fmt: skip
     assert "gradient boosting on 128 rows" in report.notes["conditional"]
     assert "64, 128 rows" in report.notes["sample"]
@@ -182,14 +186,18 @@ def test_what_cannot_be_switched_off_is_said():
     assert report.combinations["conditional"].all()
     full = {**QUICK, "n_samples": 280}
     short = leakage_sources(
-        DecisionTreeClassifier(), TUMOURS, rich_learner=DecisionTreeClassifier(), **full
+        DecisionTreeClassifier(), TUMOURS, reference_learner=DecisionTreeClassifier(), **full
     )
     assert list(short.unavailable) == ["sample"]
     assert "too few rows for sets of 2, 4 times as many" in short.unavailable["sample"]
     alone = leakage_sources(
-        LinearRegression(), MEANS, rich_learner=LinearRegression(), growth=[1], **QUICK
+        LinearRegression(),
+        MEANS,
+        reference_learner=LinearRegression(),
+        sample_size_multipliers=[1],
+        **QUICK,
     )
-    assert alone.unavailable["sample"] == "growth has no larger training sets"
+    assert alone.unavailable["sample"] == "`sample_size_multipliers` has none above 1"
     single = alone.table[alone.table["source"].isin(["rest", "total"])]
     assert (single["ci_low"] >= -1).all()
     assert (single["ci_high"] <= 1).all()
@@ -359,14 +367,17 @@ def test_a_report_that_is_stored_and_shown(tmp_path):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"attack": "deepsets"}, "black-box strategy"),
-        ({"attack": "threshold"}, "black-box strategy"),
-        ({"growth": (2, 4)}, "growth="),
-        ({"growth": 3}, "growth=3"),
+        ({"attacks": ("queries", "kl")}, "`attacks` must be one attack"),
+        ({"adversary": Adversary(labels_only=True)}, "adversary.labels_only` must be left at"),
+        ({"adversary": Adversary(n_shadows=3)}, "adversary.n_shadows=3"),
+        ({"attacks": "deepsets"}, "black-box strategy"),
+        ({"attacks": "threshold"}, "black-box strategy"),
+        ({"sample_size_multipliers": (2, 4)}, "`sample_size_multipliers` must be"),
+        ({"sample_size_multipliers": 3}, "`sample_size_multipliers` must be .* got 3"),
         ({"conditional": "none"}, "conditional='none'"),
         ({"conditional": TUMOURS}, "conditional has properties"),
         ({"n_targets": 0}, "n_targets=0"),
-        ({"rich_learner": LogisticRegression()}, "is a classifier; wanted a regressor"),
+        ({"reference_learner": LogisticRegression()}, "is a classifier; wanted a regressor"),
     ],
 )
 def test_errors_name_what_is_wrong(options, message):

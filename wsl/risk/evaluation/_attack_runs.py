@@ -68,7 +68,11 @@ def plan_attacks(attacks: Any, is_numeric: bool) -> list[AttackSpec]:
     if isinstance(attacks, Mapping):
         plans = [replace(_plan(a, is_numeric), name=str(name)) for name, a in attacks.items()]
     else:
-        given = [attacks] if isinstance(attacks, str) else list(attacks)
+        given = (
+            list(attacks)
+            if isinstance(attacks, (Sequence, set)) and not isinstance(attacks, str)
+            else [attacks]
+        )
         plans = [_plan(attack, is_numeric) for attack in given]
     if not plans:
         raise InvalidInputError("attacks is empty; wanted at least one")

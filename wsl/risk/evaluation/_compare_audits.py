@@ -57,11 +57,12 @@ def compare_audits(reports: Mapping[str, AuditReport]) -> pd.DataFrame:
     --------
     >>> from sklearn.linear_model import LinearRegression, Ridge
     >>> from wsl.distributions import EnvironmentMembershipFamily
-    >>> from wsl.risk import audit, compare_audits
+    >>> from wsl.risk import Adversary, audit, compare_audits
     >>> family = EnvironmentMembershipFamily.linear_causal()
     >>> reports = {
-    ...     name: audit(learner, family, attacks="queries", n_shadows=16, n_targets=8, n_repeats=2,
-    ...                 n_samples=64, random_state=0, progress=False)
+    ...     name: audit(learner, family, attacks="queries", n_targets=8, n_repeats=2,
+    ...                 adversary=Adversary(n_shadows=16), n_samples=64, random_state=0,
+    ...                 progress=False)
     ...     for name, learner in (("plain", LinearRegression()), ("shrunken", Ridge(1e6)))
     ... }
     >>> compare_audits(reports)[["metric", "audit", "paired"]]

@@ -45,9 +45,9 @@ class Estimand(NamedTuple):
         """Return shadow models that bear the property of a distribution and not its value."""
         queries, population = shadows.queries, shadows.population
         if queries.properties is not None:
-            own = self.read(prior, queries.properties, "adversary_prior")
+            own = self.read(prior, queries.properties, "adversary.family")
             queries = replace(queries, properties=own)
-        own = self.read(prior, population.properties, "adversary_prior")
+        own = self.read(prior, population.properties, "adversary.family")
         return replace(shadows, population=replace(population, properties=own), queries=queries)
 
 

@@ -13,6 +13,7 @@ from zlib import crc32
 import numpy as np
 
 from ...exceptions import InvalidInputError
+from .._adversary import Adversary, resolve_adversary
 from .._input_checks import check_counts, check_labels_only, check_learner
 from ..evaluation._attack_runs import AttackSpec, labels_of, plan_attacks, try_attacks
 from ..reports._game_report import GameReport
@@ -32,11 +33,7 @@ from ._prior import Prior, make_prior
 from ._sample_baseline import SampleBaseline, row_curve
 from ._sequential_stopping import InterimAnalysis, plan_looks
 
-ACCESS = {
-    "white_box": ("deepsets", "queries"),
-    "black_box": ("queries",),
-    "label_only": ("queries",),
-}
+ACCESS = {"white_box": ("deepsets", "queries"), "black_box": ("queries",)}
 
 
 class Table(NamedTuple):
@@ -71,21 +68,16 @@ class InferenceGame:
         What a wrong guess costs: "zero_one" of classes and "absolute" of numbers, by default; or a
         function of guesses and true values, element by element. Of classes, an attack that has
         probabilities decides by the least expected loss.
-    access : {"white_box", "black_box", "label_only"}, default="white_box"
-        Whether the adversary sees weights and answers, answers, or decided classes alone.
+    access : {"white_box", "black_box"}, default="white_box"
+        Whether the adversary sees weights and answers, or answers alone; with
+        ``adversary.labels_only``, predicted labels are all that it sees of these.
     attacks : as in :func:`wsl.audit`, optional
         By default "deepsets" and "queries" of a white box, else "queries".
     n_samples : int, default=1024
         Rows of each training set.
-    n_queries : int, default=256
-        The adversary's budget.
-    queries : {"family", "random"} or array ``(n_queries, n_features)``, default="family"
-    n_selected_queries : int, optional
-    adversary_prior, adversary_learner, adversary_n_samples : optional
-        What the adversary takes prior, learner and number of rows to be, and draws from itself; by
-        default what they are. One who has no more than some rows has the family of those rows, as
-        ``split`` of a :class:`wsl.distributions.SubsampledFamily` gives it. ``property_of`` is the
-        same for both priors.
+    adversary : Adversary, optional
+        What the adversary knows and may do. Its ``family`` may be any prior; ``property_of`` is the
+        same for both.
 
     Raises
     ------
@@ -116,12 +108,12 @@ class InferenceGame:
     --------
     >>> from sklearn.linear_model import LinearRegression
     >>> from wsl.distributions import GaussianFamily, Interval
-    >>> from wsl.risk import InferenceGame
+    >>> from wsl.risk import Adversary, InferenceGame
     >>> family = GaussianFamily("mean", properties=Interval(0, 1), on_inputs=0)
     >>> game = InferenceGame(learner=LinearRegression(), prior=family, access="black_box",
-    ...                      property_of=lambda mean: mean > 0.5, n_samples=64, n_queries=8)
-    >>> report = game.play(n_shadows=32, n_targets=16, n_repeats=2, n_row_sets=0, random_state=0,
-    ...                    progress=False)
+    ...                      property_of=lambda mean: mean > 0.5, n_samples=64,
+    ...                      adversary=Adversary(n_shadows=32, n_queries=8))
+    >>> report = game.play(n_targets=16, n_repeats=2, n_row_sets=0, random_state=0, progress=False)
     >>> report.classes
     (False, True)
     >>> report.table.columns.tolist()[:4]
@@ -137,17 +129,11 @@ class InferenceGame:
     access: str = "white_box"
     attacks: Any = None
     n_samples: int = 1024
-    n_queries: int = 256
-    queries: Any = "family"
-    n_selected_queries: int | None = None
-    adversary_prior: Any = None
-    adversary_learner: Any = None
-    adversary_n_samples: int | None = None
+    adversary: Adversary | None = None
 
     def play(
         self,
         *,
-        n_shadows: int = 256,
         n_targets: int = 128,
         n_repeats: int = 10,
         width: float | None = None,
@@ -162,7 +148,7 @@ class InferenceGame:
 
         Parameters
         ----------
-        n_shadows, n_targets, n_repeats : int, default=256, 128 and 10
+        n_targets, n_repeats : int, default=128 and 10
             As in :func:`wsl.audit`.
         width : float, optional
             Targets are doubled until the interval of every attack's risk is at most so wide, or
@@ -186,6 +172,7 @@ class InferenceGame:
         game stops.
         """
         prior, adversary, plans = self._check()
+        known = resolve_adversary(self.adversary)
         sizes = plan_looks(n_targets, width, max_targets)
         check_counts((0, 1), n_targets=n_targets, n_repeats=n_repeats)
         if not isinstance(n_row_sets, Integral) or n_row_sets < 0 or 0 < n_row_sets < 32:
@@ -193,15 +180,10 @@ class InferenceGame:
         seed = fixed_seed(random_state)
         goal = goal_of(prior, self.loss, _seed(seed, "prior"))
         shadows = train_shadows(
-            self.learner if self.adversary_learner is None else self.adversary_learner,
+            self.learner,
             adversary.family,
-            n_shadows=n_shadows,
-            n_samples=self.n_samples
-            if self.adversary_n_samples is None
-            else self.adversary_n_samples,
-            n_queries=self.n_queries,
-            queries=self.queries,
-            labels_only=self.access == "label_only",
+            adversary=replace(known, family=None),
+            n_samples=self.n_samples,
             cache=cache,
             n_jobs=n_jobs,
             random_state=seed,
@@ -209,7 +191,7 @@ class InferenceGame:
         )
         shadows = goal.label(shadows, adversary)
         trainer = Trainer(
-            self.learner, shadows.queries.rows, shadows.labels_only,
+            self.learner, shadows.queries.rows, shadows.adversary.labels_only,
             open_cache(cache, random_state), n_jobs, progress,
         )  # fmt: skip
         table = Table(prior, goal, shadows, plans, n_repeats, seed)
@@ -235,17 +217,16 @@ class InferenceGame:
         """Return the two priors and the attacks, which are checked against the access later."""
         prior = make_prior(self.prior, self.property_of)
         adversary = prior
-        if self.adversary_prior is not None:
-            adversary = make_prior(self.adversary_prior, self.property_of, "adversary_prior")
+        known = resolve_adversary(self.adversary)
+        if known.family is not None:
+            adversary = make_prior(known.family, self.property_of, "adversary.family")
         check_learner(self.learner, "learner")
         check_counts((0, 1), n_samples=self.n_samples)
         if not isinstance(self.access, str) or self.access not in ACCESS:
             raise InvalidInputError(f"access={self.access!r}; wanted one of {list(ACCESS)}")
-        check_labels_only(self.learner, self.access == "label_only", "access='label_only'")
-        if self.adversary_learner is not None:
-            check_learner(self.adversary_learner, "adversary_learner")
-        if self.adversary_n_samples is not None:
-            check_counts((0, 1), adversary_n_samples=self.adversary_n_samples)
+        check_labels_only(self.learner, known.labels_only)
+        if known.n_selected_queries is not None:
+            check_counts((0, 1), **{"adversary.n_selected_queries": known.n_selected_queries})
         goal_is_class = goal_of(prior, self.loss, 0).loss.classes is not None
         attacks = ACCESS[self.access] if self.attacks is None else self.attacks
         plans = plan_attacks(attacks, not goal_is_class)
@@ -271,7 +252,7 @@ class InferenceGame:
             targets = replace(targets, properties=goal.read(prior, targets.properties))
             trials, left_out = try_attacks(
                 plans, shadows.population, targets, goal.space, queries=shadows.queries,
-                n_selected_queries=self.n_selected_queries, n_repeats=n_repeats,
+                n_selected_queries=shadows.adversary.n_selected_queries, n_repeats=n_repeats,
                 seed=seeds["attacks"], n_jobs=trainer.n_jobs, progress=trainer.progress,
             )  # fmt: skip
             skipped |= left_out
@@ -298,7 +279,8 @@ class InferenceGame:
         """Return what is played for and seen; ``train_shadows`` says what the adversary knows."""
         functions = {"property_of": prior.property_of, "loss": goal.loss.name}
         named = {k: getattr(own, "__qualname__", own) for k, own in functions.items()}
-        own = {name: getattr(self, name) for name in ("access", "n_samples", "n_selected_queries")}
+        own = {name: getattr(self, name) for name in ("access", "n_samples")}
+        own["n_selected_queries"] = resolve_adversary(self.adversary).n_selected_queries
         return {"learner": repr(self.learner), "family": repr(prior.family)} | named | own
 
 

@@ -4,6 +4,7 @@ How a game is played lives in ``_game``.
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 from sklearn.ensemble import RandomForestClassifier
@@ -16,6 +17,7 @@ from ...distributions import (
     SubsampledFamily,
 )
 from ...exceptions import InvalidInputError
+from .._adversary import resolve_adversary
 from ._inference_game import InferenceGame
 
 
@@ -108,7 +110,7 @@ def ratio_inference(
     >>> from sklearn.tree import DecisionTreeClassifier
     >>> from wsl.risk import ratio_inference
     >>> X, y = load_breast_cancer(return_X_y=True)
-    >>> game = ratio_inference(DecisionTreeClassifier(), X, y, X[:, 0] > 13, access="label_only")
+    >>> game = ratio_inference(DecisionTreeClassifier(), X, y, X[:, 0] > 13, access="black_box")
     >>> game.prior.properties
     (0.2, 0.5)
     """
@@ -223,7 +225,8 @@ def record_membership_inference(
     X : array ``(n_rows, n_features)``
     y : array ``(n_rows,)``
     record : int, default=0
-        Index of the row that the adversary asks about, and by default its only query.
+        Index of the row that the adversary asks about: its only query, unless the adversary has
+        other queries than "family".
     options : keyword arguments
         By default a black box, attacked by a forest on its answers.
 
@@ -252,11 +255,11 @@ def record_membership_inference(
     --------
     >>> from sklearn.datasets import load_diabetes
     >>> from sklearn.neighbors import KNeighborsRegressor
-    >>> from wsl.risk import record_membership_inference
+    >>> from wsl.risk import Adversary, record_membership_inference
     >>> X, y = load_diabetes(return_X_y=True)
-    >>> game = record_membership_inference(KNeighborsRegressor(1), X, y, n_samples=100)
-    >>> report = game.play(n_shadows=128, n_targets=64, n_repeats=2, n_row_sets=0, random_state=0,
-    ...                    progress=False)
+    >>> game = record_membership_inference(KNeighborsRegressor(1), X, y, n_samples=100,
+    ...                                    adversary=Adversary(n_shadows=128))
+    >>> report = game.play(n_targets=64, n_repeats=2, n_row_sets=0, random_state=0, progress=False)
     >>> float(report.table["risk"].iloc[0]) < 0.2
     True
     """
@@ -266,5 +269,8 @@ def record_membership_inference(
     # members answer the label itself, others to either side: no straight line parts them
     forest = RandomForestClassifier(min_samples_leaf=3)
     attack = DistributionInferenceAttack("queries", meta_estimator=forest)
-    known = {"queries": family.record_row, "access": "black_box", "attacks": [attack]} | options
+    adversary = resolve_adversary(options.pop("adversary", None))
+    if isinstance(adversary.queries, str) and adversary.queries == "family":
+        adversary = replace(adversary, queries=family.record_row)
+    known = {"adversary": adversary, "access": "black_box", "attacks": [attack]} | options
     return property_inference(learner, family, **known)

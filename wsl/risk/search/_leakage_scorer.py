@@ -16,6 +16,7 @@ from ..._digest import digest_of, identify
 from ..._random import draw_seed, resolve_random_state
 from ...distributions import DistributionFamily
 from ...exceptions import InvalidInputError, UnsupportedModuleError
+from .._adversary import Adversary, resolve_adversary
 from .._audit import audit
 from ..reports._audit_report import AuditReport
 from ._pareto import leakage_of
@@ -24,8 +25,8 @@ from ._pareto import leakage_of
 def leakage_scorer(
     family: DistributionFamily,
     *,
-    attack: Any = "queries",
-    n_shadows: int = 64,
+    attacks: Any = "queries",
+    adversary: Adversary | None = None,
     n_targets: int = 64,
     n_samples: int = 1024,
     n_repeats: int = 5,
@@ -40,9 +41,11 @@ def leakage_scorer(
     ----------
     family : DistributionFamily
         What the learner is audited on; see :func:`audit`.
-    attack : str, attack estimator, or sequence of them, default="queries"
+    attacks : str, attack estimator, or sequence of them, default="queries"
         Of several, the strongest counts.
-    n_shadows, n_targets : int, default=64
+    adversary : Adversary, optional
+        What the adversary knows and may do; by default ``Adversary(n_shadows=64)``.
+    n_targets : int, default=64
     n_samples : int, default=1024
     n_repeats : int, default=5
     utility : str or callable, optional
@@ -52,7 +55,7 @@ def leakage_scorer(
     random_state : int, Generator, RandomState or None
         One seed for all settings, drawn once, so that they are compared on the same draws.
     audit_params : dict, optional
-        What else :func:`audit` takes, ``{"adversary_family": other}`` say.
+        What else :func:`audit` takes, ``{"test_set": (X, y)}`` say.
 
     Returns
     -------
@@ -86,10 +89,11 @@ def leakage_scorer(
     >>> from sklearn.linear_model import Ridge
     >>> from sklearn.model_selection import GridSearchCV
     >>> from wsl.distributions import EnvironmentMembershipFamily
-    >>> from wsl.risk import knee, leakage_scorer
+    >>> from wsl.risk import Adversary, knee, leakage_scorer
     >>> family = EnvironmentMembershipFamily.linear_causal()
     >>> X, y, environments = family.sample(1, 400, random_state=0)
-    >>> scorer = leakage_scorer(family, n_shadows=16, n_targets=16, n_samples=200, random_state=0)
+    >>> scorer = leakage_scorer(family, adversary=Adversary(n_shadows=16), n_targets=16,
+    ...                         n_samples=200, random_state=0)
     >>> search = GridSearchCV(Ridge(), {"alpha": [1.0, 1e4]}, scoring=scorer, refit=knee)
     >>> sorted(search.fit(X, y).best_params_)
     ['alpha']
@@ -102,8 +106,8 @@ def leakage_scorer(
     if not isinstance(random_state, Integral):
         seed = draw_seed(resolve_random_state(random_state))
     arguments = {
-        "attacks": attack,
-        "n_shadows": n_shadows,
+        "attacks": attacks,
+        "adversary": resolve_adversary(adversary, Adversary(n_shadows=64)),
         "n_targets": n_targets,
         "n_samples": n_samples,
         "n_repeats": n_repeats,

@@ -11,7 +11,14 @@ from typing import Any
 from ..._random import draw_seed, draw_seeds, resolve_random_state
 from ...distributions import DistributionFamily
 from ...exceptions import InvalidInputError
-from .._input_checks import check_counts, check_family, check_labels_only, check_learner
+from .._adversary import Adversary, fill_adversary, resolve_adversary
+from .._input_checks import (
+    check_adversary_family,
+    check_counts,
+    check_family,
+    check_labels_only,
+    check_learner,
+)
 from ._cache import Cache
 from ._drawn_sets import QuerySet, draw, find_queries
 from ._population import Population
@@ -30,16 +37,15 @@ class ShadowModels:
         What the models answer and, where they have them, their weights.
     queries : Queries
         What they, and the targets of an audit, are asked.
-    family : DistributionFamily
-    labels_only : bool
+    adversary : Adversary
+        With the learner, family and number of samples that they were trained with.
     settings : dict
         How they were trained.
     """
 
     population: Population
     queries: QuerySet
-    family: DistributionFamily
-    labels_only: bool
+    adversary: Adversary
     settings: dict[str, Any]
 
     def __len__(self) -> int:
@@ -53,11 +59,8 @@ def train_shadows(
     learner: Any,
     family: DistributionFamily,
     *,
-    n_shadows: int = 256,
+    adversary: Adversary | None = None,
     n_samples: int = 1024,
-    n_queries: int = 256,
-    queries: Any = "family",
-    labels_only: bool = False,
     cache: str | os.PathLike | None = None,
     n_jobs: int | None = None,
     random_state: Any = None,
@@ -74,12 +77,11 @@ def train_shadows(
         As in :func:`wsl.audit`.
     family : DistributionFamily
         Where their training sets come from.
-    n_shadows : int, default=256
+    adversary : Adversary, optional
+        What the adversary knows and may do: its learner, family and ``n_samples`` take precedence
+        over the other parameters.
     n_samples : int, default=1024
         Rows of each training set.
-    n_queries : int, default=256
-    queries : {"family", "random"} or array ``(n_queries, n_features)``, default="family"
-    labels_only : bool, default=False
     cache : path, optional
     n_jobs : int, optional
     random_state : int, Generator, RandomState or None
@@ -99,10 +101,10 @@ def train_shadows(
     --------
     >>> from sklearn.linear_model import LinearRegression, Ridge
     >>> from wsl.distributions import EnvironmentMembershipFamily
-    >>> from wsl.risk import audit, train_shadows
+    >>> from wsl.risk import Adversary, audit, train_shadows
     >>> family = EnvironmentMembershipFamily.linear_causal()
-    >>> shadows = train_shadows(LinearRegression(), family, n_shadows=32, random_state=0,
-    ...                         progress=False)
+    >>> shadows = train_shadows(LinearRegression(), family, adversary=Adversary(n_shadows=32),
+    ...                         random_state=0, progress=False)
     >>> for target in (LinearRegression(), Ridge(100.0)):
     ...     report = audit(target, family, shadows=shadows, attacks="queries", n_targets=8,
     ...                    n_repeats=2, random_state=0, progress=False)
@@ -111,27 +113,29 @@ def train_shadows(
     """
     properties = check_family(family, "family")
     check_learner(learner, "learner")
-    check_labels_only(learner, labels_only)
-    counts = check_counts(properties, n_shadows=n_shadows, n_samples=n_samples, n_queries=n_queries)
+    adversary = fill_adversary(resolve_adversary(adversary), learner, family, n_samples)
+    check_learner(adversary.learner, "adversary.learner")
+    check_adversary_family(adversary.family, properties)
+    check_labels_only(adversary.learner, adversary.labels_only)
+    names = ("n_shadows", "n_samples", "n_queries")
+    check_counts(properties, **{f"adversary.{name}": getattr(adversary, name) for name in names})
     seeds = draw_streams(random_state)
-    asked = find_queries(queries, family, n_queries, seeds["queries"])
-    trainer = Trainer(
-        learner, asked.rows, labels_only, open_cache(cache, random_state), n_jobs, progress
-    )
-    data = draw(family, n_shadows, n_samples, seeds["shadows"])
+    asked = find_queries(adversary.queries, adversary.family, adversary.n_queries, seeds["queries"])
+    store = open_cache(cache, random_state)
+    trainer = Trainer(adversary.learner, asked.rows, adversary.labels_only, store, n_jobs, progress)
+    data = draw(adversary.family, adversary.n_shadows, adversary.n_samples, seeds["shadows"])
     return ShadowModels(
         trainer.train(data, seeds["shadows"], name="shadow models"),
         asked,
-        family,
-        labels_only,
+        adversary,
         {
-            "adversary_learner": repr(learner),
-            "adversary_family": repr(family),
-            "n_shadows": counts["n_shadows"],
-            "adversary_n_samples": counts["n_samples"],
+            "adversary_learner": repr(adversary.learner),
+            "adversary_family": repr(adversary.family),
+            "n_shadows": int(adversary.n_shadows),
+            "adversary_n_samples": int(adversary.n_samples),
             "n_queries": len(asked.rows),
-            "queries": queries if isinstance(queries, str) else "given",
-            "labels_only": labels_only,
+            "queries": adversary.queries if isinstance(adversary.queries, str) else "given",
+            "labels_only": adversary.labels_only,
         },
     )
 

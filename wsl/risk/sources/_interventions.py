@@ -23,7 +23,7 @@ class Interventions(NamedTuple):
 
     families: dict[bool, DistributionFamily]  # by whether conditionals differ
     learners: dict[bool, Any]  # by whether the learner is the one that is examined
-    growth: tuple[int, ...]  # 1 first; no more where training sets cannot grow
+    multipliers: tuple[int, ...]  # 1 first; no more where training sets cannot grow
     notes: dict[str, str]
     unavailable: dict[str, str]
 
@@ -36,9 +36,9 @@ class Interventions(NamedTuple):
 def plan_interventions(
     learner: Any,
     family: DistributionFamily,
-    rich_learner: Any,
+    reference_learner: Any,
     conditional: Any,
-    growth: tuple[int, ...],
+    multipliers: tuple[int, ...],
     n_samples: int,
     seed: int,
 ) -> Interventions:
@@ -56,46 +56,49 @@ def plan_interventions(
         if conditional != "auto":
             raise
         unavailable["conditional"] = str(error)
-    if rich_learner is not None:
-        _check_rich(rich_learner, learner)
-        learners[False], notes["bias"] = rich_learner, "the rich learner that was given"
+    if reference_learner is not None:
+        _check_reference(reference_learner, learner)
+        learners[False], notes["bias"] = reference_learner, "the given reference learner"
     elif y.ndim == 1:
         boosting = HistGradientBoostingClassifier if classifies else HistGradientBoostingRegressor
         learners[False] = boosting(early_stopping=False)
         notes["bias"] = "gradient boosting, richer than most but not known to be right"
     else:
-        unavailable["bias"] = "y has several columns; give a rich_learner that takes them"
-    fits = tuple(k for k in growth if _can_draw(families, k * n_samples, seed))
+        unavailable["bias"] = "y has several columns; give a reference_learner that takes them"
+    fits = tuple(k for k in multipliers if _can_draw(families, k * n_samples, seed))
     if len(fits) > 1:
         shown = ", ".join(str(k * n_samples) for k in fits)
         notes["sample"] = f"the limit of training sets of {shown} rows"
     else:
-        larger = ", ".join(str(k) for k in growth[1:])
+        larger = ", ".join(str(k) for k in multipliers[1:])
         unavailable["sample"] = (
             f"the family has too few rows for sets of {larger} times as many" if larger else
-            "growth has no larger training sets"
+            "`sample_size_multipliers` has none above 1"
         )  # fmt: skip
     return Interventions(families, learners, fits, notes, unavailable)
 
 
-def _check_rich(rich_learner: Any, learner: Any) -> None:
-    """Raise unless the rich learner trains models, and of the kind of those that are examined."""
-    check_learner(rich_learner, "rich_learner")
-    pair = (rich_learner, learner)
+def _check_reference(reference_learner: Any, learner: Any) -> None:
+    """Raise unless the reference learner trains models of the learner's kind."""
+    check_learner(reference_learner, "reference_learner")
+    pair = (reference_learner, learner)
     told = all(hasattr(own, "__sklearn_tags__") for own in pair)  # others need not say what they do
-    if told and is_classifier(rich_learner) != is_classifier(learner):
+    if told and is_classifier(reference_learner) != is_classifier(learner):
         own, wanted = ("a classifier" if is_classifier(x) else "a regressor" for x in pair)
         raise InvalidInputError(
-            f"rich_learner={rich_learner!r} is {own}; wanted {wanted}, as the learner is"
+            f"reference_learner={reference_learner!r} is {own}; wanted {wanted}, as the learner is"
         )
 
 
-def check_growth(growth: Any) -> tuple[int, ...]:
+def check_multipliers(multipliers: Any) -> tuple[int, ...]:
     """Return the multiples of the training set, rising from 1."""
-    values = tuple(growth) if isinstance(growth, (list, tuple)) else ()
+    values = tuple(multipliers) if isinstance(multipliers, (list, tuple)) else ()
     fits = all(isinstance(k, (int, np.integer)) and k >= 1 for k in values)
     if not fits or 1 not in values or len(set(values)) < len(values):
-        raise InvalidInputError(f"growth={growth!r}; wanted different ints from 1, 1 among them")
+        raise InvalidInputError(
+            "`sample_size_multipliers` must be different ints of at least 1, with 1 among them; "
+            f"got {multipliers!r}."
+        )
     return tuple(sorted(int(k) for k in values))
 
 

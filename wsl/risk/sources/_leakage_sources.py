@@ -16,6 +16,7 @@ import numpy as np
 from ...distributions import DistributionFamily
 from ...distributions._properties import Properties
 from ...exceptions import InvalidInputError
+from .._adversary import Adversary, check_unchanged, resolve_adversary
 from .._input_checks import check_counts, check_family, check_learner
 from ..evaluation._attack_runs import AttackSpec, labels_of, plan_attacks, try_attacks
 from ..reports._sources_report import SourcesReport
@@ -24,7 +25,7 @@ from ..shadows._population import Population
 from ..shadows._shadow_models import draw_streams, fixed_seed, open_cache
 from ..shadows._trainer import Trainer
 from ._decomposition import summarize
-from ._interventions import Interventions, check_growth, plan_interventions
+from ._interventions import Interventions, check_multipliers, plan_interventions
 from ._noise_matching import blurred
 
 
@@ -39,22 +40,21 @@ class SourcesContext:
     plan: AttackSpec
     properties: Properties
     n_repeats: int
+    n_selected_queries: int | None = None
 
 
 def leakage_sources(
     learner: Any,
     family: DistributionFamily,
     *,
-    attack: Any = "queries",
-    rich_learner: Any = None,
+    attacks: Any = "queries",
+    adversary: Adversary | None = None,
+    reference_learner: Any = None,
     conditional: Any = "auto",
-    n_shadows: int = 128,
     n_targets: int = 128,
     n_samples: int = 1024,
-    growth: Sequence[int] = (1, 2, 4),
+    sample_size_multipliers: Sequence[int] = (1, 2, 4),
     n_repeats: int = 10,
-    n_queries: int = 256,
-    queries: Any = "family",
     cache: str | os.PathLike | None = None,
     n_jobs: int | None = None,
     random_state: Any = None,
@@ -72,9 +72,13 @@ def leakage_sources(
     learner : estimator, or an object with ``fit_zoo(datasets, n_models)``
         As in :func:`wsl.audit`.
     family : DistributionFamily
-    attack : str or attack estimator, default="queries"
-        A black-box strategy that needs no labels of queries.
-    rich_learner : estimator, or an object with ``fit_zoo``, optional
+    attacks : str or attack estimator, default="queries"
+        One black-box strategy that needs no labels of queries.
+    adversary : Adversary, optional
+        Its shadow models, for each of the up to twelve populations that are trained, and its
+        queries; by default ``Adversary(n_shadows=128)``. It knows learner, family and number of
+        samples, and observes whole responses, so that these fields are left at their defaults.
+    reference_learner : estimator, or an object with ``fit_zoo``, optional
         A learner without the wrong bias: well specified where one is known. By default scikit-
         learn's gradient boosting of histograms, which fits any function but is no more right than
         that: the report says so.
@@ -83,13 +87,13 @@ def leakage_sources(
         ``family.with_common_conditional()`` returns ("known"), inputs of the family with outcomes
         of a gradient boosting fitted to rows of all values, its out-of-fold residuals resampled
         ("fitted"), the former where there is one ("auto"), or one of one's own.
-    n_shadows, n_targets : int, default=128
+    n_targets : int, default=128
         For each of the up to twelve populations that are trained.
     n_samples : int, default=1024
-    growth : sequence of int, default=(1, 2, 4)
+    sample_size_multipliers : sequence of int, default=(1, 2, 4)
         Multiples of ``n_samples`` along which training data grow; 1 is among them. Those for which
         a table has too few rows are left out.
-    n_repeats, n_queries, queries, cache, n_jobs, random_state, progress : as in :func:`wsl.audit`
+    n_repeats, cache, n_jobs, random_state, progress : as in :func:`wsl.audit`
 
     Returns
     -------
@@ -133,42 +137,49 @@ def leakage_sources(
     --------
     >>> from sklearn.linear_model import LinearRegression
     >>> from wsl.distributions import GaussianFamily
-    >>> from wsl.risk import leakage_sources
+    >>> from wsl.risk import Adversary, leakage_sources
     >>> family = GaussianFamily("mean", properties=(0, 0.4), on_inputs=0)
-    >>> report = leakage_sources(LinearRegression(), family, rich_learner=LinearRegression(),
-    ...                          n_shadows=32, n_targets=32, n_samples=64, n_repeats=3,
-    ...                          n_queries=16, random_state=0, progress=False)
+    >>> report = leakage_sources(LinearRegression(), family, reference_learner=LinearRegression(),
+    ...                          adversary=Adversary(n_shadows=32, n_queries=16), n_targets=32,
+    ...                          n_samples=64, n_repeats=3, random_state=0, progress=False)
     >>> report.dominant
     'conditional'
     """
     properties = check_family(family, "family")
     check_learner(learner, "learner")
-    counts = check_counts(
-        properties, n_shadows=n_shadows, n_targets=n_targets, n_samples=n_samples,
-        n_repeats=n_repeats, n_queries=n_queries,
-    )  # fmt: skip
-    plan = _black_box(attack, family.is_numeric)
+    adversary = resolve_adversary(adversary, Adversary(n_shadows=128))
+    check_unchanged(
+        adversary,
+        {"n_shadows", "queries", "n_queries", "n_selected_queries"},
+        "interventions are made on targets and shadow models alike",
+    )
+    counts = check_counts(properties, n_targets=n_targets, n_samples=n_samples, n_repeats=n_repeats)
+    names = ("n_shadows", "n_queries", "n_selected_queries")
+    own = {name: getattr(adversary, name) for name in names if getattr(adversary, name) is not None}
+    check_counts(properties, **{f"adversary.{name}": n for name, n in own.items()})
+    plan = _black_box(attacks, family.is_numeric)
     seed = fixed_seed(random_state)
     seeds = draw_streams(seed)
     off = plan_interventions(
-        learner, family, rich_learner, conditional, check_growth(growth), n_samples,
-        seeds["tests"],
+        learner, family, reference_learner, conditional, check_multipliers(sample_size_multipliers),
+        n_samples, seeds["tests"],
     )  # fmt: skip
-    asked = find_queries(queries, family, n_queries, seeds["queries"])
+    asked = find_queries(adversary.queries, family, adversary.n_queries, seeds["queries"])
     scene = SourcesContext(
         Trainer(learner, asked.rows, False, open_cache(cache, random_state), n_jobs, progress),
-        {"shadows": n_shadows, "targets": n_targets},
+        {"shadows": adversary.n_shadows, "targets": n_targets},
         n_samples,
         seeds,
         plan,
         properties,
         n_repeats,
+        adversary.n_selected_queries,
     )
     advantages = measure(scene, off)
     return summarize(
         advantages,
         off.switches,
-        off.growth,
+        off.multipliers,
         n_samples,
         floor=-1 / (len(properties) - 1) if isinstance(properties, tuple) else None,
         notes=off.notes,
@@ -177,9 +188,10 @@ def leakage_sources(
             "learner": repr(learner),
             "family": repr(family),
             "attack": plan.name,
-            "rich_learner": repr(off.learners.get(False)),
+            "reference_learner": repr(off.learners.get(False)),
             **counts,
-            "growth": list(off.growth),
+            **own,
+            "sample_size_multipliers": list(off.multipliers),
             "random_state": int(random_state) if isinstance(random_state, Integral) else None,
         },
     )
@@ -218,7 +230,7 @@ def _arms(off: Interventions) -> Iterator[tuple[Any, ...]]:
     """Yield each combination of interventions with its family, learner and growth."""
     for differ, family in off.families.items():
         for biased, learner in off.learners.items():
-            for k in off.growth:
+            for k in off.multipliers:
                 yield (differ, biased, k), family, learner, k
 
 
@@ -242,10 +254,11 @@ def _attack(scene: SourcesContext, seen: dict[str, Population]) -> np.ndarray:
     space = tuple(range(len(classes))) if classes else scene.properties
     trials, skipped = try_attacks(
         [scene.plan], seen["shadows"], seen["targets"], space, n_repeats=scene.n_repeats,
+        n_selected_queries=scene.n_selected_queries,
         seed=scene.seeds["attacks"], n_jobs=scene.trainer.n_jobs,
     )  # fmt: skip
     if skipped:
-        raise InvalidInputError(f"attack={scene.plan.name!r} cannot be tried: {skipped}")
+        raise InvalidInputError(f"attacks={scene.plan.name!r} cannot be tried: {skipped}")
     (trial,), truth = trials.values(), seen["targets"].properties
     if classes:
         return 1 - (trial.guesses != truth) / (1 - 1 / len(classes))
@@ -265,14 +278,19 @@ def _take(population: Population, kept: np.ndarray) -> Population:
     )
 
 
-def _black_box(attack: Any, is_numeric: bool) -> AttackSpec:
+def _black_box(attacks: Any, is_numeric: bool) -> AttackSpec:
     from ...attacks import STRATEGIES
 
-    (plan,) = plan_attacks([attack], is_numeric)
+    plans = plan_attacks(attacks, is_numeric)
+    if len(plans) > 1:
+        raise InvalidInputError(
+            f"`attacks` must be one attack, whose advantage is divided; got {len(plans)}."
+        )
+    (plan,) = plans
     strategy = STRATEGIES.get(getattr(plan.estimator, "strategy", ""))
     if plan.sees_weights or (strategy is not None and strategy.needs):
         raise InvalidInputError(
-            f"attack={attack!r}; wanted a black-box strategy that needs no labels of queries: "
+            f"attacks={attacks!r}; wanted a black-box strategy that needs no labels of queries: "
             "weights of models of different training sets have no fluctuation in common"
         )
     return plan
