@@ -10,7 +10,6 @@ if TYPE_CHECKING:
 
 LEAST_RATE = 1e-3
 GREY = "0.5"  # readable on white and on black
-MARKERS = "osD^vP"  # another one after every ten colors
 
 
 def axes_or_new(ax: Any, width: float = 4.5, height: float = 4.0) -> Any:

@@ -1,3 +1,4 @@
+import io
 from dataclasses import replace
 
 import matplotlib.pyplot as plt
@@ -25,21 +26,21 @@ def report(value):
     )
 
 
-def test_reconstruction_draws_each_model_where_it_scores():
+def test_reconstruction_draws_each_model_at_its_accuracies():
     architecture = Architecture.mlp(2, [3], 1)
     rng = np.random.default_rng(0)
     X, y = rng.normal(size=(40, 2)), rng.integers(2, size=40)
     zoos = [ModelZoo(rng.normal(size=(7, architecture.n_weights)), architecture) for _ in "ab"]
-    display = ReconstructionDisplay.from_zoos(zoos[0], {"arm": zoos[1]}, X, y)
+    display = ReconstructionDisplay.from_zoos(zoos[0], {"method": zoos[1]}, X, y)
     points = display.ax_.collections[0].get_offsets()
     np.testing.assert_allclose(points[:, 0], zoos[0].accuracy(X, y))
     np.testing.assert_allclose(points[:, 1], zoos[1].accuracy(X, y))
     assert display.figure_ is display.ax_.figure
 
 
-def test_reconstruction_wants_one_number_a_model():
-    with pytest.raises(InvalidInputError, match=r"rebuilt_accuracy\['arm'\] has 2 entries"):
-        ReconstructionDisplay([0.1, 0.2, 0.3], {"arm": [0.1, 0.2]})
+def test_reconstruction_refuses_other_numbers_of_models():
+    with pytest.raises(InvalidInputError, match=r"rebuilt_accuracy\['method'\]"):
+        ReconstructionDisplay([0.1, 0.2, 0.3], {"method": [0.1, 0.2]})
 
 
 def test_leakage_draws_values_with_their_intervals():
@@ -68,9 +69,57 @@ def test_leakage_of_one_audit_bears_the_name_of_its_learner():
     accuracy = found.table.set_index("metric")["value"]["accuracy"]
     np.testing.assert_allclose(container.lines[0].get_ydata(), accuracy)
     assert display.ax_.get_xticklabels()[0].get_text() == "LinearRegression()"
-    assert display.chance == 0.5
-    with pytest.raises(InvalidInputError, match="reports is empty"):
+    assert display.table["chance"].tolist() == [0.5]
+    with pytest.raises(InvalidInputError, match="`reports` must hold at least one report"):
         LeakageDisplay.from_reports({})
+
+
+def errors(*values):
+    """A report on several continuous properties."""
+    metrics = [f"mean_absolute_error_{i}" for i in range(len(values))]
+    rows = [
+        ("queries", metric, value, value - 0.01, value + 0.02, 0.5, np.nan)
+        for metric, value in zip(metrics, values, strict=True)
+    ]
+    table = pd.DataFrame(rows, columns=list(AuditReport.COLUMNS))
+    return AuditReport(table, chance={metric: 0.25 + i for i, metric in enumerate(metrics)})
+
+
+def test_leakage_of_several_continuous_properties():
+    display = LeakageDisplay.from_reports({"ERM": errors(0.1, 0.2), "IRM": errors(0.15, 0.3)})
+    heights = {c.get_label(): c.lines[0].get_ydata().tolist() for c in display.ax_.containers}
+    assert heights == {"queries, property 0": [0.1, 0.15], "queries, property 1": [0.2, 0.3]}
+    assert display.ax_.get_ylabel() == "mean absolute error of the guess"
+    guessing = [c for c in display.ax_.collections if c.get_linestyle()[0][1] is not None]
+    lines = np.concatenate([c.get_segments() for c in guessing])
+    np.testing.assert_allclose(lines[:, 0, 1], [0.25, 0.25, 1.25, 1.25])
+    one = errors(0.1, 0.2).plot()
+    assert [t.get_text() for t in one.get_yticklabels()] == list(heights)
+    dashes = [line.get_xdata()[0] for line in one.lines if line.get_linestyle() == "--"]
+    assert dashes == [0.25, 1.25]
+
+
+def test_accuracies_and_errors_have_no_axis_in_common():
+    with pytest.raises(InvalidInputError, match=r"got the metrics \['accuracy', 'mean_abs"):
+        LeakageDisplay.from_reports({"a": report(0.9), "b": errors(0.1, 0.2)})
+
+
+@pytest.mark.parametrize("name", ["$x$", "$\\nonsense{$", "_hidden", "a\udc80b", "<b>", "100% $"])
+def test_names_are_shown_as_they_are(name):
+    row = report(0.9).table.assign(attack=name)
+    odd = AuditReport(row, chance={"accuracy": 0.5})
+    curve = pd.DataFrame({"fpr": [0.0, 0.1, 1], "tpr": [0.0, 0.4, 1]})
+    for display in (
+        LeakageDisplay.from_reports({name: odd}),
+        AttackRocDisplay({name: curve}).plot(),
+        PrivacyUtilityDisplay(settings(**{name: [0.9, 0.8, 1.0, 0.1, 0.0, 0.2]})).plot(),
+    ):
+        display.figure_.savefig(io.BytesIO())
+        shown = name.encode("utf-8", "backslashreplace").decode().replace("$", r"\$")
+        texts = [text.get_text().strip("\u200b") for text in display.ax_.get_legend().get_texts()]
+        assert shown in texts
+    tick = odd.plot().get_yticklabels()[0]
+    assert tick.get_text().strip("\u200b") == shown
 
 
 def test_plt_show_shows_a_display():
@@ -82,7 +131,7 @@ def test_plt_show_shows_a_display():
 
 
 def test_an_empty_table_is_refused():
-    with pytest.raises(InvalidInputError, match="table is empty"):
+    with pytest.raises(InvalidInputError, match="at least one row; got 0 rows"):
         LeakageDisplay(pd.DataFrame())
 
 
@@ -93,11 +142,11 @@ def test_roc_draws_each_curve_and_guessing():
     assert display.ax_.get_xscale() == display.ax_.get_yscale() == "log"
     np.testing.assert_allclose(display.ax_.lines[0].get_ydata(), curve["tpr"])
     assert display.ax_.get_xlim()[0] == 0.01
-    with pytest.raises(InvalidInputError, match="curves is empty"):
+    with pytest.raises(InvalidInputError, match="`curves` must hold at least one curve"):
         AttackRocDisplay({})
 
 
-def test_roc_of_a_report_tells_the_area():
+def test_roc_of_a_report_shows_the_area():
     truth = np.arange(20) % 2
     scores = np.stack([1 - truth, truth], axis=1)[None].astype(float)
     row = ("queries", "auc", 1.0, 0.8, 1.0, 1.0, np.nan)
@@ -140,7 +189,7 @@ def drawn(display):
     return np.array(found)
 
 
-def test_settings_are_drawn_where_they_stand_with_their_intervals():
+def test_settings_are_drawn_at_their_values_with_their_intervals():
     table = settings(
         ERM=[0.9, 0.88, 0.92, 0.8, 0.7, 0.9],
         IRM=[0.85, 0.84, 0.86, 0.1, 0.0, 0.2],
@@ -149,12 +198,12 @@ def test_settings_are_drawn_where_they_stand_with_their_intervals():
     display = PrivacyUtilityDisplay(table, knee=1, utility_name="r2").plot()
     columns = ["leakage", "utility", "leakage_low", "leakage_high", "utility_low", "utility_high"]
     np.testing.assert_allclose(drawn(display), table[columns])
-    assert display.front_.tolist() == [True, True, False]
+    assert display.pareto_front_.tolist() == [True, True, False]
     labels = [text.get_text() for text in display.ax_.get_legend().get_texts()]
     assert "IRM (knee)" in labels
-    assert {"ERM", "worse", "front"} < set(labels)
+    assert {"ERM", "worse", "Pareto front"} < set(labels)
     assert display.ax_.get_ylabel() == "r2"
-    (front,) = (line for line in display.ax_.lines if line.get_label() == "front")
+    (front,) = (line for line in display.ax_.lines if line.get_label() == "Pareto front")
     np.testing.assert_allclose(front.get_xydata(), [[0.1, 0.85], [0.8, 0.9]])
 
 
@@ -195,13 +244,15 @@ def test_reports_are_drawn_with_their_knee():
     np.testing.assert_allclose(display.table["leakage_low"], [0.6, 0.0], atol=1e-12)
     assert display.utility_name == "accuracy"
     assert display.ax_.get_ylabel() == "accuracy"
-    with pytest.raises(InvalidInputError, match=r"metric='r2'; wanted one of \['accuracy'\]"):
+    with pytest.raises(
+        InvalidInputError, match=r"`metric` must be one of \['accuracy'\].* got 'r2'"
+    ):
         PrivacyUtilityDisplay.from_reports(reports, metric="r2")
-    with pytest.raises(InvalidInputError, match=r"metric=None; wanted one of \[\]"):
+    with pytest.raises(InvalidInputError, match=r"`metric` must be one of \[\].* got None"):
         PrivacyUtilityDisplay.from_reports({"ERM": report(0.9)})
 
 
-def test_many_settings_can_be_told_apart():
+def test_many_settings_are_distinguishable():
     table = settings(**{f"learner {i}": [i, i, i, 1.0, 1.0, 1.0] for i in range(25)})
     display = PrivacyUtilityDisplay(table).plot()
     looks = {
@@ -212,7 +263,7 @@ def test_many_settings_can_be_told_apart():
 
 
 def test_a_table_without_figures_is_refused():
-    with pytest.raises(InvalidInputError, match=r"table has 0 rows"):
+    with pytest.raises(InvalidInputError, match=r"got 0 rows"):
         PrivacyUtilityDisplay(settings())
-    with pytest.raises(InvalidInputError, match=r"lacks the columns \['leakage'\]"):
+    with pytest.raises(InvalidInputError, match=r"got 1 rows and no \['leakage'\]"):
         PrivacyUtilityDisplay(settings(a=[1.0] * 6).drop(columns="leakage"))

@@ -53,11 +53,11 @@ def test_without_colours_and_on_given_axes():
 
 
 def test_what_cannot_be_drawn_is_named():
-    with pytest.raises(InvalidInputError, match="coordinates has 3 columns; wanted 2"):
+    with pytest.raises(InvalidInputError, match="`coordinates` must have 2 columns; got 3"):
         LatentDisplay(ROWS[:, :3])
     with pytest.raises(InvalidInputError, match="colors has 5 entries, but coordinates has 12"):
         LatentDisplay(ROWS[:, :2], range(5))
-    with pytest.raises(InvalidInputError, match="colors has 12 categories; wanted at most 10"):
+    with pytest.raises(InvalidInputError, match="`colors` .* at most 10 categories; got 12"):
         LatentDisplay(ROWS[:, :2], [f"kind {i}" for i in range(12)]).plot()
-    with pytest.raises(InvalidInputError, match="wanted at least 2 models"):
+    with pytest.raises(InvalidInputError, match="at least 2 models"):
         LatentDisplay.from_estimator(ESTIMATOR, ROWS[:1])

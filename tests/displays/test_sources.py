@@ -37,7 +37,7 @@ def test_sources_are_drawn_as_bars_with_their_intervals():
     assert display.figure_ is display.ax_.figure
     single = SourcesDisplay.from_report(reports["one"])
     assert single.ax_.get_xticklabels()[0].get_text() == "L()"
-    with pytest.raises(InvalidInputError, match="reports is empty"):
+    with pytest.raises(InvalidInputError, match="`reports` must hold at least one report"):
         SourcesDisplay({})
 
 
@@ -75,5 +75,5 @@ def test_a_risk_curve_is_that_of_the_game():
         n_row_sets=64, **QUICK,
     )  # fmt: skip
     pd.testing.assert_frame_equal(twin.rows, played.rows)
-    with pytest.raises(InvalidInputError, match="rows is empty"):
+    with pytest.raises(InvalidInputError, match="`rows` must have at least one row"):
         RiskCurveDisplay.from_report(game.play(n_row_sets=0, **QUICK))

@@ -60,5 +60,5 @@ def test_without_a_history_there_is_nothing_to_draw():
     with pytest.raises(NotFittedError):
         TrainingHistoryDisplay.from_estimator(WeightSpaceAutoencoder())
     for history in ([], [{"epoch": 1}], [{"epoch": 1, "train_total": np.nan}]):
-        with pytest.raises(InvalidInputError, match="history holds no losses"):
+        with pytest.raises(InvalidInputError, match="`history` must have one row per epoch"):
             TrainingHistoryDisplay(history)

@@ -1,4 +1,4 @@
-"""Pictures of results, in scikit-learn's Display convention."""
+"""Plots of results, in scikit-learn's Display convention."""
 
 from ._attack_roc import AttackRocDisplay
 from ._latent import LatentDisplay

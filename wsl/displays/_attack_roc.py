@@ -1,7 +1,4 @@
-"""``AttackRocDisplay``: how many models an attack finds out at how few false alarms.
-
-The curves come from reports of ``wsl.risk.audit``.
-"""
+"""``AttackRocDisplay``: ROC curves of attacks on logarithmic axes."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -14,22 +11,35 @@ from ..risk import AuditReport
 
 
 class AttackRocDisplay:
-    """ROC curves of attacks on logarithmic axes, as is usual where false alarms must be few.
+    """ROC curves of attacks on logarithmic axes, which give room to low false-positive rates.
 
     Parameters
     ----------
-    curves : dict from name to DataFrame
-        Columns ``fpr`` and ``tpr``, as ``AuditReport.roc`` gives them.
+    curves : dict from str to DataFrame
+        The curves by name, with columns ``fpr`` and ``tpr`` as :meth:`wsl.AuditReport.roc` returns
+        them.
 
     Attributes
     ----------
     ax_ : matplotlib Axes
+        The Axes with the curves.
     figure_ : matplotlib Figure
+        The figure that holds the Axes.
+
+    Raises
+    ------
+    InvalidInputError
+        If there are no curves.
+
+    See Also
+    --------
+    LeakageDisplay : The accuracy of attacks instead of their curves.
+    wsl.audit : Runs the attacks.
 
     References
     ----------
-    N. Carlini, S. Chien, M. Nasr, S. Song, A. Terzis and F. Tramer, "Membership Inference Attacks
-    From First Principles", S&P 2022, section III.
+    .. [1] N. Carlini, S. Chien, M. Nasr, S. Song, A. Terzis and F. Tramer, "Membership Inference
+       Attacks From First Principles", S&P 2022, section III.
 
     Examples
     --------
@@ -42,18 +52,47 @@ class AttackRocDisplay:
 
     def __init__(self, curves: Mapping[str, pd.DataFrame]):
         if not curves:
-            raise InvalidInputError("curves is empty; wanted at least one")
+            raise InvalidInputError("`curves` must hold at least one curve; got none.")
         self.curves = dict(curves)
 
     @classmethod
     def from_report(cls, report: AuditReport, *, ax: Any = None) -> "AttackRocDisplay":
-        """Draw the curve of each attack that has probabilities, with the area under it."""
+        """Plot the curve of each attack that has probabilities, named with its AUC.
+
+        Parameters
+        ----------
+        report : AuditReport
+            The result of an audit of a property that is a class.
+        ax : matplotlib Axes, optional
+            Where to draw; a new pyplot figure by default.
+
+        Returns
+        -------
+        AttackRocDisplay
+            The display, already plotted.
+        """
+        if not report.scores:
+            raise InvalidInputError(
+                "`report` must hold the probabilities of at least one attack; got none. Attacks "
+                "have probabilities if the property is a class."
+            )
         areas = report.table[report.table["metric"] == "auc"].set_index("attack")["value"]
         curves = {f"{name}, AUC {areas[name]:.3f}": report.roc(name) for name in report.scores}
         return cls(curves).plot(ax=ax)
 
     def plot(self, ax: Any = None) -> "AttackRocDisplay":
-        """Draw the curves and the line that guessing reaches."""
+        """Plot the curves and the line that guessing reaches.
+
+        Parameters
+        ----------
+        ax : matplotlib Axes, optional
+            Where to draw; a new pyplot figure by default.
+
+        Returns
+        -------
+        AttackRocDisplay
+            The display itself.
+        """
         self.ax_ = draw_roc(self.curves, axes_or_new(ax))
         self.figure_ = self.ax_.figure
         return self

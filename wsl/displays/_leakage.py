@@ -1,7 +1,4 @@
-"""``LeakageDisplay``: how well attacks do against several learners, side by side.
-
-The figures come from reports of ``wsl.risk.audit``.
-"""
+"""``LeakageDisplay``: how well attacks work against several learners, side by side."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -9,89 +6,166 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from .._plotting import axes_or_new
+from .._plotting import GREY, axes_or_new, interval_reach, label, metric_title, row_names
 from ..distributions import DistributionFamily
 from ..exceptions import InvalidInputError
 from ..risk import AuditReport, audit
 from ..risk.evaluation._tables import headline
 
+COLUMNS = ("audit", "attack", "metric", "value", "ci_low", "ci_high")
+
 
 class LeakageDisplay:
-    """Figures of audits with their 95% intervals, one group an audit.
+    """Metrics of audits with their 95% intervals, one group per audit.
 
     Parameters
     ----------
     table : DataFrame
-        Columns ``audit``, ``attack``, ``metric``, ``value``, ``ci_low``, ``ci_high``.
-    chance : float, optional
-        What guessing reaches, drawn as a line.
+        One row per audit, attack and metric, with columns ``audit``, ``attack``, ``metric``,
+        ``value``, ``ci_low`` and ``ci_high``. A column ``chance`` holds what guessing reaches, and
+        is drawn as dashed lines. Metrics are accuracies, or errors of one or several properties.
 
     Attributes
     ----------
     ax_ : matplotlib Axes
+        The Axes with the metrics.
     figure_ : matplotlib Figure
+        The figure that holds the Axes.
 
     Raises
     ------
     InvalidInputError
-        If there is no figure to draw.
+        If the table has no rows or lacks a column, or if it holds accuracies beside errors.
+
+    See Also
+    --------
+    AttackRocDisplay : The ROC curves of the attacks.
+    PrivacyUtilityDisplay : Leakage against utility.
+    wsl.audit : Runs an audit.
 
     Examples
     --------
     >>> import pandas as pd
     >>> from wsl.displays import LeakageDisplay
-    >>> row = ("ERM", "queries", "accuracy", 0.9, 0.85, 0.94)
-    >>> columns = ["audit", "attack", "metric", "value", "ci_low", "ci_high"]
-    >>> LeakageDisplay(pd.DataFrame([row], columns=columns), chance=0.5).plot().ax_.get_ylabel()
-    'accuracy of the attack'
+    >>> row = ("ERM", "queries", "accuracy", 0.9, 0.85, 0.94, 0.5)
+    >>> columns = ["audit", "attack", "metric", "value", "ci_low", "ci_high", "chance"]
+    >>> LeakageDisplay(pd.DataFrame([row], columns=columns)).plot().ax_.get_ylabel()
+    'accuracy'
     """
 
-    def __init__(self, table: pd.DataFrame, chance: float | None = None):
-        if not len(table):
-            raise InvalidInputError("table is empty; wanted at least one figure of an audit")
+    def __init__(self, table: pd.DataFrame):
+        missing = [name for name in COLUMNS if name not in table]
+        if not len(table) or missing:
+            raise InvalidInputError(
+                f"`table` must have the columns {list(COLUMNS)} and at least one row; got "
+                f"{len(table)} rows and no {missing}."
+            )
+        units = {metric.startswith("mean_absolute_error") for metric in table["metric"]}
+        if len(units) > 1:
+            raise InvalidInputError(
+                "`table` must hold either accuracies or errors; got the metrics "
+                f"{sorted(set(table['metric']))}. Plot them apart."
+            )
         self.table = table
-        self.chance = chance
 
     @classmethod
     def from_report(cls, report: AuditReport, *, ax: Any = None) -> "LeakageDisplay":
-        """Draw one report under the name of its learner."""
+        """Plot one report under the name of its learner.
+
+        Parameters
+        ----------
+        report : AuditReport
+            The result of an audit.
+        ax : matplotlib Axes, optional
+            Where to draw; a new pyplot figure by default.
+
+        Returns
+        -------
+        LeakageDisplay
+            The display, already plotted.
+        """
         return cls.from_reports({str(report.settings.get("learner", "learner")): report}, ax=ax)
 
     @classmethod
     def from_estimator(
         cls, learner: Any, family: DistributionFamily, *, ax: Any = None, **options: Any
     ) -> "LeakageDisplay":
-        """Audit a learner with ``audit(learner, family, **options)``, and draw it."""
+        """Audit a learner and plot the result.
+
+        Parameters
+        ----------
+        learner : estimator
+            The learner to audit.
+        family : DistributionFamily
+            Where training sets come from.
+        ax : matplotlib Axes, optional
+            Where to draw; a new pyplot figure by default.
+        **options : dict
+            Further arguments of :func:`wsl.audit`.
+
+        Returns
+        -------
+        LeakageDisplay
+            The display, already plotted.
+        """
         return cls.from_report(audit(learner, family, **options), ax=ax)
 
     @classmethod
     def from_reports(
         cls, reports: Mapping[str, AuditReport], *, ax: Any = None
     ) -> "LeakageDisplay":
-        """Draw the reports of several audits under the names that they are given."""
+        """Plot several audits side by side.
+
+        Parameters
+        ----------
+        reports : dict from str to AuditReport
+            The results of the audits, by the names to show.
+        ax : matplotlib Axes, optional
+            Where to draw; a new pyplot figure by default.
+
+        Returns
+        -------
+        LeakageDisplay
+            The display, already plotted.
+        """
         if not reports:
-            raise InvalidInputError("reports is empty; wanted at least one")
-        tables = [headline(report.table).assign(audit=name) for name, report in reports.items()]
-        chances = [chance for report in reports.values() for chance in report.chance.values()]
-        return cls(pd.concat(tables), chances[0] if chances else None).plot(ax=ax)
+            raise InvalidInputError("`reports` must hold at least one report; got none.")
+        tables = []
+        for name, report in reports.items():
+            table = headline(report.table)
+            chance = [report.chance.get(metric, np.nan) for metric in table["metric"]]
+            tables.append(table.assign(audit=name, chance=chance))
+        return cls(pd.concat(tables, ignore_index=True)).plot(ax=ax)
 
     def plot(self, ax: Any = None) -> "LeakageDisplay":
-        """Draw one point an audit and attack."""
-        audits, attacks = self.table["audit"].unique(), self.table["attack"].unique()
+        """Plot one point per audit, attack and metric.
+
+        Parameters
+        ----------
+        ax : matplotlib Axes, optional
+            Where to draw; a new pyplot figure by default.
+
+        Returns
+        -------
+        LeakageDisplay
+            The display itself.
+        """
+        table = self.table.assign(series=row_names(self.table))
+        audits, series = table["audit"].unique(), table["series"].unique()
         ax = axes_or_new(ax, 3.5 + 1.3 * len(audits), 4.0)
-        for place, attack in enumerate(attacks):
-            own = self.table[self.table["attack"] == attack].set_index("audit").reindex(audits)
-            value, low, high = (
-                own[name].to_numpy(float) for name in ("value", "ci_low", "ci_high")
-            )
-            x = np.arange(len(audits)) + 0.2 * (place - (len(attacks) - 1) / 2)
-            ax.errorbar(
-                x, value, yerr=[value - low, high - value], fmt="o", capsize=4, label=attack
-            )
-        if self.chance is not None:
-            ax.axhline(self.chance, color="0.6", linestyle="--", linewidth=1, label="guessing")
-        ax.set_xticks(range(len(audits)), audits)
-        ax.set_ylabel(f"{self.table['metric'].iloc[0].replace('_', ' ')} of the attack")
+        step = min(0.2, 0.8 / len(series))
+        for i, name in enumerate(series):
+            own = table[table["series"] == name].set_index("audit").reindex(audits)
+            x = np.arange(len(audits)) + step * (i - (len(series) - 1) / 2)
+            value = own["value"].to_numpy(float)
+            ax.errorbar(x, value, yerr=interval_reach(own), fmt="o", capsize=4, label=name)
+            if "chance" in own:
+                ax.hlines(
+                    own["chance"], x - 0.5 * step, x + 0.5 * step, colors=GREY, linestyles="--",
+                    linewidth=1, label=None if i else "guessing",
+                )  # fmt: skip
+        ax.set_xticks(range(len(audits)), [label(name) for name in audits])
+        ax.set_ylabel(metric_title(list(table["metric"].unique())))
         ax.margins(x=0.15)
         ax.legend(frameon=False, loc="center left", bbox_to_anchor=(1, 0.5))
         self.ax_, self.figure_ = ax, ax.figure

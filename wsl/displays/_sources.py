@@ -1,14 +1,12 @@
-"""``SourcesDisplay``: where an attack's advantage comes from, of one learner or several.
-
-The figures come from ``wsl.risk.leakage_sources``.
-"""
+"""``SourcesDisplay``: where the advantage of an attack comes from, for one or several learners."""
 
 from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
-from .._plotting import axes_or_new
+from .._plotting import GREY, axes_or_new, interval_reach, label
 from ..distributions import DistributionFamily
 from ..exceptions import InvalidInputError
 from ..risk import SourcesReport, leakage_sources
@@ -18,87 +16,143 @@ TITLES = {**SOURCES, "rest": "none of these"}
 
 
 class SourcesDisplay:
-    """Parts of attacks' advantages with their 95% intervals, one group a learner.
+    """Parts of the advantage of attacks with their 95% intervals, one group per learner.
 
     Parameters
     ----------
-    reports : dict from name to SourcesReport
+    reports : dict from str to SourcesReport
+        The results of the analyses, by the names to show.
 
     Attributes
     ----------
     ax_ : matplotlib Axes
+        The Axes with the bars.
     figure_ : matplotlib Figure
+        The figure that holds the Axes.
 
     Raises
     ------
     InvalidInputError
         If there are no reports.
 
+    See Also
+    --------
+    wsl.risk.leakage_sources : Runs the analysis.
+    LeakageDisplay : How well attacks work.
+
     References
     ----------
-    Hartmann et al., "Distribution inference risks: Identifying and mitigating sources of leakage",
-    SaTML 2023.
+    .. [1] Hartmann et al., "Distribution inference risks: Identifying and mitigating sources of
+       leakage", SaTML 2023.
 
     Examples
     --------
-    >>> from sklearn.linear_model import LinearRegression
-    >>> from wsl import Adversary
+    >>> import pandas as pd
     >>> from wsl.displays import SourcesDisplay
-    >>> from wsl.distributions import GaussianFamily
-    >>> display = SourcesDisplay.from_estimator(
-    ...     LinearRegression(), GaussianFamily("mean"), reference_learner=LinearRegression(),
-    ...     adversary=Adversary(n_shadows=16), n_targets=16, n_samples=32, n_repeats=2,
-    ...     progress=False)
-    >>> display.ax_.get_ylabel()
+    >>> from wsl.risk import SourcesReport
+    >>> rows = [("sample", 0.5, 0.4, 0.6), ("rest", 0.1, 0.0, 0.2), ("total", 0.6, 0.5, 0.7)]
+    >>> table = pd.DataFrame(rows, columns=["source", "advantage", "ci_low", "ci_high"])
+    >>> report = SourcesReport(table, pd.DataFrame(), pd.DataFrame())
+    >>> SourcesDisplay({"least squares": report}).plot().ax_.get_ylabel()
     'part of the advantage'
     """
 
     def __init__(self, reports: Mapping[str, SourcesReport]):
         if not reports:
-            raise InvalidInputError("reports is empty; wanted at least one")
+            raise InvalidInputError("`reports` must hold at least one report; got none.")
         self.reports = dict(reports)
 
     @classmethod
     def from_report(cls, report: SourcesReport, *, ax: Any = None) -> "SourcesDisplay":
-        """Draw one report under the name of its learner."""
+        """Plot one report under the name of its learner.
+
+        Parameters
+        ----------
+        report : SourcesReport
+            The result of an analysis.
+        ax : matplotlib Axes, optional
+            Where to draw; a new pyplot figure by default.
+
+        Returns
+        -------
+        SourcesDisplay
+            The display, already plotted.
+        """
         return cls({str(report.settings.get("learner", "learner")): report}).plot(ax=ax)
 
     @classmethod
     def from_reports(
         cls, reports: Mapping[str, SourcesReport], *, ax: Any = None
     ) -> "SourcesDisplay":
-        """Draw several reports under the names that they are given."""
+        """Plot several reports side by side.
+
+        Parameters
+        ----------
+        reports : dict from str to SourcesReport
+            The results of the analyses, by the names to show.
+        ax : matplotlib Axes, optional
+            Where to draw; a new pyplot figure by default.
+
+        Returns
+        -------
+        SourcesDisplay
+            The display, already plotted.
+        """
         return cls(reports).plot(ax=ax)
 
     @classmethod
     def from_estimator(
         cls, learner: Any, family: DistributionFamily, *, ax: Any = None, **options: Any
     ) -> "SourcesDisplay":
-        """Analyse a learner with ``leakage_sources(learner, family, **options)``, and draw it."""
+        """Analyse a learner and plot the result.
+
+        Parameters
+        ----------
+        learner : estimator
+            The learner to analyse.
+        family : DistributionFamily
+            Where training sets come from.
+        ax : matplotlib Axes, optional
+            Where to draw; a new pyplot figure by default.
+        **options : dict
+            Further arguments of :func:`wsl.risk.leakage_sources`.
+
+        Returns
+        -------
+        SourcesDisplay
+            The display, already plotted.
+        """
         return cls.from_report(leakage_sources(learner, family, **options), ax=ax)
 
     def plot(self, ax: Any = None) -> "SourcesDisplay":
-        """Draw a bar a source and learner, and a mark at each learner's whole advantage."""
+        """Plot one bar per source and learner, and a mark at each learner's total advantage.
+
+        Parameters
+        ----------
+        ax : matplotlib Axes, optional
+            Where to draw; a new pyplot figure by default.
+
+        Returns
+        -------
+        SourcesDisplay
+            The display itself.
+        """
         ax = axes_or_new(ax, 3.5 + 1.5 * len(self.reports), 4.0)
-        places = np.arange(len(self.reports))
+        x = np.arange(len(self.reports))
         tables = [report.table.set_index("source") for report in self.reports.values()]
         shown = [name for name in TITLES if any(name in table.index for table in tables)]
+        width = 0.8 / len(shown)
         for i, source in enumerate(shown):
-            rows = [table.reindex([source]) for table in tables]
-            value, low, high = (
-                np.array([row[name].iloc[0] for row in rows], dtype=float)
-                for name in ("advantage", "ci_low", "ci_high")
-            )
-            color = "0.6" if source == "rest" else f"C{i}"
-            at = places + 0.8 * ((i + 0.5) / len(shown) - 0.5)
+            rows = pd.concat([table.reindex([source]) for table in tables])
             ax.bar(
-                at, value, 0.8 / len(shown), yerr=[value - low, high - value], capsize=3,
-                color=color, alpha=0.8, label=TITLES[source],
+                x + width * (i + 0.5) - 0.4, rows["advantage"], width,
+                yerr=interval_reach(rows, "advantage"), capsize=3, alpha=0.8,
+                color=GREY if source == "rest" else f"C{i}", label=TITLES[source],
             )  # fmt: skip
-        whole = [table["advantage"]["total"] for table in tables]
-        ax.hlines(whole, places - 0.42, places + 0.42, colors="k", linestyles=":", label="all")
-        ax.axhline(0, color="0.4", linewidth=1)
-        ax.set_xticks(places, list(self.reports))
+        total = [table["advantage"]["total"] for table in tables]
+        ax.hlines(total, x - 0.42, x + 0.42, colors="k", linestyles=":", label="all")
+        ax.axhline(0, color=GREY, linewidth=1)
+        ax.set_xticks(x, [label(name) for name in self.reports])
         ax.set_ylabel("part of the advantage")
         ax.legend(frameon=False, loc="center left", bbox_to_anchor=(1, 0.5))
         self.ax_, self.figure_ = ax, ax.figure

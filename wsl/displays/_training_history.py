@@ -1,7 +1,4 @@
-"""``TrainingHistoryDisplay``: the losses of an autoencoder, epoch by epoch.
-
-What is drawn stands in the estimator's ``history_``.
-"""
+"""``TrainingHistoryDisplay``: the losses of an autoencoder over its epochs."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -10,7 +7,7 @@ import numpy as np
 import pandas as pd
 from sklearn.utils.validation import check_is_fitted
 
-from .._plotting import new_subplots
+from .._plotting import label, new_subplots
 from ..exceptions import InvalidInputError
 
 STYLES = {"train": {"linestyle": "-"}, "valid": {"linestyle": "--"}}
@@ -22,22 +19,27 @@ class TrainingHistoryDisplay:
 
     Parameters
     ----------
-    history : DataFrame, or sequence of dict
-        A row an epoch: ``epoch``, and ``train_NAME`` and ``valid_NAME`` for each loss. Losses that
-        are nan throughout are off and left out.
+    history : DataFrame or sequence of dict
+        One row per epoch: ``epoch``, and ``train_NAME`` and ``valid_NAME`` per loss. Losses that
+        are NaN throughout were switched off and are not drawn.
 
     Attributes
     ----------
     axes_ : ndarray of matplotlib Axes
-        One a loss, the total first.
+        One per loss, the total first.
     ax_ : matplotlib Axes
         The first of them.
     figure_ : matplotlib Figure
+        The figure that holds the Axes.
 
     Raises
     ------
     InvalidInputError
-        If the history holds no epoch or no loss.
+        If the history has no epoch or no loss.
+
+    See Also
+    --------
+    wsl.WeightSpaceAutoencoder : Has such a ``history_`` once it is fitted.
 
     Examples
     --------
@@ -51,33 +53,47 @@ class TrainingHistoryDisplay:
         table = pd.DataFrame(history)
         losses = [name for name in table.columns if str(name).startswith(("train_", "valid_"))]
         self.history = table[["epoch", *losses]].dropna(axis=1, how="all") if len(table) else table
-        kept = self.history.columns.drop("epoch", errors="ignore")
-        self.losses = list(dict.fromkeys(name.split("_", 1)[1] for name in kept))
+        drawn = self.history.columns.drop("epoch", errors="ignore")
+        self.losses = list(dict.fromkeys(name.split("_", 1)[1] for name in drawn))
         if not self.losses:
             raise InvalidInputError(
-                "history holds no losses; wanted a row an epoch with epoch, train_total and others"
+                "`history` must have one row per epoch, with columns such as epoch and "
+                f"train_total; got {len(table)} rows with the columns {list(table.columns)}, and "
+                "no loss."
             )
 
     @classmethod
     def from_estimator(cls, estimator, *, ax: Any = None) -> "TrainingHistoryDisplay":
-        """Draw the ``history_`` of a fitted estimator.
+        """Plot the ``history_`` of a fitted estimator.
 
         Parameters
         ----------
         estimator : WeightSpaceAutoencoder
-            Or another with such a ``history_``.
+            The fitted estimator, or another with such a ``history_``.
         ax : matplotlib Axes, optional
-            Where the total alone is drawn; by default there is a figure with every term.
+            Where to draw the total loss alone; by default a new pyplot figure shows every term.
 
         Returns
         -------
         TrainingHistoryDisplay
+            The display, already plotted.
         """
         check_is_fitted(estimator, "history_")
         return cls(estimator.history_).plot(ax=ax)
 
     def plot(self, ax: Any = None) -> "TrainingHistoryDisplay":
-        """Draw a panel a loss; the first loss alone where ``ax`` is given."""
+        """Plot one panel per loss; the first loss alone if ``ax`` is passed.
+
+        Parameters
+        ----------
+        ax : matplotlib Axes, optional
+            Where to draw the first loss alone; by default a new pyplot figure shows every term.
+
+        Returns
+        -------
+        TrainingHistoryDisplay
+            The display itself.
+        """
         if ax is None:
             n_losses = len(self.losses)
             self.axes_ = new_subplots(1 + 2.8 * n_losses, 3.0, n_losses)
@@ -99,6 +115,6 @@ class TrainingHistoryDisplay:
         low, high = pd.concat(values).agg(["min", "max"])
         if low > 0 and high > 10 * low:
             panel.set_yscale("log")
-        panel.set_title(loss.replace("_", " "))
+        panel.set_title(label(loss.replace("_", " ")))
         panel.set_xlabel("epoch")
         panel.xaxis.get_major_locator().set_params(integer=True)
