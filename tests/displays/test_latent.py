@@ -57,7 +57,7 @@ def test_what_cannot_be_drawn_is_named():
         LatentDisplay(ROWS[:, :3])
     with pytest.raises(InvalidInputError, match="colors has 5 entries, but coordinates has 12"):
         LatentDisplay(ROWS[:, :2], range(5))
-    with pytest.raises(InvalidInputError, match="`colors` .* at most 10 categories; got 12"):
+    with pytest.raises(InvalidInputError, match=r"`colors` .* at most 10 categories; got 12"):
         LatentDisplay(ROWS[:, :2], [f"kind {i}" for i in range(12)]).plot()
     with pytest.raises(InvalidInputError, match="at least 2 models"):
         LatentDisplay.from_estimator(ESTIMATOR, ROWS[:1])
