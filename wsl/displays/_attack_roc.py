@@ -70,6 +70,11 @@ class AttackRocDisplay:
         -------
         AttackRocDisplay
             The display, already plotted.
+
+        Raises
+        ------
+        InvalidInputError
+            If no attack of the report has probabilities.
         """
         if not report.scores:
             raise InvalidInputError(

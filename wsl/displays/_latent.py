@@ -100,6 +100,11 @@ class LatentDisplay:
         -------
         LatentDisplay
             The display, already plotted.
+
+        Raises
+        ------
+        InvalidInputError
+            If there are fewer than 2 models or 2 dimensions.
         """
         latents = check_rows(estimator.transform(X), name="latents")
         if min(latents.shape) < 2:

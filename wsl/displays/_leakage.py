@@ -127,6 +127,11 @@ class LeakageDisplay:
         -------
         LeakageDisplay
             The display, already plotted.
+
+        Raises
+        ------
+        InvalidInputError
+            If there are no reports, or accuracies beside errors.
         """
         if not reports:
             raise InvalidInputError("`reports` must hold at least one report; got none.")

@@ -142,6 +142,11 @@ class PrivacyUtilityDisplay:
         -------
         PrivacyUtilityDisplay
             The display, already plotted.
+
+        Raises
+        ------
+        InvalidInputError
+            If a report lacks the metric, or all its attacks were skipped.
         """
         rows = {}
         for name, report in reports.items():

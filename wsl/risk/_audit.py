@@ -18,7 +18,7 @@ from ._input_checks import (
     check_learner,
     check_test_sets,
 )
-from .evaluation._attack_runs import labels_of, plan_attacks, try_attacks
+from .evaluation._attack_runs import attack_specs, encode_properties, run_attacks
 from .evaluation._tables import attack_table, chance_of, utility_table
 from .reports._audit_report import AuditReport
 from .shadows._drawn_sets import draw, redraw
@@ -148,7 +148,7 @@ def audit(
     adversary = resolve_adversary(adversary)
     if adversary.n_selected_queries is not None:
         check_counts(properties, **{"adversary.n_selected_queries": adversary.n_selected_queries})
-    plans = plan_attacks(attacks, family.is_numeric)
+    plans = attack_specs(attacks, family.is_numeric)
     test_sets = {"": family} if test_set is None else check_test_sets(test_set, properties)
     store, seed = open_cache(cache, random_state), fixed_seed(random_state)
     if shadows is None:
@@ -172,12 +172,12 @@ def audit(
         for name, given in test_sets.items()
     }
     targets = trainer.train(data, seeds["targets"], tests, "target models")
-    trials, skipped = try_attacks(
+    trials, skipped = run_attacks(
         plans, shadows.population, targets, properties,
         queries=shadows.queries, n_selected_queries=adversary.n_selected_queries,
         n_repeats=n_repeats, seed=seeds["attacks"], n_jobs=n_jobs, progress=progress,
     )  # fmt: skip
-    truth = labels_of(targets.properties, properties)
+    truth = encode_properties(targets.properties, properties)
     table = attack_table(trials, truth, properties, family.property_is_share)
     chances = chance_of(properties, truth)
     return AuditReport(

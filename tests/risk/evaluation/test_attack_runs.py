@@ -11,9 +11,9 @@ from wsl.exceptions import AttackNotApplicableWarning
 from wsl.risk.evaluation._attack_runs import (
     AttackRun,
     AttackSpec,
-    halves_of,
-    labels_of,
-    try_attacks,
+    draw_halves,
+    encode_properties,
+    run_attacks,
 )
 from wsl.risk.evaluation._tables import chance_of, evaluate
 from wsl.risk.shadows._drawn_sets import draw
@@ -23,7 +23,7 @@ N_SAMPLES, SHIFT = 64, 0.25
 
 
 def shifted_labels(property_value, n_samples, random_state):
-    """Labels around ``property_value * SHIFT``: a learner of their mean gives away just that."""
+    """Labels around ``property_value * SHIFT``: a learner of their mean leaks just that."""
     rng = resolve_random_state(random_state)
     X = rng.normal(size=(n_samples, 1))
     return X, property_value * SHIFT + rng.normal(size=n_samples)
@@ -45,8 +45,8 @@ def populations(learner, family=SHIFTED, n_shadows=200, n_targets=400):
 def test_an_attack_reaches_the_bayes_accuracy_and_not_more():
     """A mean of n labels is N(p shift, 1 / n): the best guess has Phi(shift sqrt(n) / 2)."""
     shadows, targets = populations(DummyRegressor())
-    trials, _ = try_attacks([RESPONSES], shadows, targets, (0, 1), n_repeats=5, seed=0)
-    row = evaluate("responses", trials["responses"], targets.properties, (0, 1), False)[0]
+    runs, _ = run_attacks([RESPONSES], shadows, targets, (0, 1), n_repeats=5, seed=0)
+    row = evaluate("responses", runs["responses"], targets.properties, (0, 1), False)[0]
     _, metric, value, low, high, *_ = row
     best = norm.cdf(SHIFT * np.sqrt(N_SAMPLES) / 2)
     assert metric == "accuracy"
@@ -54,52 +54,52 @@ def test_an_attack_reaches_the_bayes_accuracy_and_not_more():
     assert abs(value - best) < 3 * np.sqrt(best * (1 - best) / 400)
 
 
-def test_weights_tell_what_responses_tell():
+def test_weights_reveal_what_responses_reveal():
     shadows, targets = populations(LinearRegression())
-    plans = [WEIGHTS, RESPONSES]
-    trials, _ = try_attacks(plans, shadows, targets, (0, 1), n_repeats=3, seed=0)
-    accuracies = [np.mean(trials[p.name].guesses == targets.properties) for p in plans]
+    specs = [WEIGHTS, RESPONSES]
+    runs, _ = run_attacks(specs, shadows, targets, (0, 1), n_repeats=3, seed=0)
+    accuracies = [np.mean(runs[s.name].guesses == targets.properties) for s in specs]
     best = norm.cdf(SHIFT * np.sqrt(N_SAMPLES) / 2)
     assert all(abs(a - best) < 0.08 for a in accuracies)
 
 
 def test_attacks_do_not_depend_on_each_other():
     shadows, targets = populations(LinearRegression(), n_shadows=40, n_targets=40)
-    alone, _ = try_attacks([RESPONSES], shadows, targets, (0, 1), n_repeats=3, seed=0)
-    both, _ = try_attacks([WEIGHTS, RESPONSES], shadows, targets, (0, 1), n_repeats=3, seed=0)
+    alone, _ = run_attacks([RESPONSES], shadows, targets, (0, 1), n_repeats=3, seed=0)
+    both, _ = run_attacks([WEIGHTS, RESPONSES], shadows, targets, (0, 1), n_repeats=3, seed=0)
     np.testing.assert_array_equal(alone["responses"].guesses, both["responses"].guesses)
 
 
-def test_without_weights_the_white_box_is_left_out():
+def test_without_weights_the_white_box_is_skipped():
     shadows, targets = populations(DummyRegressor(), n_shadows=20, n_targets=10)
-    with pytest.warns(AttackNotApplicableWarning, match="'weights' is left out"):
-        found, skipped = try_attacks(
+    with pytest.warns(AttackNotApplicableWarning, match="attack 'weights' skipped"):
+        runs, skipped = run_attacks(
             [WEIGHTS, RESPONSES], shadows, targets, (0, 1), n_repeats=1, seed=0
         )
     assert "needs weights" in skipped["weights"]
-    assert found["responses"].guesses.shape == (1, 10)
+    assert runs["responses"].guesses.shape == (1, 10)
 
 
 def test_halves_hold_half_of_each_class():
     labels = np.array([0] * 20 + [1] * 10)
-    halves = halves_of(labels, 50, 0)
+    halves = draw_halves(labels, 50, 0)
     for half in halves:
         assert len(set(half.tolist())) == 15
         assert (labels[half] == 1).sum() == 5
     assert len({tuple(sorted(h.tolist())) for h in halves}) > 40
     assert set(np.concatenate(halves).tolist()) == set(range(30))
-    assert len(halves_of(np.linspace(0, 1, 31), 1, 0)[0]) == 16
+    assert len(draw_halves(np.linspace(0, 1, 31), 1, 0)[0]) == 16
 
 
 @pytest.mark.parametrize("classes", [(0.2, 0.5), ("a", 1), (True, False)])
 def test_classes_of_any_type_become_whole_numbers(classes):
     values = np.array([classes[i] for i in (0, 1, 1, 0)], dtype=object)
-    labels = labels_of(values, classes)
+    labels = encode_properties(values, classes)
     assert labels.tolist() == [0, 1, 1, 0]
     assert labels.dtype.kind == "i"
 
 
-def test_errors_of_numbers_are_set_against_the_midpoint():
+def test_errors_are_compared_with_guessing_the_midpoint():
     truth = np.array([0.0, 1.0, 0.5, 0.25])
     guesses = np.stack([truth + 0.1, truth - 0.3])
     rows = evaluate("any", AttackRun(guesses), truth, Interval(0, 1), True)
@@ -112,7 +112,7 @@ def test_errors_of_numbers_are_set_against_the_midpoint():
     assert np.isnan(leaked)
 
 
-def test_several_numbers_have_a_row_each():
+def test_several_properties_have_a_row_each():
     intervals = [Interval(0, 1), Interval(0, 10)]
     truth = np.array([[0.0, 0.0], [1.0, 10.0], [0.5, 5.0]])
     rows = evaluate(

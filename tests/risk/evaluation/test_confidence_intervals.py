@@ -4,29 +4,29 @@ from scipy.stats import binomtest
 
 from wsl.risk.evaluation._confidence_intervals import (
     correlation_of,
-    crossed_spread,
+    crossed_variance,
     difference_interval,
     mean_interval,
-    share_interval,
+    proportion_interval,
 )
 
 
 def attack_scores(rng, n_features, signal, n_shadows, n_targets, n_repeats):
-    """Hits on fresh targets of a nearest-mean attack, trained on random halves of fresh shadows."""
+    """Correct guesses on fresh targets of a nearest-mean attack on halves of fresh shadows."""
     labels, truth = np.arange(n_shadows) % 2, np.arange(n_targets) % 2
     shadows = rng.normal(size=(n_shadows, n_features))
     targets = rng.normal(size=(n_targets, n_features))
     shadows[:, 0] += signal * (2 * labels - 1)
     targets[:, 0] += signal * (2 * truth - 1)
-    hits = np.empty((n_repeats, n_targets))
+    correct = np.empty((n_repeats, n_targets))
     for repeat in range(n_repeats):
         means = [
             shadows[rng.choice(np.flatnonzero(labels == c), n_shadows // 4, replace=False)].mean(0)
             for c in (0, 1)
         ]
         projected = (targets - (means[0] + means[1]) / 2) @ (means[1] - means[0])
-        hits[repeat] = (projected > 0) == truth
-    return hits
+        correct[repeat] = (projected > 0) == truth
+    return correct
 
 
 REGIMES = {  # n_features, signal, n_shadows, n_targets, n_repeats
@@ -44,13 +44,13 @@ def test_the_interval_covers_the_attacks_expected_accuracy(regime):
     rng = np.random.default_rng(0)
     runs = [attack_scores(rng, *REGIMES[regime]) for _ in range(300)]
     truth = np.mean([run.mean() for run in runs])
-    estimates = [share_interval(run) for run in runs]
+    estimates = [proportion_interval(run) for run in runs]
     coverage = np.mean([e.low <= truth <= e.high for e in estimates])
     assert coverage >= 0.95 - 3 * np.sqrt(0.95 * 0.05 / len(runs))
 
 
 def test_repeats_alone_would_claim_too_much():
-    """The regime that tells the formula apart from one that takes repeats for fresh shadows."""
+    """The regime that distinguishes the formula from one that treats repeats as fresh shadows."""
     rng = np.random.default_rng(0)
     runs = [attack_scores(rng, *REGIMES["few shadows, many targets"]) for _ in range(300)]
     truth = np.mean([run.mean() for run in runs])
@@ -63,8 +63,8 @@ def test_the_variance_has_the_stated_components():
     rng = np.random.default_rng(1)
     n_repeats, n_targets = 6, 40
     of_target, of_repeat, of_rest = 1.0, 0.3, 0.7
-    spreads = [
-        crossed_spread(
+    estimates = [
+        crossed_variance(
             of_target * rng.normal(size=n_targets)
             + of_repeat * rng.normal(size=(n_repeats, 1))
             + of_rest * rng.normal(size=(n_repeats, n_targets))
@@ -76,23 +76,23 @@ def test_the_variance_has_the_stated_components():
         + of_repeat**2 * (1 + 1 / n_repeats)
         + of_rest**2 / (n_repeats * n_targets)
     )
-    drawn = np.array([s.variance for s in spreads])
+    drawn = np.array([s.variance for s in estimates])
     assert abs(drawn.mean() - expected) < 4 * drawn.std() / np.sqrt(len(drawn))
-    assert all(s.degrees_of_freedom >= 5 for s in spreads)
+    assert all(s.degrees_of_freedom >= 5 for s in estimates)
 
 
-@pytest.mark.parametrize("n_hits", [0, 3, 500, 997, 1000])
-def test_one_repeat_is_wilsons_interval(n_hits):
-    hits = (np.arange(1000) < n_hits)[None]
-    estimate = share_interval(hits)
-    wilson = binomtest(n_hits, 1000).proportion_ci(method="wilson")
+@pytest.mark.parametrize("n_correct", [0, 3, 500, 997, 1000])
+def test_one_repeat_is_wilsons_interval(n_correct):
+    correct = (np.arange(1000) < n_correct)[None]
+    estimate = proportion_interval(correct)
+    wilson = binomtest(n_correct, 1000).proportion_ci(method="wilson")
     np.testing.assert_allclose([estimate.low, estimate.high], wilson, atol=2e-4)
-    assert estimate.value == n_hits / 1000
+    assert estimate.value == n_correct / 1000
 
 
 @pytest.mark.parametrize("value", [0.0, 1.0])
 def test_repeating_a_perfect_attack_adds_no_targets(value):
-    one, ten = (share_interval(np.full((n, 128), value)) for n in (1, 10))
+    one, ten = (proportion_interval(np.full((n, 128), value)) for n in (1, 10))
     assert (one.low, one.high) == (ten.low, ten.high)
     assert 0.02 < ten.high - ten.low < 0.04
     assert 0 <= ten.low <= ten.value <= ten.high <= 1
@@ -110,25 +110,25 @@ def test_the_interval_of_a_mean_covers_it(n_repeats):
     assert abs(np.mean(covered) - 0.95) < 3 * np.sqrt(0.95 * 0.05 / 400)
 
 
-@pytest.mark.parametrize("shares", [(0.5, 0.5), (0.9, 0.7), (0.99, 0.97)])
+@pytest.mark.parametrize("proportions", [(0.5, 0.5), (0.9, 0.7), (0.99, 0.97)])
 @pytest.mark.parametrize("shared", [0.0, 0.8], ids=["apart", "paired"])
-def test_the_interval_of_a_difference_covers_it(shares, shared):
-    """Hits of two audits of 128 targets; paired ones find a part of the same targets easy."""
+def test_the_interval_of_a_difference_covers_it(proportions, shared):
+    """Correct guesses of two audits of 128 targets; paired audits find the same targets easy."""
     rng = np.random.default_rng(4)
     covered, widths = [], []
     for _ in range(400):
         easy = rng.random((1, 128))
         draws = [np.where(rng.random((3, 128)) < shared, easy, rng.random((3, 128))) for _ in "ab"]
-        hits = [(u < share).astype(float) for u, share in zip(draws, shares, strict=True)]
-        correlation = correlation_of(*hits) if shared else 0.0
-        found = difference_interval(*map(share_interval, hits), correlation)
-        covered.append(found.low <= shares[0] - shares[1] <= found.high)
+        correct = [(u < p).astype(float) for u, p in zip(draws, proportions, strict=True)]
+        correlation = correlation_of(*correct) if shared else 0.0
+        found = difference_interval(*map(proportion_interval, correct), correlation)
+        covered.append(found.low <= proportions[0] - proportions[1] <= found.high)
         widths.append(found.high - found.low)
     assert np.mean(covered) >= 0.95 - 3 * np.sqrt(0.95 * 0.05 / 400)
 
 
-def test_rounding_of_a_perfect_figure_is_no_spread():
+def test_rounding_of_a_perfect_metric_adds_no_variance():
     scores = 1 + 1e-9 * np.array([[1, -1, 1, -1], [-1, 1, -1, 1]])
     assert scores.mean() == 1
-    estimate, plain = share_interval(scores), share_interval(np.ones((2, 4)))
+    estimate, plain = proportion_interval(scores), proportion_interval(np.ones((2, 4)))
     assert (estimate.low, estimate.high) == pytest.approx((plain.low, plain.high))

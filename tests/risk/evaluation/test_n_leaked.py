@@ -8,26 +8,26 @@ from wsl.exceptions import InvalidInputError
 from wsl.risk import n_leaked
 from wsl.risk.evaluation._n_leaked import advantage
 
-SHARES = [(0.2, 0.5), (0.5, 0.2), (0.4, 0.6), (0.1, 0.9), (0.0, 0.3), (0.6, 1.0)]
+PROPORTIONS = [(0.2, 0.5), (0.5, 0.2), (0.4, 0.6), (0.1, 0.9), (0.0, 0.3), (0.6, 1.0)]
 
 
-def best_accuracy(n_rows, share_0, share_1):
+def best_accuracy(n_rows, proportion_0, proportion_1):
     """What the best test on ``n_rows`` rows of either distribution reaches, exactly."""
     counts = np.arange(n_rows + 1)
-    either = [binom.pmf(counts, n_rows, share) for share in (share_0, share_1)]
+    either = [binom.pmf(counts, n_rows, p) for p in (proportion_0, proportion_1)]
     return float(np.maximum(*either).sum() / 2)
 
 
-@pytest.mark.parametrize("shares", SHARES)
+@pytest.mark.parametrize("proportions", PROPORTIONS)
 @pytest.mark.parametrize("n_rows", [1, 3, 10, 30])
-def test_no_fewer_rows_could_tell_as_much(shares, n_rows):
-    accuracy = best_accuracy(n_rows, *shares)
-    assert 0 < n_leaked(min(accuracy, 1 - 1e-12), *shares) <= n_rows + 1e-9
+def test_no_fewer_rows_reveal_as_much(proportions, n_rows):
+    accuracy = best_accuracy(n_rows, *proportions)
+    assert 0 < n_leaked(min(accuracy, 1 - 1e-12), *proportions) <= n_rows + 1e-9
 
 
 def test_it_grows_with_the_accuracy_and_falls_with_the_gap():
-    figures = [n_leaked(a, 0.2, 0.5) for a in (0.5, 0.6, 0.8, 0.99)]
-    assert figures == sorted(figures)
+    estimates = [n_leaked(a, 0.2, 0.5) for a in (0.5, 0.6, 0.8, 0.99)]
+    assert estimates == sorted(estimates)
     assert n_leaked(0.9, 0.45, 0.5) > n_leaked(0.9, 0.2, 0.5)
 
 
@@ -45,7 +45,11 @@ def test_the_published_formula_is_met():
 
 @pytest.mark.parametrize(
     ("arguments", "named"),
-    [((1.2, 0.2, 0.5), "accuracy"), ((0.9, -0.2, 0.5), "share_0"), ((0.9, 0.2, 0.2), "both 0.2")],
+    [
+        ((1.2, 0.2, 0.5), "accuracy"),
+        ((0.9, -0.2, 0.5), "proportion_0"),
+        ((0.9, 0.2, 0.2), "got 0.2 for both"),
+    ],
 )
 def test_errors_name_the_parameter(arguments, named):
     with pytest.raises(InvalidInputError, match=named):

@@ -19,7 +19,7 @@ from wsl.attacks import STRATEGIES, DistributionInferenceAttack
 from wsl.distributions import DistributionFamily, EnvironmentMembershipFamily
 from wsl.exceptions import AttackNotApplicableWarning
 from wsl.risk import Adversary, audit, train_shadows
-from wsl.risk.evaluation._attack_runs import AttackSpec, set_up
+from wsl.risk.evaluation._attack_runs import AttackSpec, attack_inputs
 from wsl.risk.shadows._drawn_sets import draw, find_queries
 from wsl.risk.shadows._observation import read_weights, respond
 from wsl.risk.shadows._population import common_view
@@ -80,9 +80,9 @@ def test_the_adversary_may_take_the_learner_for_another():
     assert report.settings["adversary_learner"] == repr(Ridge(1e-6))
     assert report.settings["adversary_n_samples"] == 70
     mlp = CausalMitigatedRegressor((3,), penalty=None, epochs=1)
-    with pytest.warns(AttackNotApplicableWarning, match="'deepsets' is left out"):
+    with pytest.warns(AttackNotApplicableWarning, match="attack 'deepsets' skipped"):
         report = audit(LinearRegression(), CAUSAL, **knowing(learner=mlp))
-    assert "architectures differ" in report.skipped["deepsets"]
+    assert "different architectures" in report.skipped["deepsets"]
     assert report.table["attack"].unique().tolist() == ["queries"]
 
 
@@ -179,7 +179,7 @@ def plan_of(strategy):
 def test_an_attack_is_told_what_it_takes():
     queries = find_queries("family", SHARES, 12, seed=0)
     models = Trainer(LogisticRegression(), queries.rows).train(draw(SHARES, 6, 80, 0), 0)
-    setup = set_up(
+    setup = attack_inputs(
         AttackSpec("told", False, DistributionInferenceAttack("kl")),
         models,
         models,
@@ -191,26 +191,29 @@ def test_an_attack_is_told_what_it_takes():
     assert params["query_labels"].tolist() == ["abc".index(label) for label in queries.labels]
     assert params["query_properties"].tolist() == [int(p == 0.6) for p in queries.properties]
     assert (params["query_output"], params["n_selected_queries"]) == ("proba", 5)
-    assert setup.seen.shape == (6, 36)
+    assert setup.shadow_rows.shape == (6, 36)
     own = DistributionInferenceAttack("kl", query_labels=np.zeros(12), n_selected_queries=3)
-    setup = set_up(AttackSpec("told", False, own), models, models, (0.2, 0.6), queries, 5)
+    setup = attack_inputs(AttackSpec("told", False, own), models, models, (0.2, 0.6), queries, 5)
     assert (setup.estimator.query_labels == 0).all()
     assert setup.estimator.n_selected_queries == 3
-    setup = set_up(plan_of("loss"), models, models, (0.2, 0.6), queries, 5)
+    setup = attack_inputs(plan_of("loss"), models, models, (0.2, 0.6), queries, 5)
     assert setup.estimator.n_selected_queries is None, "it asks them all"
     blind = find_queries("random", SHARES, 12, seed=0)
-    assert "needs queries with labels" in set_up(plan_of("loss"), models, models, (0.2, 0.6), blind)
+    assert "needs queries with labels" in attack_inputs(
+        plan_of("loss"), models, models, (0.2, 0.6), blind
+    )
 
 
 def test_labels_come_as_each_attack_takes_them():
     queries = find_queries("family", SHARES, 12, seed=0)
     models = Trainer(LogisticRegression(), queries.rows, True).train(draw(SHARES, 6, 80, 0), 0)
     loss, indicators = (
-        set_up(plan_of(name), models, models, (0.2, 0.6), queries) for name in ("loss", "queries")
+        attack_inputs(plan_of(name), models, models, (0.2, 0.6), queries)
+        for name in ("loss", "queries")
     )
-    assert (loss.estimator.query_output, loss.seen.shape) == ("label", (6, 12))
-    np.testing.assert_array_equal(loss.seen, models.responses.argmax(2))
-    assert (indicators.estimator.query_output, indicators.seen.shape) == ("proba", (6, 36))
+    assert (loss.estimator.query_output, loss.shadow_rows.shape) == ("label", (6, 12))
+    np.testing.assert_array_equal(loss.shadow_rows, models.responses.argmax(2))
+    assert (indicators.estimator.query_output, indicators.shadow_rows.shape) == ("proba", (6, 36))
 
 
 BLACK_BOXES = [name for name, strategy in STRATEGIES.items() if not strategy.white_box]

@@ -23,7 +23,7 @@ from wsl.distributions import (
 )
 from wsl.exceptions import InvalidInputError
 from wsl.risk import Adversary, AuditReport, SourcesReport, audit, leakage_sources
-from wsl.risk.evaluation._confidence_intervals import share_interval
+from wsl.risk.evaluation._confidence_intervals import proportion_interval
 from wsl.risk.reports._sources_report import SOURCES
 from wsl.risk.shadows._population import Population
 from wsl.risk.sources._decomposition import summarize
@@ -312,7 +312,7 @@ def test_guesses_that_are_all_right_leave_a_doubt():
             advantages |= {(c, b, k): own for b in (True, False)}
     report = summarize(advantages, list(SOURCES), (1, 2, 4), 9, floor=-1.0)
     rows = report.table.set_index("source")
-    share = share_interval(perfect)
+    share = proportion_interval(perfect)
     assert rows["advantage"]["total"] == rows["ci_high"]["total"] == 1
     assert rows["ci_low"]["total"] == pytest.approx(1 - (share.high - share.low))
     ends = rows.loc[["bias", "sample"], ["ci_low", "ci_high"]].to_numpy()

@@ -1,7 +1,4 @@
-"""Attacks tried on populations: which view of a model each takes, repeats on halves of the shadows.
-
-Populations are trained in ``_shadows``; what the trials add up to is computed in ``_audit``.
-"""
+"""Attacks on populations of models: what each observes, and repeats on halves of the shadows."""
 
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
@@ -28,14 +25,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, eq=False)
 class AttackRun:
-    """What an attack said of every target, in each of its repeats.
+    """Guesses of an attack on every target, in each of its repeats.
 
     Attributes
     ----------
-    guesses : ndarray ``(n_repeats, n_targets)``, or ``(n_repeats, n_targets, n_properties)``
+    guesses : ndarray of shape (n_repeats, n_targets) or (n_repeats, n_targets, n_properties)
         Classes by their index, or numbers.
-    scores : ndarray ``(n_repeats, n_targets, n_classes)`` float32, or None
-        Probabilities, where the attack has them.
+    scores : ndarray of shape (n_repeats, n_targets, n_classes), or None
+        Probabilities in float32, for attacks that have them.
     """
 
     guesses: np.ndarray
@@ -49,75 +46,72 @@ class AttackSpec:
     Parameters
     ----------
     name : str
-    sees_weights : bool
-        Whether it takes rows of weights, and not responses to queries.
+        Its name in the report.
+    is_white_box : bool
+        Whether it observes rows of weights instead of responses to queries.
     estimator : estimator
-        Learns the property from one row a model.
+        Learns the property from one row per model.
     """
 
     name: str
-    sees_weights: bool
+    is_white_box: bool
     estimator: Any
 
 
-def plan_attacks(attacks: Any, is_numeric: bool) -> list[AttackSpec]:
-    """Return the plans of attacks given by name or as estimators, perhaps under names of one's own.
-
-    The estimators are those of ``wsl.attacks``.
-    """
+def attack_specs(attacks: Any, is_numeric: bool) -> list[AttackSpec]:
+    """Return the specs of strategies or attack estimators, a dict of them under its own names."""
     if isinstance(attacks, Mapping):
-        plans = [replace(_plan(a, is_numeric), name=str(name)) for name, a in attacks.items()]
+        specs = [replace(_spec(a, is_numeric), name=str(name)) for name, a in attacks.items()]
     else:
-        given = (
-            list(attacks)
-            if isinstance(attacks, (Sequence, set)) and not isinstance(attacks, str)
-            else [attacks]
-        )
-        plans = [_plan(attack, is_numeric) for attack in given]
-    if not plans:
-        raise InvalidInputError("attacks is empty; wanted at least one")
-    names = [plan.name for plan in plans]
+        several = isinstance(attacks, (Sequence, set)) and not isinstance(attacks, str)
+        specs = [_spec(attack, is_numeric) for attack in (attacks if several else [attacks])]
+    if not specs:
+        raise InvalidInputError("`attacks` must hold at least one attack; got none.")
+    names = [spec.name for spec in specs]
     if len(set(names)) < len(names):
         raise InvalidInputError(
-            f"attacks names {names}; wanted each once, or a dict from names of your own"
+            f"`attacks` must name each attack once; got {names}. Pass a dict to give two of one "
+            "strategy different names."
         )
-    return plans
+    return specs
 
 
-def _plan(attack: Any, is_numeric: bool) -> AttackSpec:
+def _spec(attack: Any, is_numeric: bool) -> AttackSpec:
     from ...attacks import DistributionInferenceAttack, DistributionInferenceRegressor
 
-    wanted = DistributionInferenceRegressor if is_numeric else DistributionInferenceAttack
+    expected = DistributionInferenceRegressor if is_numeric else DistributionInferenceAttack
     if isinstance(attack, str):
-        return AttackSpec(attack, _sees_weights(attack), wanted(strategy=attack))
-    if not isinstance(attack, wanted):
+        return AttackSpec(attack, _is_white_box(attack), expected(strategy=attack))
+    if not isinstance(attack, expected):
         raise UnsupportedModuleError(
-            f"attacks holds {attack!r}; wanted names of strategies, or a "
-            f"{wanted.__name__}, since the property is {'a number' if is_numeric else 'a class'}"
+            f"`attacks` must hold names of strategies or estimators of type {expected.__name__}, "
+            f"as the property is {'continuous' if is_numeric else 'a class'}; got {attack!r}."
         )
-    return AttackSpec(attack.strategy, _sees_weights(attack.strategy), attack)
+    return AttackSpec(attack.strategy, _is_white_box(attack.strategy), attack)
 
 
-def _sees_weights(name: str) -> bool:
+def _is_white_box(name: str) -> bool:
     from ...attacks import STRATEGIES
 
     if name not in STRATEGIES:
-        raise InvalidInputError(f"attacks holds {name!r}; wanted names among {sorted(STRATEGIES)}")
+        raise InvalidInputError(
+            f"`attacks` must name strategies among {sorted(STRATEGIES)}; got {name!r}."
+        )
     return STRATEGIES[name].white_box
 
 
-def labels_of(values: np.ndarray, properties: Properties) -> np.ndarray:
-    """Return classes as their index in ``properties``, and numbers as they are.
+def encode_properties(values: np.ndarray, properties: Properties) -> np.ndarray:
+    """Return classes as their index in ``properties``, continuous values as they are.
 
-    A share of .2 or .5 that is a class must not pass for a number.
+    The classes may be numbers, such as proportions of .2 and .5.
     """
     if isinstance(properties, tuple):
         return np.array([properties.index(value) for value in values.tolist()])
     return values
 
 
-def halves_of(labels: np.ndarray, n_repeats: int, random_state: Any) -> list[np.ndarray]:
-    """Draw for each repeat a random half of the shadows, of each class where labels are classes."""
+def draw_halves(labels: np.ndarray, n_repeats: int, random_state: Any) -> list[np.ndarray]:
+    """Draw a random half of the shadows per repeat, stratified if labels are classes."""
     rng = resolve_random_state(random_state)
     groups = [np.arange(len(labels))]
     if labels.dtype.kind == "i":
@@ -128,8 +122,8 @@ def halves_of(labels: np.ndarray, n_repeats: int, random_state: Any) -> list[np.
     ]
 
 
-def try_attacks(
-    plans: Sequence[AttackSpec],
+def run_attacks(
+    specs: Sequence[AttackSpec],
     shadows: Population,
     targets: Population,
     properties: Properties,
@@ -141,65 +135,73 @@ def try_attacks(
     n_jobs: int | None = None,
     progress: bool | str = "auto",
 ) -> tuple[dict[str, AttackRun], dict[str, str]]:
-    """Try every attack on trained populations, all on the same halves of the shadows.
+    """Run every attack on trained populations, all on the same halves of the shadows.
 
     Returns
     -------
-    trials : dict from attack to Trial
+    runs : dict from attack to AttackRun
     skipped : dict from attack to str
-        Why it was left out, which is also warned of.
+        Why it was skipped; a warning says the same.
     """
-    known = labels_of(shadows.properties, properties)
-    halves = halves_of(known, n_repeats, seed)
-    trials: dict[str, AttackRun] = {}
+    labels = encode_properties(shadows.properties, properties)
+    halves = draw_halves(labels, n_repeats, seed)
+    runs: dict[str, AttackRun] = {}
     skipped: dict[str, str] = {}
-    for plan in plans:
-        setup = set_up(plan, shadows, targets, properties, queries, n_selected_queries)
-        if isinstance(setup, str):
-            skipped[plan.name] = setup
+    for spec in specs:
+        inputs = attack_inputs(spec, shadows, targets, properties, queries, n_selected_queries)
+        if isinstance(inputs, str):
+            skipped[spec.name] = inputs
             warnings.warn(
-                f"attack {plan.name!r} is left out: {setup}",
+                f"attack {spec.name!r} skipped: {inputs}.",
                 AttackNotApplicableWarning,
                 stacklevel=3,
             )
             continue
-        own = np.random.SeedSequence([seed, crc32(plan.name.encode())])  # whatever the others are
-        jobs = _jobs(setup, known, halves, own)
+        # by name, so that an attack does not depend on which others run
+        stream = np.random.SeedSequence([seed, crc32(spec.name.encode())])
+        jobs = _jobs(inputs, labels, halves, stream)
         results = progress_bar(
-            progress, iterable=run_jobs(jobs, n_jobs), desc=f"attack {plan.name}",
+            progress, iterable=run_jobs(jobs, n_jobs), desc=f"attack {spec.name}",
             total=n_repeats, leave=False,
         )  # fmt: skip
         guesses, scores = zip(*results, strict=True)
-        trials[plan.name] = AttackRun(
+        runs[spec.name] = AttackRun(
             np.stack(guesses), None if scores[0] is None else np.stack(scores)
         )
-    return trials, skipped
+    return runs, skipped
 
 
 @dataclass(frozen=True, eq=False)
 class AttackInputs:
-    """An attack's estimator and what it sees of shadows and targets, one row a model."""
+    """The estimator of an attack, and what it observes of shadows and of targets.
+
+    Attributes
+    ----------
+    estimator : estimator
+    shadow_rows : ndarray of shape (n_shadows, n_observed)
+    target_rows : ndarray of shape (n_targets, n_observed)
+    """
 
     estimator: Any
-    seen: np.ndarray
-    attacked: np.ndarray
+    shadow_rows: np.ndarray
+    target_rows: np.ndarray
 
 
-def set_up(
-    plan: AttackSpec,
+def attack_inputs(
+    spec: AttackSpec,
     shadows: Population,
     targets: Population,
     properties: Properties,
     queries: QuerySet | None = None,
     n_selected_queries: int | None = None,
 ) -> AttackInputs | str:
-    """Return an attack with all that it may know; or why it cannot be tried."""
-    if plan.sees_weights:
+    """Return what an attack observes, or why it cannot be run."""
+    if spec.is_white_box:
         if shadows.weights is None or targets.weights is None:
-            return "it needs weights, and the learner's models have none that are plain to read"
+            return "it needs weights, and those of the learner's models cannot be read"
         if shadows.architecture != targets.architecture:
-            return "it needs weights of one meaning, and the architectures differ"
-        estimator = _told(plan.estimator, architecture=shadows.architecture)
+            return "shadow and target models have different architectures"
+        estimator = _with_parameters(spec.estimator, architecture=shadows.architecture)
         return AttackInputs(estimator, shadows.weights, targets.weights)
     view = common_view(shadows, targets)
     if isinstance(view, str):
@@ -208,32 +210,34 @@ def set_up(
     if queries is not None:
         labels = _columns_of(queries.labels, view.classes)
         if queries.properties is not None:
-            values = labels_of(queries.properties, properties)
-    strategy = _strategy_of(plan.estimator)
+            values = encode_properties(queries.properties, properties)
+    strategy = _strategy_of(spec.estimator)
     if strategy is not None and strategy.needs and (labels is None or values is None):
-        return "it needs queries with labels, drawn from the family; these have none"
+        return "it needs queries with labels, drawn from the family; these have no labels"
     selects = strategy is None or strategy.selects_queries
-    estimator = _told(
-        plan.estimator,
+    estimator = _with_parameters(
+        spec.estimator,
         query_labels=labels,
         query_properties=values,
         n_selected_queries=n_selected_queries if selects else None,
     )
-    return _answered(estimator, view)
+    return _response_inputs(estimator, view)
 
 
-def _answered(estimator: Any, view: View) -> AttackInputs:
-    """Return an attack that knows what the answers are, in the form in which it takes them."""
+def _response_inputs(estimator: Any, view: View) -> AttackInputs:
+    """Return responses in the form that the attack takes, which its ``query_output`` names."""
     output, pair = view.output, (view.seen, view.attacked)
     if output == "label":
         if getattr(estimator, "strategy", None) == "queries" and pair[0].shape[-1] > 2:
-            output = "proba"  # a number for each class would put the classes in an order
+            output = "proba"  # a number per class would order the classes
         else:
             pair = (view.seen.argmax(-1)[..., None], view.attacked.argmax(-1)[..., None])
-    seen, attacked = (rows.reshape(len(rows), -1).astype(np.float32, copy=False) for rows in pair)
+    shadow_rows, target_rows = (
+        rows.reshape(len(rows), -1).astype(np.float32, copy=False) for rows in pair
+    )
     if "query_output" in estimator.get_params(deep=False):
         estimator.set_params(query_output=output)
-    return AttackInputs(estimator, seen, attacked)
+    return AttackInputs(estimator, shadow_rows, target_rows)
 
 
 def _strategy_of(estimator: Any) -> "Strategy | None":
@@ -242,16 +246,16 @@ def _strategy_of(estimator: Any) -> "Strategy | None":
     return STRATEGIES.get(getattr(estimator, "strategy", ""))
 
 
-def _told(estimator: Any, **known: Any) -> Any:
-    """Return a copy of an estimator with what is known, where it takes it and was told nothing."""
-    taken = estimator.get_params(deep=False)
+def _with_parameters(estimator: Any, **values: Any) -> Any:
+    """Return a copy of an estimator with values for those of its parameters that are None."""
+    parameters = estimator.get_params(deep=False)
     return clone(estimator).set_params(
-        **{name: value for name, value in known.items() if name in taken and taken[name] is None}
+        **{name: value for name, value in values.items() if parameters.get(name, 0) is None}
     )
 
 
 def _columns_of(labels: np.ndarray | None, classes: np.ndarray | None) -> np.ndarray | None:
-    """Return labels as the columns of their classes; None where one of them has no column."""
+    """Return labels as the columns of their classes; None if a label has no column."""
     if labels is None or classes is None:
         return labels
     columns = np.searchsorted(classes, labels).clip(max=len(classes) - 1)
@@ -259,24 +263,24 @@ def _columns_of(labels: np.ndarray | None, classes: np.ndarray | None) -> np.nda
 
 
 def _jobs(
-    setup: AttackInputs, known: np.ndarray, halves: Sequence[np.ndarray], random_state: Any
+    inputs: AttackInputs, labels: np.ndarray, halves: Sequence[np.ndarray], random_state: Any
 ) -> Iterator[Any]:
-    """Yield one job a repeat; arrays go whole, for joblib to map them to all workers once."""
-    n_classes = int(known.max()) + 1 if known.dtype.kind == "i" else 0
+    """Yield one job per repeat, with whole arrays, which joblib maps to all workers once."""
+    n_classes = int(labels.max()) + 1 if labels.dtype.kind == "i" else 0
     seeds = draw_seeds(random_state, len(halves)).tolist()
     for half, seed in zip(halves, seeds, strict=True):
-        yield joblib.delayed(_guess)(setup, known, half, seed, n_classes)
+        yield joblib.delayed(_guess)(inputs, labels, half, seed, n_classes)
 
 
 def _guess(
-    setup: AttackInputs, known: np.ndarray, half: np.ndarray, seed: int, n_classes: int
+    inputs: AttackInputs, labels: np.ndarray, half: np.ndarray, seed: int, n_classes: int
 ) -> tuple[np.ndarray, np.ndarray | None]:
-    """Return the guesses, and the probabilities where there are classes and the attack has them."""
+    """Return guesses ``(n_targets,)``, and probabilities if the attack has them."""
     with one_thread():
-        model = seeded(setup.estimator, seed).fit(setup.seen[half], known[half])
-        guesses = model.predict(setup.attacked)
-        if not n_classes or not hasattr(model, "predict_proba"):
+        attack = seeded(inputs.estimator, seed).fit(inputs.shadow_rows[half], labels[half])
+        guesses = attack.predict(inputs.target_rows)
+        if not n_classes or not hasattr(attack, "predict_proba"):
             return guesses, None
         scores = np.zeros((len(guesses), n_classes), np.float32)
-        scores[:, model.classes_] = model.predict_proba(setup.attacked)
+        scores[:, attack.classes_] = attack.predict_proba(inputs.target_rows)
         return guesses, scores

@@ -1,7 +1,4 @@
-"""``compare_audits``: what one learner gives away beside another, with the interval between them.
-
-The figures of one audit are computed in ``_figures``.
-"""
+"""``compare_audits``: differences between audits, with intervals."""
 
 from collections.abc import Mapping
 
@@ -21,37 +18,42 @@ COLUMNS = (
 
 
 def compare_audits(reports: Mapping[str, AuditReport]) -> pd.DataFrame:
-    """Compare audits with the first of them, attack by attack and figure by figure.
+    """Compare audits with the first of them, by attack and metric.
 
     Parameters
     ----------
-    reports : dict from name to AuditReport
-        The first is what the others are compared with. Reports keep what was guessed of each
-        target, so that audits that were run and saved apart can be compared.
+    reports : dict from str to AuditReport
+        The audits by name; the others are compared with the first. Reports hold the guesses on
+        each target, so audits that were run and saved apart can be compared.
 
     Returns
     -------
     DataFrame
-        A row for each attack and metric that both have, and each further audit: ``attack``,
-        ``metric``, ``audit``, ``value``, ``reference`` (that of the first audit), ``difference``
-        with its 95% interval ``ci_low`` to ``ci_high``, and ``paired``: whether both audits trained
-        their targets on the same data, which makes the interval narrower.
+        One row per further audit, attack and metric that both audits have: ``attack``, ``metric``,
+        ``audit``, ``value``, ``reference`` (the value of the first audit), ``difference`` with its
+        95% interval ``ci_low`` to ``ci_high``, and ``paired``: whether both audits trained their
+        targets on the same data, which makes the interval narrower.
 
     Raises
     ------
     InvalidInputError
-        If there are fewer than two reports, or one that does not hold what was guessed.
+        If there are fewer than two reports, or one that does not hold its guesses.
+
+    See Also
+    --------
+    wsl.audit : Runs an audit.
+    wsl.displays.LeakageDisplay : Plots audits side by side.
 
     Notes
     -----
-    Intervals are recovered from those of the two figures, and of paired ones from their
-    correlation over targets and repeats. Targets are the same where family, number of rows and of
-    targets, and seed are.
+    The interval of a difference is recovered from those of the two metrics [1]_; if audits are
+    paired, with the correlation over targets and repeats. Targets are the same if family, number
+    of rows and of targets, and seed are.
 
     References
     ----------
-    Zou and Donner, "Construction of confidence limits about effect measures: a general approach",
-    Statistics in Medicine 2008.
+    .. [1] Zou and Donner, "Construction of confidence limits about effect measures: a general
+       approach", Statistics in Medicine 2008.
 
     Examples
     --------
@@ -71,45 +73,46 @@ def compare_audits(reports: Mapping[str, AuditReport]) -> pd.DataFrame:
     1       auc  shrunken    True
     """
     if len(reports) < 2:
-        raise InvalidInputError(f"reports holds {list(reports)}; wanted at least two")
-    parts = {name: _parts_of(report, name) for name, report in reports.items()}
+        raise InvalidInputError(f"`reports` must hold at least two reports; got {list(reports)}.")
+    parts = {name: _contributions_of(report, name) for name, report in reports.items()}
     first, *others = reports
-    rows = [
-        (*key, name, *_difference(parts[name][key], own, _paired(reports[name], reports[first])))
-        for key, own in parts[first].items()
-        for name in others
-        if key in parts[name]
-    ]
+    rows = []
+    for key, reference in parts[first].items():
+        for name in others:
+            if key in parts[name]:
+                paired = _is_paired(reports[name], reports[first])
+                rows.append((*key, name, *_difference(parts[name][key], reference, paired)))
     return pd.DataFrame(rows, columns=list(COLUMNS))
 
 
-def _parts_of(report: AuditReport, name: str) -> dict[tuple[str, str], Contributions]:
-    """Return the contributions to each figure of a report, by attack and metric."""
+def _contributions_of(report: AuditReport, name: str) -> dict[tuple[str, str], Contributions]:
+    """Return the contributions to each metric of a report, by attack and metric."""
     if report.truth is None:
         raise InvalidInputError(
-            f"reports[{name!r}] does not hold what was guessed; wanted one that audit returned"
+            f"`reports[{name!r}]` must hold the guesses of its attacks and their truth; pass a "
+            "report that audit returned."
         )
     is_class = report.classes is not None
     return {
-        (attack, metric): own
+        (attack, metric): values
         for attack, guesses in report.guesses.items()
-        for metric, own in contributions(
+        for metric, values in contributions(
             guesses, report.scores.get(attack), report.truth, is_class
         ).items()
     }
 
 
-def _paired(one: AuditReport, other: AuditReport) -> bool:
-    """Tell whether two audits are known to have trained their targets on the same data."""
+def _is_paired(one: AuditReport, other: AuditReport) -> bool:
+    """Return True if two audits are known to have trained their targets on the same data."""
     same = all(one.settings.get(name) == other.settings.get(name) for name in SAME_TARGETS)
     seeded = other.settings.get("random_state") is not None
     return same and seeded and np.array_equal(np.asarray(one.truth), np.asarray(other.truth))
 
 
-def _difference(own: Contributions, reference: Contributions, paired: bool) -> tuple:
-    one, other = estimate_of(own), estimate_of(reference)
+def _difference(values: Contributions, reference: Contributions, paired: bool) -> tuple:
+    one, other = estimate_of(values), estimate_of(reference)
     correlation = 0.0
-    if paired and own.values.shape == reference.values.shape:
-        correlation = correlation_of(own.values, reference.values)
-    found = difference_interval(one, other, correlation)
-    return one.value, other.value, found.value, found.low, found.high, paired
+    if paired and values.values.shape == reference.values.shape:
+        correlation = correlation_of(values.values, reference.values)
+    difference = difference_interval(one, other, correlation)
+    return one.value, other.value, difference.value, difference.low, difference.high, paired

@@ -1,7 +1,4 @@
-"""Confidence intervals for attacks that are trained several times and tried on the same targets.
-
-What the figures are computed from lives in ``_trials`` and ``_shadows``.
-"""
+"""Confidence intervals for attacks that are trained several times and run on the same targets."""
 
 import math
 from dataclasses import dataclass
@@ -9,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import stats
 
-FEWEST_ERRORS = 10  # below it the spread of rare errors is not estimated but bounded
+FEWEST_ERRORS = 10  # with fewer, the variance of rare errors is bounded instead of estimated
 
 
 @dataclass(frozen=True)
@@ -20,8 +17,10 @@ class Estimate:
     ----------
     value : float
         The estimate.
-    low, high : float
-        Ends of its interval.
+    low : float
+        The lower end of its interval.
+    high : float
+        The upper end of its interval.
 
     See Also
     --------
@@ -40,19 +39,19 @@ class Estimate:
 
 
 @dataclass(frozen=True)
-class Spread:
-    """The variance of a mean over repeats and targets, and how well it is known."""
+class VarianceEstimate:
+    """The variance of a mean over repeats and targets, and its degrees of freedom."""
 
     variance: float
     degrees_of_freedom: float
 
 
-def crossed_spread(scores: np.ndarray) -> Spread:
-    r"""Return the variance of the mean of ``scores``, targets and shadow models being samples.
+def crossed_variance(scores: np.ndarray) -> VarianceEstimate:
+    r"""Return the variance of the mean of ``scores`` over samples of targets and shadow models.
 
     Parameters
     ----------
-    scores : ndarray ``(n_repeats, n_targets)``
+    scores : ndarray of shape (n_repeats, n_targets)
         Score of the attack trained in each repeat on each target; at least 2 by 2.
 
     Notes
@@ -64,12 +63,12 @@ def crossed_spread(scores: np.ndarray) -> Spread:
     .. math:: \mathrm{Var} = \frac{\sigma_T^2}{T} + \Big(1 + \frac{1}{R}\Big) \sigma_R^2
               + \frac{\sigma_{RT}^2}{R T}.
 
-    The repeats are no independent draws: each trains on a random half of one pool of shadow models.
-    Their spread about their mean is :math:`\sigma_R^2 / R`; beyond it, another pool would move that
-    mean by a variance that equals the spread between halves, :math:`\sigma_R^2` (the delete-half
-    jackknife [1]_: half of n values scatters about the whole with variance
+    The repeats are dependent: each trains on a random half of one pool of shadow models.
+    Their variance about their mean is :math:`\sigma_R^2 / R`; in addition, another pool would move
+    that mean by a variance that equals the one between halves, :math:`\sigma_R^2` (the
+    delete-half jackknife [1]_: half of n values scatters about the whole with variance
     :math:`(1 - \tfrac12) s^2 / (n / 2) = s^2 / n`). The degrees of freedom are Satterthwaite's, of
-    the mean squares as they stand: a component that came out as 0 by luck is not thereby known.
+    the mean squares before subtraction: a component that is estimated as 0 is not known exactly.
 
     References
     ----------
@@ -92,37 +91,39 @@ def crossed_spread(scores: np.ndarray) -> Spread:
     doubt = (ms_target / (n_repeats * n_targets)) ** 2 / df["T"]
     doubt += (ms_repeat * (1 + 1 / n_repeats) / n_targets) ** 2 / df["R"]
     known = variance**2 / doubt if doubt > 0 else df["T"]
-    return Spread(variance, min(max(known, df["R"]), df["T"]))
+    return VarianceEstimate(variance, min(max(known, df["R"]), df["T"]))
 
 
-def target_spread(scores: np.ndarray) -> Spread:
-    """Return the variance of the mean of scores ``(n_targets,)``, one for each target."""
-    return Spread(float(scores.var(ddof=1)) / len(scores), len(scores) - 1)
+def target_variance(scores: np.ndarray) -> VarianceEstimate:
+    """Return the variance of the mean of scores ``(n_targets,)``."""
+    return VarianceEstimate(float(scores.var(ddof=1)) / len(scores), len(scores) - 1)
 
 
-def spread_of(scores: np.ndarray) -> Spread:
-    """Return the variance of the mean of ``scores (n_repeats, n_targets)``."""
-    return crossed_spread(scores) if len(scores) > 1 else target_spread(scores[0])
+def variance_of_mean(scores: np.ndarray) -> VarianceEstimate:
+    """Return the variance of the mean of scores ``(n_repeats, n_targets)``."""
+    return crossed_variance(scores) if len(scores) > 1 else target_variance(scores[0])
 
 
-def share_interval(scores: np.ndarray, level: float = 0.95, n_units: int | None = None) -> Estimate:
-    r"""Return a figure within [0, 1], a share of hits say, with Wilson's interval.
+def proportion_interval(
+    scores: np.ndarray, level: float = 0.95, n_units: int | None = None
+) -> Estimate:
+    r"""Return an estimate in [0, 1], such as a fraction of correct guesses, by Wilson's interval.
 
     Parameters
     ----------
-    scores : ndarray ``(n_repeats, n_targets)``
-        Hits, or other contributions of which the figure is the mean.
+    scores : ndarray of shape (n_repeats, n_targets)
+        Correct guesses, or other contributions whose mean is the estimate.
     level : float, default=0.95
     n_units : int, optional
-        The number of targets that the share is of; by default all.
+        The number of targets in the denominator of the proportion; by default all.
 
     Notes
     -----
-    With p the figure and Var from :func:`crossed_spread`, the effective number of targets is
-    :math:`n = p (1 - p) / \mathrm{Var}`. Where hits or misses number fewer than ten a repeat,
+    With p the estimate and Var from :func:`crossed_variance`, the effective number of targets is
+    :math:`n = p (1 - p) / \mathrm{Var}`. With fewer than ten correct or wrong guesses per repeat,
     Var cannot be estimated and ``n_units`` bounds n: repeats then count no target twice.
-    Wilson's interval with n in place of the sample size, and Student's quantile, keeps within
-    [0, 1] and has a width at p = 0 and p = 1. Near those ends it covers more than it says.
+    Wilson's interval with n in place of the sample size, and Student's quantile, stays within
+    [0, 1] and has a width at p = 0 and p = 1. Near those ends its coverage is above its level.
 
     References
     ----------
@@ -131,20 +132,20 @@ def share_interval(scores: np.ndarray, level: float = 0.95, n_units: int | None 
     """
     scores = np.asarray(scores, dtype=float)
     n_units = n_units or scores.shape[1]
-    share = min(max(float(scores.mean()), 0.0), 1.0)
-    spread = spread_of(scores)
-    binomial = share * (1 - share)
-    n_effective = binomial / spread.variance if spread.variance > 0 else math.inf
-    df = spread.degrees_of_freedom
-    rare = n_units * min(share, 1 - share) < FEWEST_ERRORS
-    at_an_end = binomial == 0  # where contributions may still differ by rounding
+    value = min(max(float(scores.mean()), 0.0), 1.0)
+    estimate = variance_of_mean(scores)
+    binomial = value * (1 - value)
+    n_effective = binomial / estimate.variance if estimate.variance > 0 else math.inf
+    df = estimate.degrees_of_freedom
+    rare = n_units * min(value, 1 - value) < FEWEST_ERRORS
+    at_an_end = binomial == 0  # contributions may still differ by rounding
     if at_an_end or n_effective == math.inf or (rare and n_effective > n_units):
         n_effective, df = n_units, max(n_units - 1, 1)
     t = float(stats.t.ppf((1 + level) / 2, df))
     widened = 1 + t**2 / n_effective
-    centre = (share + t**2 / (2 * n_effective)) / widened
+    center = (value + t**2 / (2 * n_effective)) / widened
     half = t / widened * math.sqrt(binomial / n_effective + t**2 / (4 * n_effective**2))
-    return Estimate(share, max(0.0, min(centre - half, share)), min(1.0, max(centre + half, share)))
+    return Estimate(value, max(0.0, min(center - half, value)), min(1.0, max(center + half, value)))
 
 
 def mean_interval(scores: np.ndarray, level: float = 0.95, floor: float = -math.inf) -> Estimate:
@@ -152,27 +153,27 @@ def mean_interval(scores: np.ndarray, level: float = 0.95, floor: float = -math.
 
     Parameters
     ----------
-    scores : ndarray ``(n_repeats, n_targets)``
+    scores : ndarray of shape (n_repeats, n_targets)
     level : float, default=0.95
     floor : float, optional
-        The least value that the figure can take, 0 for an error.
+        The least possible value, 0 for an error.
     """
     scores = np.asarray(scores, dtype=float)
-    spread = spread_of(scores)
+    estimate = variance_of_mean(scores)
     mean = float(scores.mean())
-    t = float(stats.t.ppf((1 + level) / 2, spread.degrees_of_freedom))
-    half = t * math.sqrt(spread.variance)
+    t = float(stats.t.ppf((1 + level) / 2, estimate.degrees_of_freedom))
+    half = t * math.sqrt(estimate.variance)
     return Estimate(mean, max(floor, mean - half), mean + half)
 
 
 def difference_interval(one: Estimate, other: Estimate, correlation: float = 0.0) -> Estimate:
-    r"""Return ``one`` minus ``other`` with an interval recovered from their own.
+    r"""Return ``one`` minus ``other``, with an interval recovered from their intervals.
 
     Parameters
     ----------
     one, other : Estimate
     correlation : float, default=0
-        Of the two figures, where they come from the same targets.
+        The correlation of the two estimates, if they come from the same targets.
 
     Notes
     -----
@@ -180,12 +181,12 @@ def difference_interval(one: Estimate, other: Estimate, correlation: float = 0.0
 
     .. math:: a - b - \sqrt{(a - l_a)^2 - 2 r (a - l_a)(u_b - b) + (u_b - b)^2},
 
-    and the upper one alike. At 0 and 1 it has a width, where variances are estimated as 0.
+    and the upper one alike. It has a width at 0 and 1, where variances are estimated as 0.
 
     References
     ----------
     .. [1] Zou and Donner, "Construction of confidence limits about effect measures: a general
-       approach", Statistics in Medicine 2008; for shares, Newcombe 1998.
+       approach", Statistics in Medicine 2008; for proportions, Newcombe 1998.
     """
     difference = one.value - other.value
 
@@ -200,8 +201,8 @@ def difference_interval(one: Estimate, other: Estimate, correlation: float = 0.0
 
 
 def correlation_of(one: np.ndarray, other: np.ndarray) -> float:
-    """Return the correlation of two means over the same repeats and targets; 0 if one is fixed."""
-    a, b, between = (spread_of(x).variance for x in (one, other, one - other))
+    """Return the correlation of two means over the same repeats and targets, 0 of a constant."""
+    a, b, between = (variance_of_mean(x).variance for x in (one, other, one - other))
     if a <= 0 or b <= 0:
         return 0.0
     return min(max((a + b - between) / (2 * math.sqrt(a * b)), -1.0), 1.0)

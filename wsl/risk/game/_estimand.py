@@ -10,7 +10,7 @@ import numpy as np
 
 from ...distributions import DistributionFamily
 from ...exceptions import InvalidInputError
-from ..evaluation._attack_runs import AttackRun, labels_of
+from ..evaluation._attack_runs import AttackRun, encode_properties
 from ..shadows._shadow_models import ShadowModels
 from ._losses import GuessLoss, resolve_loss
 from ._prior import N_DRAWS, Prior, classes_of
@@ -61,7 +61,7 @@ class Outcome(NamedTuple):
     @classmethod
     def of(cls, trials: dict[str, AttackRun], properties: np.ndarray, goal: Estimand) -> "Outcome":
         """Score trials on targets with these properties."""
-        truth = labels_of(properties, goal.space)
+        truth = encode_properties(properties, goal.space)
         guesses = {name: goal.loss.decide(t.guesses, t.scores) for name, t in trials.items()}
         losses = {
             name: np.stack([goal.loss(each, truth) for each in own])
@@ -81,4 +81,4 @@ def goal_of(prior: Prior, loss: Any, seed: int) -> Estimand:
     drawn_by = type(prior.family).draw_properties
     if prior.property_of is None and drawn_by is DistributionFamily.draw_properties:
         return Estimand(resolved, np.arange(len(classes)), True)
-    return Estimand(resolved, labels_of(draws, classes), False)
+    return Estimand(resolved, encode_properties(draws, classes), False)

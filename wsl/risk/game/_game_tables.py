@@ -10,7 +10,12 @@ import numpy as np
 import pandas as pd
 
 from ...distributions import DistributionFamily
-from ..evaluation._confidence_intervals import Estimate, mean_interval, share_interval, spread_of
+from ..evaluation._confidence_intervals import (
+    Estimate,
+    mean_interval,
+    proportion_interval,
+    variance_of_mean,
+)
 from ..evaluation._n_leaked import n_leaked
 from ._sample_baseline import SampleBaseline
 
@@ -38,7 +43,7 @@ def game_table(
         risk = risk_of(own, goal, n_looks)
         leaked = Estimate(math.nan, math.nan, math.nan)
         if curve is not None:
-            leaked = curve.n_leaked(risk.value, math.sqrt(spread_of(own).variance), seed)
+            leaked = curve.n_leaked(risk.value, math.sqrt(variance_of_mean(own).variance), seed)
         gained = (
             1 - risk.value / prior.value, 1 - risk.high / prior.low, 1 - risk.low / prior.high,
         )  # fmt: skip
@@ -66,7 +71,7 @@ def risk_of(losses: np.ndarray, goal: "Estimand", n_looks: int = 1) -> Estimate:
     if goal.loss.classes is not None:  # bounded, so that an interval has a width without any error
         costs = goal.loss.matrix()
         least, reach = costs.min(), max(np.ptp(costs), np.finfo(float).tiny)
-        share = share_interval((losses - least) / reach, level)
+        share = proportion_interval((losses - least) / reach, level)
         return Estimate(*(least + reach * end for end in (share.value, share.low, share.high)))
     return mean_interval(losses, level, floor=0.0 if losses.min() >= 0 else -math.inf)
 

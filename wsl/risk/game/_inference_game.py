@@ -15,7 +15,7 @@ import numpy as np
 from ...exceptions import InvalidInputError
 from .._adversary import Adversary, resolve_adversary
 from .._input_checks import check_counts, check_labels_only, check_learner
-from ..evaluation._attack_runs import AttackSpec, labels_of, plan_attacks, try_attacks
+from ..evaluation._attack_runs import AttackSpec, attack_specs, encode_properties, run_attacks
 from ..reports._game_report import GameReport
 from ..shadows._drawn_sets import draw
 from ..shadows._population import Population, join
@@ -229,8 +229,8 @@ class InferenceGame:
             check_counts((0, 1), **{"adversary.n_selected_queries": known.n_selected_queries})
         goal_is_class = goal_of(prior, self.loss, 0).loss.classes is not None
         attacks = ACCESS[self.access] if self.attacks is None else self.attacks
-        plans = plan_attacks(attacks, not goal_is_class)
-        seeing = [plan.name for plan in plans if plan.sees_weights]
+        plans = attack_specs(attacks, not goal_is_class)
+        seeing = [plan.name for plan in plans if plan.is_white_box]
         if seeing and self.access != "white_box":
             raise InvalidInputError(f"attacks {seeing} see weights, but access={self.access!r}")
         return prior, adversary, plans
@@ -250,7 +250,7 @@ class InferenceGame:
             parts.append(trainer.train(data.part(range(start, stop)), own, name="target models"))
             targets = join(parts)
             targets = replace(targets, properties=goal.read(prior, targets.properties))
-            trials, left_out = try_attacks(
+            trials, left_out = run_attacks(
                 plans, shadows.population, targets, goal.space, queries=shadows.queries,
                 n_selected_queries=shadows.adversary.n_selected_queries, n_repeats=n_repeats,
                 seed=seeds["attacks"], n_jobs=trainer.n_jobs, progress=trainer.progress,
@@ -270,7 +270,7 @@ class InferenceGame:
             return None
         return row_curve(
             prior.family, adversary.family,
-            lambda values: labels_of(prior.read(values), goal.space),
+            lambda values: encode_properties(prior.read(values), goal.space),
             goal.loss, prior_estimate(goal).value,
             n_sets=int(n_sets), n_samples=self.n_samples, seed=seed,
         )  # fmt: skip

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
+from types import NoneType
 from typing import Any, ClassVar
 
 import numpy as np
@@ -128,10 +129,10 @@ the model."
     chance: dict[str, float] = field(default_factory=dict)
     skipped: dict[str, str] = field(default_factory=dict)
     settings: dict[str, Any] = field(default_factory=dict)
-    truth: np.ndarray | None = None
+    truth: np.ndarray | None = field(default_factory=NoneType)
     guesses: dict[str, np.ndarray] = field(default_factory=dict)
     scores: dict[str, np.ndarray] = field(default_factory=dict)
-    classes: tuple | None = None
+    classes: tuple | None = field(default_factory=NoneType)
 
     def explain(self) -> list[str]:
         """Return the findings in plain words: the verdict, then one sentence per attack.
@@ -139,6 +140,7 @@ the model."
         Returns
         -------
         list of str
+            Sentences.
 
         See Also
         --------
@@ -158,6 +160,7 @@ the model."
         Returns
         -------
         matplotlib Axes
+            The Axes with the plot.
 
         See Also
         --------
@@ -234,6 +237,7 @@ the model."
         Returns
         -------
         sklearn.metrics.ConfusionMatrixDisplay
+            The display, already plotted.
 
         See Also
         --------
@@ -256,6 +260,7 @@ the model."
         Returns
         -------
         sklearn.metrics.PredictionErrorDisplay
+            The display, already plotted.
 
         Raises
         ------

@@ -33,6 +33,7 @@ class Report:
         Returns
         -------
         list of str
+            Sentences.
         """
         raise NotImplementedError
 
@@ -52,6 +53,7 @@ class Report:
         Returns
         -------
         str
+            The document.
         """
         return render_markdown(self._title, self._sections())
 

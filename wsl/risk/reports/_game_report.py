@@ -156,6 +156,7 @@ class GameReport(Report):
         Returns
         -------
         matplotlib Axes
+            The Axes with the plot.
 
         Raises
         ------
@@ -178,6 +179,7 @@ class GameReport(Report):
         Returns
         -------
         list of str
+            Sentences.
 
         See Also
         --------

@@ -120,6 +120,7 @@ class SourcesReport(Report):
         Returns
         -------
         list of str
+            Sentences.
 
         See Also
         --------
@@ -173,6 +174,7 @@ class SourcesReport(Report):
         Returns
         -------
         matplotlib Axes
+            The Axes with the plot.
 
         See Also
         --------
@@ -191,6 +193,7 @@ class SourcesReport(Report):
         Returns
         -------
         Section
+            The part, for a page of another report.
         """
         return Section(
             title,

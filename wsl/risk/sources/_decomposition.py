@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ..evaluation._confidence_intervals import Estimate, mean_interval, share_interval
+from ..evaluation._confidence_intervals import Estimate, mean_interval, proportion_interval
 from ..reports._sources_report import SOURCES, SourcesReport
 from ._shapley import limit_weights, shapley_values, subsets
 
@@ -109,7 +109,7 @@ def _doubts(advantages: Advantages, floor: float | None) -> Advantages:
         found[key] = np.zeros(len(places))
         if floor is not None:
             hits = (own - floor) / (1 - floor)
-            far, near = _half(share_interval(hits)), _half(mean_interval(hits))
+            far, near = _half(proportion_interval(hits)), _half(mean_interval(hits))
             reach = math.sqrt(max(far**2 - near**2, 0.0))
             found[key][places[id(own)]] = (1 - floor) * reach
     return found

@@ -18,7 +18,7 @@ from ...distributions._properties import Properties
 from ...exceptions import InvalidInputError
 from .._adversary import Adversary, check_unchanged, resolve_adversary
 from .._input_checks import check_counts, check_family, check_learner
-from ..evaluation._attack_runs import AttackSpec, labels_of, plan_attacks, try_attacks
+from ..evaluation._attack_runs import AttackSpec, attack_specs, encode_properties, run_attacks
 from ..reports._sources_report import SourcesReport
 from ..shadows._drawn_sets import draw, find_queries
 from ..shadows._population import Population
@@ -243,7 +243,7 @@ def _train(
     for part, n_models in scene.n_models.items():
         data = draw(family, n_models, growth * scene.n_samples, scene.seeds[part])
         population = trainer.train(data, scene.seeds[part], name=f"{part}, {growth} n rows")
-        labels = labels_of(population.properties, scene.properties)
+        labels = encode_properties(population.properties, scene.properties)
         trained[part] = replace(population, properties=labels, weights=None, architecture=None)
     return trained
 
@@ -252,7 +252,7 @@ def _attack(scene: SourcesContext, seen: dict[str, Population]) -> np.ndarray:
     """Return the advantage over the prior on each target, ``(n_repeats, n_targets)``."""
     classes = scene.properties if isinstance(scene.properties, tuple) else None
     space = tuple(range(len(classes))) if classes else scene.properties
-    trials, skipped = try_attacks(
+    trials, skipped = run_attacks(
         [scene.plan], seen["shadows"], seen["targets"], space, n_repeats=scene.n_repeats,
         n_selected_queries=scene.n_selected_queries,
         seed=scene.seeds["attacks"], n_jobs=scene.trainer.n_jobs,
@@ -281,14 +281,14 @@ def _take(population: Population, kept: np.ndarray) -> Population:
 def _black_box(attacks: Any, is_numeric: bool) -> AttackSpec:
     from ...attacks import STRATEGIES
 
-    plans = plan_attacks(attacks, is_numeric)
+    plans = attack_specs(attacks, is_numeric)
     if len(plans) > 1:
         raise InvalidInputError(
             f"`attacks` must be one attack, whose advantage is divided; got {len(plans)}."
         )
     (plan,) = plans
     strategy = STRATEGIES.get(getattr(plan.estimator, "strategy", ""))
-    if plan.sees_weights or (strategy is not None and strategy.needs):
+    if plan.is_white_box or (strategy is not None and strategy.needs):
         raise InvalidInputError(
             f"attacks={attacks!r}; wanted a black-box strategy that needs no labels of queries: "
             "weights of models of different training sets have no fluctuation in common"
