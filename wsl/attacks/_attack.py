@@ -203,7 +203,7 @@ class DistributionInferenceAttack(ClassifierMixin, BaseAttack):
         ndarray of shape (n_models, n_classes)
             Probabilities, columns in the order of ``classes_``.
         """
-        check_is_fitted(self)
+        check_is_fitted(self, "estimator_")
         return map_rows(self.estimator_.predict_proba, self._check_rows(X, reset=False))
 
 

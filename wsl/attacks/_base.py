@@ -9,6 +9,7 @@ from sklearn.base import BaseEstimator, is_classifier
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from .._batches import map_rows
+from .._interrupts import interrupts_reach_caller
 from .._random import draw_seed, resolve_random_state
 from .._sklearn_compat import HasMethods, Interval, StrOptions
 from .._validation import check_n_columns
@@ -79,7 +80,7 @@ class BaseAttack(BaseEstimator):
         ndarray of shape (n_models,)
             The predicted class of each model, one of ``classes_``.
         """
-        check_is_fitted(self)
+        check_is_fitted(self, "estimator_")
         return map_rows(self.estimator_.predict, self._check_rows(X, reset=False))
 
     def _check_rows(self, X, *y, **options):
@@ -113,8 +114,9 @@ class BaseAttack(BaseEstimator):
             n_models=X.shape[0],
             n_columns=X.shape[1],
         )
-        self.strategy_ = strategy
-        self.estimator_ = build(strategy, context).fit(X, y)
+        with interrupts_reach_caller():
+            estimator = build(strategy, context).fit(X, y)
+        self.strategy_, self.estimator_ = strategy, estimator
         self.selected_queries_ = None
         if self.n_selected_queries is not None:
             self.selected_queries_ = self.estimator_[0].selected_

@@ -3,8 +3,10 @@
 Plain torch on rows; parameters are checked and training is started in ``_learning``.
 """
 
+import copy
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import torch
@@ -155,6 +157,13 @@ class Codec:
             return self.layout.to_rows(self.network.decode(chunk))
 
         return self.frame.leave(self._run(step, latents, device), orders)
+
+    def copy(self) -> "Codec":
+        """Return a codec whose training leaves this one as it is."""
+        frozen = (self.layout, self.frame, self.objective.architecture)
+        memo: dict[int, Any] = {id(part): part for part in frozen}
+        network, objective = copy.deepcopy((self.network, self.objective), memo)
+        return replace(self, network=network, objective=objective)
 
     def rest(self) -> None:
         """Bring all parts back to CPU: a pickle must load on a machine without the device."""

@@ -395,7 +395,7 @@ class WeightSpaceAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
         InvalidInputError
             If ``pooling`` is on: what it gives does not lead back to weights.
         """
-        check_is_fitted(self)
+        check_is_fitted(self, "codec_")
         if self.pooling is not None:
             raise InvalidInputError(
                 f"pooling={self.pooling!r} has no inverse; wanted pooling=None to rebuild models"
@@ -481,7 +481,7 @@ class WeightSpaceAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
             If an argument has a wrong value, or models are to be run and there is no architecture
             or no queries.
         """
-        check_is_fitted(self)
+        check_is_fitted(self, "codec_")
         n_drawn = check_counts(n_models, method, bandwidth, n_candidates, n_steps)
         queries, labels = check_data(
             self.architecture, self.queries, queries, labels, method, n_candidates
@@ -545,7 +545,8 @@ class WeightSpaceAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
 
     def _learn(self, X: np.ndarray, lesson: FitConfig, continued: bool) -> "WeightSpaceAutoencoder":
         """Train this codec, or a new one, on checked rows."""
-        before = (self.codec_, self.net_) if continued else None
+        # on a copy: a training that is interrupted leaves the estimator as it was
+        before = (self.codec_.copy(), self.net_) if continued else None
         self.codec_, self.net_, self.latents_ = learn(self, X, lesson, before)
         network = self.codec_.network
         self.loss_scales_ = self.codec_.objective.scales
@@ -594,7 +595,7 @@ class WeightSpaceAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
         return self.codec_.row_bytes
 
     def _check_rows(self, X) -> np.ndarray:
-        check_is_fitted(self)
+        check_is_fitted(self, "codec_")
         return validate_data(self, X, dtype=np.float32, reset=False)
 
     def _embed(self, rows: np.ndarray, pooled: bool = False) -> np.ndarray:

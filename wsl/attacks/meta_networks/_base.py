@@ -61,7 +61,7 @@ class MetaNetworkEstimator(BaseEstimator):
             self.net_ = train(network, rows, targets, loss, config, rng)
 
     def _outputs(self, X) -> np.ndarray:
-        check_is_fitted(self)
+        check_is_fitted(self, "net_")
         rows = validate_data(self, X, reset=False, dtype=np.float32)
         return outputs(self.net_, rows)
 
@@ -93,8 +93,9 @@ class MetaClassifier(ClassifierMixin, MetaNetworkEstimator):
         """
         X, y = validate_data(self, X, y, dtype=np.float32)
         self._check_columns(X)
-        self.classes_, labels = encode_classes(y)
-        self._train(X, labels, len(self.classes_), nn.CrossEntropyLoss)
+        classes, labels = encode_classes(y)
+        self._train(X, labels, len(classes), nn.CrossEntropyLoss)
+        self.classes_ = classes
         return self
 
     def predict_proba(self, X):
@@ -158,12 +159,11 @@ class MetaRegressor(RegressorMixin, MetaNetworkEstimator):
         )
         self._check_columns(X)
         targets = np.asarray(y, dtype=np.float64).reshape(len(X), -1)
-        self._target_shape = y.shape[1:]
-        self._target_mean = targets.mean(axis=0)
-        deviation = targets.std(axis=0)
-        self._target_scale = np.where(deviation > 0, deviation, 1.0)
-        standardized = (targets - self._target_mean) / self._target_scale
+        mean, deviation = targets.mean(axis=0), targets.std(axis=0)
+        scale = np.where(deviation > 0, deviation, 1.0)
+        standardized = (targets - mean) / scale
         self._train(X, standardized.astype(np.float32), targets.shape[1], nn.MSELoss)
+        self._target_shape, self._target_mean, self._target_scale = y.shape[1:], mean, scale
         return self
 
     def predict(self, X):

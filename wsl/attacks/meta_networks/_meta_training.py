@@ -14,6 +14,7 @@ from torch.optim.lr_scheduler import OneCycleLR
 from ... import _batches
 from ..._batches import map_rows
 from ..._random import torch_generator
+from ..._skorch_net import InterruptibleNet
 from ..._threads import one_thread
 from ..._validation import owned_tensor
 from ._deepsets_network import MetaNetwork
@@ -110,7 +111,7 @@ class FlatAdam(torch.optim.Adam):
         self.param_groups[0]["params"][0].grad.zero_()
 
 
-class _Net(NeuralNet):
+class _Net(InterruptibleNet):
     """A skorch net with a minimal training step.
 
     Batches are tensors on the right device already; checking them and setting every module to

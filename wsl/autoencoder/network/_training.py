@@ -3,6 +3,7 @@
 The objective lives in ``_objective``; scikit-learn's side in ``_estimator``.
 """
 
+import copy
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -16,6 +17,7 @@ from skorch.history import History
 from torch import nn
 from torch.utils.data import Dataset, Subset
 
+from ..._skorch_net import InterruptibleNet
 from ..tokens._dataset import NormalizedRows, as_collated
 from ._autoencoder_objective import LOSS_NAMES, AutoencoderObjective
 from ._checkpoint import EpochCheckpoint
@@ -25,7 +27,7 @@ GRADIENT_NORM = 1.0
 WARM_UP = 0.1
 
 
-class WeightSpaceNet(NeuralNet):
+class WeightSpaceNet(InterruptibleNet):
     """A skorch net trained to rebuild its input; its criterion is an ``AutoencoderObjective``."""
 
     def train_step_single(self, batch: Any, **fit_params: Any) -> dict[str, Any]:
@@ -135,7 +137,7 @@ def train(
     net.initialize()
     if previous is not None:
         net.history_ = History(previous.history)
-        state = previous.optimizer_.state_dict()["state"]
+        state = copy.deepcopy(previous.optimizer_.state_dict()["state"])
         groups = net.optimizer_.state_dict()["param_groups"]
         net.optimizer_.load_state_dict({"state": state, "param_groups": groups})
     n_epochs_before = len(net.history)

@@ -10,6 +10,7 @@ import joblib
 import numpy as np
 from sklearn.base import clone
 
+from ..._interrupts import interrupts_reach_caller
 from ..._progress import progress_bar
 from ..._random import draw_seeds, resolve_random_state
 from ..._threads import one_thread
@@ -277,7 +278,8 @@ def _guess(
 ) -> tuple[np.ndarray, np.ndarray | None]:
     """Return guesses ``(n_targets,)``, and probabilities if the attack has them."""
     with one_thread():
-        attack = seeded(inputs.estimator, seed).fit(inputs.shadow_rows[half], labels[half])
+        with interrupts_reach_caller():
+            attack = seeded(inputs.estimator, seed).fit(inputs.shadow_rows[half], labels[half])
         guesses = attack.predict(inputs.target_rows)
         if not n_classes or not hasattr(attack, "predict_proba"):
             return guesses, None

@@ -15,6 +15,7 @@ from sklearn.utils.validation import has_fit_parameter
 
 from ..._batches import row_slices
 from ..._digest import digest_of, identify
+from ..._interrupts import interrupts_reach_caller
 from ..._progress import progress_bar
 from ..._random import draw_seed, draw_seeds
 from ..._threads import one_thread
@@ -245,7 +246,8 @@ def _train_one(
         known["environments"] = environments[0]
     # models are spread over workers, and results depend on no count
     with one_thread(), torch_seeded(model, seed):
-        model.fit(X, y, **known)
+        with interrupts_reach_caller():
+            model.fit(X, y, **known)
         answers = respond(model, trainer.queries, trainer.labels_only)
         scores = {
             (name, metric): np.array([value])
