@@ -9,8 +9,10 @@ import numpy as np
 import pytest
 from sklearn.exceptions import NotFittedError
 from sklearn.neural_network import MLPClassifier
+from skorch.callbacks import Callback
 
 from wsl import (
+    Adversary,
     Architecture,
     DeepSetsClassifier,
     DeepSetsRegressor,
@@ -114,7 +116,7 @@ def test_an_autoencoder_that_goes_on_is_left_as_it_was(step, monkeypatch):
     np.testing.assert_array_equal(read(estimator), read(twin))
 
 
-def test_an_interrupt_before_the_first_step_is_not_lost(monkeypatch):
+def test_an_interrupt_as_training_begins_is_not_lost(monkeypatch):
     """The earliest that skorch swallows: as its loop is called."""
     loop = InterruptibleNet.fit_loop
 
@@ -125,6 +127,16 @@ def test_an_interrupt_before_the_first_step_is_not_lost(monkeypatch):
     monkeypatch.setattr(InterruptibleNet, "fit_loop", late)
     with pytest.raises(KeyboardInterrupt):
         ESTIMATORS["deepsets"]().fit(ROWS, TARGETS)
+
+
+def test_a_callback_ends_training_as_skorch_has_it():
+    """By raising KeyboardInterrupt, as ``EarlyStopping`` does: nobody has pressed anything."""
+
+    class Stop(Callback):
+        def on_epoch_end(self, net, **kwargs):
+            raise KeyboardInterrupt
+
+    assert len(autoencoder(epochs=5, callbacks=[Stop()]).fit(ROWS).history_) == 1
 
 
 class StoppedMLP(MLPClassifier):
@@ -146,8 +158,9 @@ def test_a_learner_that_swallows_interrupts_does_not_end_in_an_audit(monkeypatch
     learner = StoppedMLP((2,), max_iter=4)
     assert learner.fit(RNG.normal(size=(20, 2)), np.arange(20) % 2) is learner
     family = GaussianFamily(n_features=2, binary=True)
+    adversary = Adversary(n_shadows=20, n_samples=20)
     with pytest.raises(KeyboardInterrupt):
-        audit(learner, family, n_shadows=20, n_targets=20, n_samples=20, random_state=0)
+        audit(learner, family, adversary=adversary, n_targets=20, random_state=0)
     assert StoppedMLP.fitted == 3
 
 
