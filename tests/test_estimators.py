@@ -86,7 +86,7 @@ ESTIMATORS = {
         52, {}, {"architecture": ARCHITECTURE, "queries": QUERIES}, ("strategy", ["queries", "kl"]),
     ),
     CausalFeatureSelector: (
-        48, {}, {"keep": "parents"}, ("alpha", [0.05, 0.1]),
+        48, {}, {"keep": "parents"}, ("significance_level", [0.05, 0.1]),
     ),
     CausalMitigatedClassifier: (
         62, {"epochs": 2}, {"causal_features": [0, 2]}, ("penalty_weight", [0.0, 5.0]),

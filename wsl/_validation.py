@@ -46,7 +46,15 @@ def check_environments(labels, n_samples: int, of: str = "") -> np.ndarray:
     check_length(labels, n_samples, name, "X")
     if pd.isna(labels).any():
         raise InvalidInputError(f"{name} has missing values; wanted a label for each sample")
-    return labels
+    return labels if is_sortable(labels) else pd.factorize(labels)[0]
+
+
+def is_sortable(labels: np.ndarray) -> bool:
+    """Return False for labels that numpy cannot sort: tuples, and types that do not compare."""
+    if labels.dtype != object:
+        return True
+    kinds = set(map(type, labels))
+    return len(kinds) == 1 and tuple not in kinds
 
 
 def check_sample_weight(weights, n_samples: int, of: str = "") -> np.ndarray:

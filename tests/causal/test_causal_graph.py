@@ -4,10 +4,12 @@ import warnings
 import networkx as nx
 import numpy as np
 import pandas as pd
+import pydot
 import pytest
 
 from wsl import CausalFeatureSelector, CausalMitigatedRegressor
 from wsl.causal._causal_graph import columns_of_graph, read_graph, unobserved_nodes
+from wsl.exceptions import InvalidInputError
 
 # a and b cause y, y causes c, d causes c too, e causes a: the blanket of y is a, b, c, d
 EDGES = {("e", "a"), ("a", "y"), ("b", "y"), ("y", "c"), ("d", "c")}
@@ -106,20 +108,20 @@ def test_columns_beside_the_graph_are_not_kept():
 @pytest.mark.parametrize(
     ("graph", "error", "named"),
     [
-        ("graph.dot", ValueError, r"graph is the text 'graph.dot'; wanted DOT.*no name of a file"),
-        ("digraph {a -> y}.txt", ValueError, "no name of a file"),
-        ("", ValueError, "graph is the text ''"),
-        ("digraph {a -> ", ValueError, "graph is the text"),
-        ("digraph {a -> }", ValueError, "graph is no DOT: .*line:1, col:12"),
+        ("graph.dot", ValueError, r"`graph` must be text in DOT.*not a file name; got 'graph.dot'"),
+        ("digraph {a -> y}.txt", ValueError, "not a file name"),
+        ("", ValueError, "got ''"),
+        ("digraph {a -> ", ValueError, "must be text in DOT"),
+        ("digraph {a -> }", ValueError, r"must be valid DOT.*line:1, col:12"),
         ('graph [directed 1 node [id 1 label "a"] edge [source 1 target 7]]', ValueError,
-         "graph is no GML: edge #0 has undefined target 7"),
+         "must be valid GML.*edge #0 has undefined target 7"),
         ("graph {a -- y}", ValueError, "edges without direction"),
         ('graph [node [id 1 label "a"]]', ValueError, "edges without direction"),
         (nx.Graph([("a", "y")]), ValueError, "edges without direction"),
-        ("digraph {a -> b; b -> y; y -> a}", ValueError, "graph has the cycle .*a -> b -> y"),
-        (ADJACENCY[NODES[::-1]], ValueError, "wanted the same names"),
-        (ADJACENCY.replace(1.0, np.nan), ValueError, "other than finite numbers"),
-        (3, TypeError, "graph is a int; wanted a directed networkx graph"),
+        ("digraph {a -> b; b -> y; y -> a}", ValueError, "the cycle .*a -> b -> y"),
+        (ADJACENCY[NODES[::-1]], ValueError, "must have the same unique names"),
+        (ADJACENCY.replace(1.0, np.nan), ValueError, "must contain finite numbers"),
+        (3, TypeError, "must be a directed networkx graph.*got a int"),
     ],
     ids=str,
 )  # fmt: skip
@@ -135,28 +137,28 @@ def test_text_that_names_a_file_is_not_opened(tmp_path, monkeypatch, name):
     monkeypatch.chdir(tmp_path)
     opened = []
     sys.addaudithook(lambda event, args: opened.append(args[0]) if event == "open" else None)
-    with pytest.raises(ValueError, match="no name of a file"):
+    with pytest.raises(ValueError, match="not a file name"):
         read_graph(name)
     assert not [path for path in opened if str(path).endswith(name)]
 
 
 FRAME = pd.DataFrame(np.random.default_rng(0).normal(size=(30, 3)), columns=["a", "b", "c"])
 WRONG = {
-    "no graph": ({"outcome": "y"}, "graph=None; wanted"),
-    "no outcome": ({"graph": "digraph {a -> y}"}, r"outcome=None; wanted .*\['a', 'y'\]"),
-    "unknown outcome": ({"graph": "digraph {a -> y}", "outcome": "z"}, "outcome='z'"),
-    "outcome in X": ({"graph": "digraph {a -> b}", "outcome": "b"}, "'b' is a column of X too"),
+    "no graph": ({"outcome": "y"}, "`graph` must be given.*got None"),
+    "no outcome": ({"graph": "digraph {a -> y}"}, r"one of .*\['a', 'y'\]; got None"),
+    "unknown outcome": ({"graph": "digraph {a -> y}", "outcome": "z"}, "outcome.*; got 'z'"),
+    "outcome in X": ({"graph": "digraph {a -> b}", "outcome": "b"}, "not be a column of X.*'b'"),
     "unknown cause": (
         {"graph": "digraph {q -> y}", "outcome": "y"},
-        r"graph has the nodes \['q'\], which are no columns of X: \['a', 'b', 'c'\]",
+        r"got \['q'\] beside the columns \['a', 'b', 'c'\]",
     ),
-    "stray blank": ({"graph": 'digraph {"a " -> y}', "outcome": "y"}, r"nodes \['a '\]"),
-    "no cause": ({"graph": "digraph {y -> a}", "outcome": "y"}, "'y' has no observed parent"),
+    "stray blank": ({"graph": 'digraph {"a " -> y}', "outcome": "y"}, r"got \['a '\]"),
+    "no cause": ({"graph": "digraph {y -> a}", "outcome": "y"}, "observed parent.*'y' has none"),
     "wrong choice": (
         {"graph": "digraph {a -> y}", "outcome": "y", "keep": "predictor"},
-        "keep='predictor'; wanted 'auto' or one of",
+        "`keep` must be 'auto' or one of.*got 'predictor'",
     ),
-    "cycle": ({"graph": "digraph {a -> y; y -> a}", "outcome": "y"}, "graph has the cycle"),
+    "cycle": ({"graph": "digraph {a -> y; y -> a}", "outcome": "y"}, "must be acyclic"),
 }  # fmt: skip
 
 
@@ -166,9 +168,9 @@ def test_errors_name_what_is_wrong(case):
     with pytest.raises(ValueError, match=named):
         CausalFeatureSelector("graph", **parameters).fit(FRAME)
     with pytest.raises(ValueError, match=named):
-        CausalMitigatedRegressor(causal_features="graph", epochs=1, **parameters).fit(
-            FRAME, FRAME["a"]
-        )
+        CausalMitigatedRegressor(
+            causal_features=CausalFeatureSelector("graph", **parameters), epochs=1
+        ).fit(FRAME, FRAME["a"])
 
 
 def test_columns_without_names_are_called_as_scikit_learn_calls_them():
@@ -188,13 +190,68 @@ def test_a_learner_by_a_graph_is_a_learner_by_columns(keep, columns):
     graph = "digraph {b -> y; y -> a}"
     y = FRAME["b"] + FRAME["a"]
     settings = {"hidden_layer_sizes": (3,), "epochs": 3, "random_state": 0}
-    by_graph = CausalMitigatedRegressor(
-        causal_features="graph", graph=graph, outcome="y", keep=keep, **settings
-    ).fit(FRAME, y)
+    selector = CausalFeatureSelector("graph", graph=graph, outcome="y", keep=keep)
+    by_graph = CausalMitigatedRegressor(causal_features=selector, **settings).fit(FRAME, y)
     by_columns = CausalMitigatedRegressor(causal_features=columns, **settings).fit(FRAME, y)
     assert by_graph.features_.tolist() == columns
     np.testing.assert_array_equal(by_graph.weights_, by_columns.weights_)
-    zoo = CausalMitigatedRegressor(
-        causal_features="graph", graph=graph, outcome="y", keep=keep, **settings
-    ).fit_zoo((FRAME, y.to_numpy()), 1)
+    learner = CausalMitigatedRegressor(causal_features=selector, **settings)
+    zoo = learner.fit_zoo((FRAME, y.to_numpy()), 1)
     np.testing.assert_array_equal(zoo.weights[0], by_graph.weights_)
+
+
+THREE = FRAME.set_axis(["a", "b", "c"], axis=1)
+WRITTEN = {
+    "byte-order mark": "\ufeffdigraph {a -> y; y -> b}",
+    "leading comments": "// causes\n/* and\n more */ # too\ndigraph {a -> y; y -> b}",
+    "ports": "digraph {a:e -> y:w; y -> b}",
+    "negative numeral": 'digraph {a -> y; "x -1 z" [observed=no]; -1 [observed=no]; y -> b}',
+    "group": "digraph {a -> y; y -> {b c}}",
+    "escaped quotes": 'digraph {"a" -> y; "say \\"hi\\"" [observed="no"]; y -> b}',
+    "dagitty": "dag { a -> y y -> b }",
+    "dagitty with attributes": (
+        'dag {\nbb="0,0,1,1"\nU [latent]\na [pos="0,0"]\nU -> y <- a\ny -> b\n}'
+    ),
+    "edges": [("a", "y"), ("y", "b")],
+    "successors": {"a": ["y"], "y": ["b"]},
+    "pydot": pydot.graph_from_dot_data('digraph {"a" -> y; y -> b}')[0],
+    "nullable table": pd.DataFrame(
+        [[0, 1, 0], [0, 0, 1], [0, 0, 0]], list("ayb"), list("ayb"), dtype="Int64"
+    ),
+    "array, the outcome last": np.array([[0, 0, 0, 1], [0, 0, 0, 0], [0, 0, 0, 0], [0, 1, 0, 0]]),
+    "array of one column": np.array([[0, 1], [0, 0]]),
+    "positions of columns": nx.DiGraph([(0, "y"), ("y", 1)]),
+}
+
+
+@pytest.mark.parametrize("form", WRITTEN)
+def test_every_way_to_write_a_graph_selects_the_same_column(form):
+    selector = CausalFeatureSelector("graph", graph=WRITTEN[form], outcome="y").fit(THREE)
+    assert selector.get_support().tolist() == [True, False, False]
+
+
+def test_int_nodes_and_an_int_outcome_are_positions():
+    graph = nx.DiGraph([(0, 3), (3, 1), (2, 1)])
+    selector = CausalFeatureSelector("graph", graph=graph, outcome=3).fit(THREE.to_numpy())
+    assert selector.get_support().tolist() == [True, False, False]
+
+
+@pytest.mark.parametrize(
+    ("graph", "message"),
+    [
+        ("dag {a <-> y}", "must be directed; got the edge a <-> y"),
+        ("dag {a -> }} y}", "must be valid dagitty"),
+        ("digraph {a -> y} digraph {b -> y}", "must be a single DOT graph; got 2"),
+        ("digraph {" + "a -> y;" * 10_000 + "}", "at most 32768 characters; got 70010"),
+        ("graph " * 5_000, "must be text in DOT"),
+        ("graph [" * 4_000 + "]", "must be valid GML"),
+        (np.ones((2, 3)), r"must be a square array; got shape \(2, 3\)"),
+        (np.array([["a", "b"], ["c", "d"]]), "must contain numbers"),
+        ([("a", "y", "b", "c")], "must be a list of pairs"),
+        (nx.DiGraph([(0, "y"), ("a", "y")]), "got 'a' by name and by position"),
+    ],
+    ids=lambda value: str(value)[:30],
+)
+def test_other_graphs_are_refused_in_words(graph, message):
+    with pytest.raises(InvalidInputError, match=message):
+        CausalFeatureSelector("graph", graph=graph, outcome="y").fit(THREE)

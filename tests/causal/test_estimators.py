@@ -374,7 +374,7 @@ def test_without_routing_a_pipeline_passes_them_by_the_step(kind):
 @pytest.mark.parametrize("kind", BOTH)
 def test_environments_are_split_in_cross_validation(kind):
     X, y, environments = draw(kind)
-    learner = kind(**QUICK).set_fit_request(environments=True)
+    learner = kind(**QUICK)
     cv = LeaveOneGroupOut()
     results = cross_validate(
         learner,
@@ -398,7 +398,7 @@ def test_environments_are_split_in_cross_validation(kind):
 @pytest.mark.parametrize("kind", BOTH)
 def test_a_search_leaves_an_environment_out(kind):
     X, y, environments = draw(kind)
-    learner = kind(**QUICK).set_fit_request(environments=True)
+    learner = kind(**QUICK)
     grid = {"penalty_weight": [0.0, 10.0], "penalty": [None, "irm"]}
     search = GridSearchCV(learner, grid, cv=LeaveOneGroupOut())
     search.fit(X, y, environments=environments, groups=environments)
@@ -408,10 +408,21 @@ def test_a_search_leaves_an_environment_out(kind):
 
 
 @pytest.mark.usefixtures("routing")
-def test_environments_that_nobody_asked_for_are_no_silent_loss():
+def test_environments_are_requested_by_default():
     X, y, environments = draw(CausalMitigatedRegressor)
+    pipeline = make_pipeline(StandardScaler(), CausalMitigatedRegressor(**QUICK))
+    pipeline.fit(X, y, environments=environments)
+    scaled = StandardScaler().fit_transform(X)
+    direct = CausalMitigatedRegressor(**QUICK).fit(scaled, y, environments)
+    np.testing.assert_array_equal(pipeline[-1].weights_, direct.weights_)
+
+
+@pytest.mark.usefixtures("routing")
+def test_environments_that_no_step_requests_are_an_error():
+    X, y, environments = draw(CausalMitigatedRegressor)
+    learner = CausalMitigatedRegressor(**QUICK).set_fit_request(environments=None)
     with pytest.raises(ValueError, match="environments"):
-        make_pipeline(CausalMitigatedRegressor(**QUICK)).fit(X, y, environments=environments)
+        make_pipeline(learner).fit(X, y, environments=environments)
 
 
 def test_searched_in_two_processes():
@@ -437,13 +448,13 @@ WRONG_FITS = {
     "NaN environments": ({}, (X, Y, np.where(Y > 0, 1.0, np.nan)), "environments .*missing"),
     "penalty": ({"penalty": "rex"}, (X, Y), "'penalty' parameter .* Got 'rex'"),
     "penalty_weight": ({"penalty_weight": -1.0}, (X, Y), "'penalty_weight' parameter"),
-    "feature name": ({"causal_features": ["q"]}, (FRAME, Y), r"causal_features holds 'q'; .*'w'"),
-    "name without names": ({"causal_features": ["x"]}, (X, Y), "causal_features holds 'x'; wanted"),
-    "feature index": ({"causal_features": [0, 3]}, (X, Y), "causal_features holds 3; .* below 3"),
-    "negative index": ({"causal_features": [-4]}, (X, Y), "causal_features holds -4"),
-    "half an index": ({"causal_features": [0.5]}, (X, Y), "causal_features holds 0.5"),
-    "mask": ({"causal_features": [True, False, True]}, (X, Y), "causal_features holds True"),
-    "no features": ({"causal_features": []}, (X, Y), "causal_features is empty; wanted"),
+    "feature name": ({"causal_features": ["q"]}, (FRAME, Y), "`causal_features` .*'w'.*got 'q'"),
+    "name without names": ({"causal_features": ["x"]}, (X, Y), "indices below 3; got 'x'"),
+    "feature index": ({"causal_features": [0, 3]}, (X, Y), "`causal_features` .* below 3; got 3"),
+    "negative index": ({"causal_features": [-4]}, (X, Y), "`causal_features` must .*; got -4"),
+    "half an index": ({"causal_features": [0.5]}, (X, Y), "`causal_features` must .*; got 0.5"),
+    "short mask": ({"causal_features": [True, False]}, (X, Y), "`causal_features` .*got True"),
+    "no features": ({"causal_features": []}, (X, Y), "at least one column"),
     "one name": ({"causal_features": "x"}, (FRAME, Y), "'causal_features' parameter"),
     "NaN in X": ({}, (np.where(X > 2, np.nan, X), Y), "Input X contains NaN"),
     "infinity in y": ({}, (X, np.where(Y > 2, np.inf, Y)), "Input y contains infinity"),
@@ -476,17 +487,17 @@ def test_errors_of_fit_name_the_parameter(case):
 
 
 WRONG_ZOOS = {
-    "one class": ((X, LABELS * 0), 2, "y holds one class, .*0.*; wanted at least two"),
-    "another class": ([(X, LABELS), (X, LABELS + 1)], 2, r"y holds .*2.*; wanted one of \[0, 1\]"),
+    "one class": ((X, LABELS * 0), 2, "y must contain at least two classes; got one class, .*0"),
+    "another class": ([(X, LABELS), (X, LABELS + 1)], 2, r"y must .*\[0, 1\]; got .*2"),
     "NaN": ((X * np.nan, LABELS), 2, "X of datasets holds NaN"),
     "environments too short": ((X, LABELS, [1, 2]), 2, "environments of datasets has 2 entries"),
     "length of y": ((X, LABELS[:-1]), 2, "y of datasets has 89 entries, but X has 90"),
     "no models": ((X, LABELS), 0, "'n_models' parameter .* Got 0"),
-    "fewer sets than models": ([(X, LABELS)] * 2, 3, r"n_models=3.* 2 "),
-    "more sets than models": ([(X, LABELS)] * 3, 2, r"n_models=2.* 3 "),
-    "one axis": ((X[:, 0], LABELS), 2, r"X of datasets has shape \(90,\); wanted"),
-    "no set": (3, 2, "datasets is a int; wanted"),
-    "columns": ([(X, LABELS), (X[:, :2], LABELS)], 2, r"X of datasets\[1\] has shape \(90, 2\)"),
+    "fewer sets than models": ([(X, LABELS)] * 2, 3, "one set per model, 3; got 2"),
+    "more sets than models": ([(X, LABELS)] * 3, 2, "one set per model, 2; got 3"),
+    "one axis": ((X[:, 0], LABELS), 2, r"X of `datasets` must have shape .*; got \(90,\)"),
+    "no set": (3, 2, "`datasets` must be a tuple.*; got a int"),
+    "columns": ([(X, LABELS), (X[:, :2], LABELS)], 2, r"X of `datasets\[1\]` .*got \(90, 2\)"),
 }  # fmt: skip
 
 
@@ -498,7 +509,7 @@ def test_errors_of_fit_zoo_name_the_parameter(case):
 
 
 def test_one_class_is_refused():
-    with pytest.raises(InvalidInputError, match=r"y holds one class, .*1.*; wanted at least two"):
+    with pytest.raises(InvalidInputError, match=r"at least two classes; got one class, .*1"):
         CausalMitigatedClassifier(**QUICK).fit(X, np.ones(len(X), int))
     with pytest.raises(ValueError, match="Unknown label type"):
         CausalMitigatedClassifier(**QUICK).fit(X, Y)
@@ -507,8 +518,8 @@ def test_one_class_is_refused():
 @pytest.mark.parametrize(
     ("class_weight", "named"),
     [
-        ({2: 1.0}, r"class_weight names the class 2; wanted some of \[0, 1\]"),
-        ({0: -1.0}, "class_weight=.*-1.0.*; wanted numbers from 0"),
+        ({2: 1.0}, r"`class_weight` must name classes among \[0, 1\]; got 2"),
+        ({0: -1.0}, "`class_weight` must contain finite numbers of at least 0; got .*-1.0"),
         ({0: 0.0, 1: 0.0}, "sample_weight .*is zero for every sample"),
         ("equal", "'class_weight' parameter .* Got 'equal'"),
     ],

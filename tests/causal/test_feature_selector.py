@@ -65,7 +65,9 @@ def test_environments_reach_it_in_a_pipeline():
         results = cross_validate(
             pipeline, FRAME, Y, params={"environments": ENVIRONMENTS}, return_estimator=True
         )
-        search = GridSearchCV(pipeline, {"causalfeatureselector__alpha": [0.01, 0.05]}, cv=2)
+        search = GridSearchCV(
+            pipeline, {"causalfeatureselector__significance_level": [0.01, 0.05]}, cv=2
+        )
         search.fit(FRAME, Y, environments=ENVIRONMENTS)
     assert pipeline[:-1].get_feature_names_out().tolist() == ["cause"]
     assert pipeline[-1].coef_ == pytest.approx([np.std(X[:, 0])], abs=0.1)
@@ -81,7 +83,7 @@ def test_without_routing_a_pipeline_passes_them_by_the_step():
 
 
 def test_what_is_certain_may_be_nothing():
-    with pytest.warns(CausalFeaturesWarning, match="no column is kept: y may be distributed"):
+    with pytest.warns(CausalFeaturesWarning, match="no column is selected: y may have the same"):
         selector = CausalFeatureSelector(keep="parents").fit(X, Y, environments=ENVIRONMENTS)
     assert not selector.get_support().any()
 
@@ -90,8 +92,12 @@ def test_what_is_certain_may_be_nothing():
     ("parameters", "environments", "named"),
     [
         ({}, ENVIRONMENTS[:-1], "environments has 2047 entries, but X has 2048"),
-        ({"keep": "markov_blanket"}, ENVIRONMENTS, r"keep='markov_blanket'; wanted 'auto' or one"),
-        ({"alpha": 0.0}, ENVIRONMENTS, "'alpha' parameter"),
+        (
+            {"keep": "markov_blanket"},
+            ENVIRONMENTS,
+            r"`keep` must be 'auto' or one of .*; got 'markov_blanket'",
+        ),
+        ({"significance_level": 0.0}, ENVIRONMENTS, "'significance_level' parameter"),
         ({"invariance_test": "magic"}, ENVIRONMENTS, "'invariance_test' parameter"),
         ({"method": "guess"}, ENVIRONMENTS, "'method' parameter"),
     ],

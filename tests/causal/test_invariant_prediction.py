@@ -7,7 +7,12 @@ from scipy import stats
 from sklearn.linear_model import LinearRegression, LogisticRegression
 from sklearn.metrics import log_loss
 
-from wsl import CausalMitigatedClassifier, CausalMitigatedRegressor, EnvironmentMembershipFamily
+from wsl import (
+    CausalFeatureSelector,
+    CausalMitigatedClassifier,
+    CausalMitigatedRegressor,
+    EnvironmentMembershipFamily,
+)
 from wsl.causal._invariance_tests import Design, compare_least_squares, compare_logistic, make_test
 from wsl.causal._invariant_prediction import find_invariant
 from wsl.exceptions import CausalFeaturesWarning
@@ -65,7 +70,9 @@ def test_what_is_found_is_a_parent_at_the_stated_level(classes, n_models):
     wrong = found = 0
     for seed in range(n_models):
         X, y, environments, parents = draw_model(seed, classes=classes)
-        columns = set(find_invariant(X, y, environments, keep="parents", alpha=ALPHA).columns)
+        columns = set(
+            find_invariant(X, y, environments, keep="parents", significance_level=ALPHA).columns
+        )
         wrong += not columns <= parents
         found += len(columns & parents)
     assert wrong <= stats.binom.ppf(0.999, n_models, ALPHA)
@@ -305,9 +312,9 @@ def test_where_no_set_is_invariant_the_least_rejected_is_kept_with_a_warning():
 def test_with_no_column_left_a_learner_answers_a_constant():
     X, y, environments = CHAIN.sample(1, 500, 0)
     learner = CausalMitigatedRegressor(
-        causal_features="invariant", keep="parents", epochs=1, random_state=0
+        causal_features=CausalFeatureSelector(keep="parents"), epochs=1, random_state=0
     )
-    with pytest.warns(CausalFeaturesWarning, match="no column is kept"):
+    with pytest.warns(CausalFeaturesWarning, match="no column is selected"):
         learner.fit(X, y, environments)
     assert learner.features_.shape == (0,)
     assert len(np.unique(learner.predict(X))) == 1

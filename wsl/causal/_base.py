@@ -1,7 +1,4 @@
-"""What the invariant learners share: parameters, training as a zoo of one or many, outputs.
-
-The estimators that users construct live in ``_estimators``, penalties in ``_penalties``.
-"""
+"""Parameters and training that classifier and regressor share; a model is a zoo of one."""
 
 from numbers import Integral, Real
 from typing import Any, ClassVar
@@ -12,31 +9,38 @@ from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from .._sklearn_compat import Interval, StrOptions
-from .._validation import check_environments, check_sample_weight
+from .._validation import check_environments, check_hidden_layer_sizes, check_sample_weight
 from ..architectures import Architecture
 from ..exceptions import InvalidInputError
 from ..zoo import ModelZoo, train_zoo
 from ..zoo.training._early_stopping import VALIDATION
 from ._column_selection import ColumnRule, prepare_sets
+from ._feature_selector import CausalFeatureSelector
 from ._sample_weights import join_equal
 from ._training_sets import check_sets
 from .penalties import PENALTIES
 
-_OF_ALL_SAMPLES = tuple(set(PENALTIES) - {"irm_unbiased"})
+_PENALTIES_ON_ALL_SAMPLES = tuple(set(PENALTIES) - {"irm_unbiased"})
 
 
 class BaseCausalMitigated(BaseEstimator):
-    """Parameters, training and outputs that both estimators share."""
+    """A causal learner; subclasses add ``fit`` and ``predict``."""
+
+    __metadata_request__fit: ClassVar[dict] = {"environments": True}
 
     _parameter_constraints: ClassVar[dict] = {
-        "hidden_layer_sizes": ["array-like"],
+        "hidden_layer_sizes": [Interval(Integral, 1, None, closed="left"), "array-like"],
         "activation": [StrOptions({"relu", "tanh", "sigmoid", "identity", "gelu", "silu"})],
         "penalty": [StrOptions(set(PENALTIES)), callable, None],
         "penalty_weight": [Interval(Real, 0, None, closed="left")],
         "penalty_warmup": [Interval(Integral, 0, None, closed="left")],
         "penalty_anneal": [Interval(Integral, 0, None, closed="left")],
-        "causal_features": ["array-like", StrOptions({"graph", "invariant"}), None],
-        **ColumnRule.CONSTRAINTS,
+        "causal_features": [
+            "array-like",
+            StrOptions({"invariant"}),
+            CausalFeatureSelector,
+            None,
+        ],
         "optimizer": [StrOptions({"adam", "adamw", "sgd"})],
         "epochs": [Interval(Integral, 1, None, closed="left")],
         "batch_size": [Interval(Integral, 1, None, closed="left"), None],
@@ -61,12 +65,6 @@ class BaseCausalMitigated(BaseEstimator):
         penalty_warmup=0,
         penalty_anneal=0,
         causal_features=None,
-        graph=None,
-        outcome=None,
-        keep="auto",
-        check_graph=False,
-        invariance_test="linear",
-        alpha=0.05,
         optimizer="adam",
         epochs=100,
         batch_size=256,
@@ -87,12 +85,6 @@ class BaseCausalMitigated(BaseEstimator):
         self.penalty_warmup = penalty_warmup
         self.penalty_anneal = penalty_anneal
         self.causal_features = causal_features
-        self.graph = graph
-        self.outcome = outcome
-        self.keep = keep
-        self.check_graph = check_graph
-        self.invariance_test = invariance_test
-        self.alpha = alpha
         self.optimizer = optimizer
         self.epochs = epochs
         self.batch_size = batch_size
@@ -107,27 +99,34 @@ class BaseCausalMitigated(BaseEstimator):
         self.verbose = verbose
 
     def fit_zoo(self, datasets, n_models: int, *, n_jobs: int | None = None) -> ModelZoo:
-        """Train many models of this learner together, each on a training set of its own.
+        """Train many models of this learner together, each on its own training set.
 
         Parameters
         ----------
         datasets : tuple, sequence of tuples, or callable
-            ``(X, y[, environments[, sample_weight]])``, as :func:`wsl.train_zoo` takes them. The
-            first set tells the number of columns and the classes.
+            Training sets ``(X, y[, environments[, sample_weight]])``: one for all models, one per
+            model, or a function from a model's index to its set. The number of columns and the
+            classes are those of the first set.
         n_models : int
-        n_jobs : int, optional
-            Workers over which joblib spreads the models.
+            Number of models.
+        n_jobs : int, default=None
+            Number of joblib workers; None is one unless a joblib backend says otherwise.
 
         Returns
         -------
         ModelZoo
-            Its architecture takes all columns of X, whichever of them the learner uses. Nothing of
-            the estimator itself is fitted.
+            The trained models. Its architecture takes all columns of X, whichever of them the
+            learner uses. The estimator itself stays unfitted.
+
+        Raises
+        ------
+        InvalidInputError
+            If the training sets have another form, number or shape.
 
         Notes
         -----
-        Invariant columns are searched in each training set by itself; a model's weights of the
-        others are 0. A graph is not checked against the data here.
+        Invariant columns are searched in each training set separately; a model's weights of the
+        other columns are 0. A causal graph is not tested on the data here.
         """
         self._validate_params()
         check_sets(datasets, n_models)
@@ -136,7 +135,7 @@ class BaseCausalMitigated(BaseEstimator):
         X, y = np.asarray(first[0]), np.asarray(first[1])
         if X.ndim != 2:
             raise InvalidInputError(
-                f"X of datasets has shape {X.shape}; wanted (n_samples, n_features)"
+                f"X of `datasets` must have shape (n_samples, n_features); got {X.shape}."
             )
         names = getattr(first[0], "columns", None)
         prepared = prepare_sets(
@@ -164,12 +163,8 @@ class BaseCausalMitigated(BaseEstimator):
     ) -> ModelZoo:
         n_outputs = 1 if classes is None or len(classes) == 2 else len(classes)
         losses = {None: "mse", 2: "binary"}
-        hidden = tuple(self.hidden_layer_sizes)
-        if not all(isinstance(width, Integral) and int(width) > 0 for width in hidden):
-            raise InvalidInputError(
-                f"hidden_layer_sizes={self.hidden_layer_sizes!r}; wanted whole numbers above 0"
-            )
-        named = self.penalty is None or isinstance(self.penalty, str)
+        hidden = check_hidden_layer_sizes(self.hidden_layer_sizes)
+        is_named = self.penalty is None or isinstance(self.penalty, str)
         zoo = train_zoo(
             Architecture.mlp(len(columns), hidden, n_outputs, self.activation),
             datasets,
@@ -180,7 +175,7 @@ class BaseCausalMitigated(BaseEstimator):
             learning_rate=self.learning_rate,
             weight_decay=self.weight_decay,
             optimizer=self.optimizer,
-            penalty=PENALTIES.get(self.penalty) if named else self.penalty,
+            penalty=PENALTIES.get(self.penalty) if is_named else self.penalty,
             penalty_weight=self.penalty_weight,
             penalty_warmup=self.penalty_warmup,
             penalty_anneal=self.penalty_anneal,
@@ -213,10 +208,10 @@ class BaseCausalMitigated(BaseEstimator):
         raw = (X, y, environments, sample_weight)
         prepared = prepare_sets(rule, raw, 1, X.shape[1], names, classes, self._class_weight())
         self.features_ = np.array(prepared.used[0], dtype=int)
-        if self.check_graph:
+        if rule.check_graph:
             self.graph_tests_ = rule.test_graph(X, y if classes is None else y.astype(str), names)
         dataset = prepared.prepare(raw)
-        if self._equal_samples_are_one(len(X)):
+        if self._can_join_equal_samples(len(X)):
             dataset = join_equal(dataset)
         zoo = self._train(dataset, 1, X.shape[1], prepared.columns, classes)
         zoo = prepared.drop_unused(zoo)
@@ -226,19 +221,22 @@ class BaseCausalMitigated(BaseEstimator):
         self.loss_, self.n_iter_ = float(record["train_loss"]), int(record["epoch"])
         self.validation_loss_ = float(record["validation_loss"]) if self.early_stopping else None
 
-    def _equal_samples_are_one(self, n_samples: int) -> bool:
-        """Tell whether joining equal samples changes nothing but rounding.
+    def _can_join_equal_samples(self, n_samples: int) -> bool:
+        """Return True if joining equal samples changes nothing but rounding.
 
-        Batches, halves of environments and samples that are set aside are drawn among those given.
+        It does if batches, halves of environments or held-out samples are drawn among the samples.
         """
-        at_once = self.batch_size is None or n_samples <= self.batch_size
-        return at_once and not self.early_stopping and self.penalty in (None, *_OF_ALL_SAMPLES)
+        full_batch = self.batch_size is None or n_samples <= self.batch_size
+        return (
+            full_batch
+            and not self.early_stopping
+            and self.penalty in (None, *_PENALTIES_ON_ALL_SAMPLES)
+        )
 
     def _rule(self) -> ColumnRule:
-        return ColumnRule(
-            self.causal_features, self.graph, self.outcome, self.keep, self.check_graph,
-            self.invariance_test, self.alpha,
-        )  # fmt: skip
+        if isinstance(self.causal_features, CausalFeatureSelector):
+            return self.causal_features._column_rule()
+        return ColumnRule(self.causal_features)
 
     def _outputs(self, X) -> np.ndarray:
         check_is_fitted(self)

@@ -1,114 +1,69 @@
-"""Causal graphs: what stands for one, and which columns it names as causes of the outcome.
+"""Causal graphs: reading them from what users have, and the columns that they name as causes."""
 
-Graphs are tested against data in ``_independence``; columns are searched without one in
-``_invariant``.
-"""
-
-import re
-from collections.abc import Iterator
-from contextlib import redirect_stdout
-from io import StringIO
+from collections.abc import Callable
+from numbers import Integral, Number
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 
 from ..exceptions import InvalidInputError, UnsupportedModuleError
+from ._graph_text import parse_graph_text, pydot_graph
 
 if TYPE_CHECKING:
     import networkx as nx
 
 FORMS = (
-    "a directed networkx graph, DOT or GML text, an adjacency DataFrame or a graph or model of "
-    "dowhy"
+    "a directed networkx graph, text in DOT, dagitty or GML, an adjacency DataFrame or array, a "
+    "list of edges, a dict of successors, or a graph or model of pydot or dowhy"
 )
 
 
-def read_graph(graph: Any) -> "nx.DiGraph":
-    """Return the acyclic graph that ``graph`` stands for, nodes by name.
+def read_graph(graph: Any, outcome: Any = None) -> "nx.DiGraph":
+    """Return the acyclic graph that ``graph`` describes, with nodes by name.
 
     Parameters
     ----------
-    graph : networkx.DiGraph, str, DataFrame, or a graph or model of dowhy
-        Text is DOT or GML; it is never taken for the name of a file. In an adjacency DataFrame,
-        a number other than 0 in row a and column b is an edge from a to b.
+    graph : object
+        One of ``FORMS``. Text is never taken for the name of a file. A nonzero entry in row a and
+        column b of an adjacency table is an edge from a to b. The last row and column of an
+        adjacency array belong to the outcome unless ``outcome`` is an int, the others to the first
+        columns of X.
+    outcome : str or int, default=None
+        Name of the outcome.
 
     Raises
     ------
     InvalidInputError
         If text or table cannot be read, edges have no direction, or there is a cycle.
     UnsupportedModuleError
-        If ``graph`` is of no such kind.
+        If ``graph`` has another type.
     """
     import networkx as nx
 
-    if isinstance(graph, str):
-        found = _parse(graph)
-    elif isinstance(graph, pd.DataFrame):
-        found = _from_adjacency(graph)
-    else:
-        found = _from_object(graph)
-    if not found.is_directed():
-        raise InvalidInputError("graph has edges without direction; wanted a directed graph")
+    parsed = _reader(graph)(graph, outcome)
+    if not parsed.is_directed():
+        raise InvalidInputError("`graph` must be directed; got edges without direction.")
     plain = nx.DiGraph()
-    plain.add_nodes_from(found.nodes(data=True))
-    plain.add_edges_from(found.edges())
+    plain.add_nodes_from(parsed.nodes(data=True))
+    plain.add_edges_from(parsed.edges())
     if not nx.is_directed_acyclic_graph(plain):
-        cycle = [edge[0] for edge in nx.find_cycle(plain)]
-        circle = " -> ".join(map(str, [*cycle, cycle[0]]))
-        raise InvalidInputError(f"graph has the cycle {circle}; wanted an acyclic graph")
+        nodes = [edge[0] for edge in nx.find_cycle(plain)]
+        cycle = " -> ".join(map(str, [*nodes, nodes[0]]))
+        raise InvalidInputError(f"`graph` must be acyclic; got the cycle {cycle}.")
     return plain
 
 
-_DOT = re.compile(r"(strict\s+)?(di)?graph\b[^{]*\{.*\}", re.DOTALL | re.IGNORECASE)
-_GML = re.compile(r".*\bgraph\s*\[.*\]", re.DOTALL | re.IGNORECASE)
-
-
-def _parse(text: str) -> "nx.Graph":
-    if _DOT.fullmatch(text.strip()):
-        return _parse_dot(text.strip())
-    if _GML.fullmatch(text.strip()):
-        return _parse_gml(text)
-    raise InvalidInputError(
-        f"graph is the text {_shortened(text)!r}; wanted DOT, 'digraph {{a -> b}}', or GML, "
-        "'graph [directed 1 ...]', and no name of a file"
-    )
-
-
-def _parse_dot(text: str) -> "nx.Graph":
-    import networkx as nx
-    import pydot
-
-    with redirect_stdout(StringIO()) as said:  # pydot prints where the text is wrong
-        parsed = pydot.graph_from_dot_data(text)
-    if not parsed:
-        where = " ".join(said.getvalue().split()[-12:])
-        raise InvalidInputError(f"graph is no DOT: {where}")
-    parts = [nx.nx_pydot.from_pydot(part) for part in _with_subgraphs(parsed[0])]
-    whole = nx.DiGraph() if parts[0].is_directed() else nx.Graph()
-    for part in parts:
-        whole.add_nodes_from(part.nodes(data=True))
-        whole.add_edges_from(part.edges())
-    return whole
-
-
-def _with_subgraphs(part: Any) -> Iterator[Any]:
-    yield part
-    for inner in part.get_subgraph_list():
-        yield from _with_subgraphs(inner)
-
-
-def _parse_gml(text: str) -> "nx.Graph":
-    import networkx as nx
-
-    try:
-        return nx.parse_gml(text.splitlines())
-    except (nx.NetworkXError, ValueError, KeyError, TypeError) as error:
-        raise InvalidInputError(f"graph is no GML: {error}") from error
-
-
-def _shortened(text: str) -> str:
-    return text if len(text) <= 60 else f"{text[:57]}..."
+def _reader(graph: Any) -> Callable[[Any, Any], "nx.Graph"]:
+    if isinstance(graph, str):
+        return lambda text, _: parse_graph_text(text)
+    if isinstance(graph, pd.DataFrame):
+        return lambda table, _: _from_adjacency(table)
+    if isinstance(graph, np.ndarray):
+        return _from_array
+    if isinstance(graph, (dict, list, tuple, set)):
+        return lambda edges, _: _from_edges(edges)
+    return lambda other, _: _from_object(other)
 
 
 def _from_adjacency(table: pd.DataFrame) -> "nx.DiGraph":
@@ -116,29 +71,64 @@ def _from_adjacency(table: pd.DataFrame) -> "nx.DiGraph":
 
     if table.index.tolist() != table.columns.tolist() or not table.index.is_unique:
         raise InvalidInputError(
-            f"graph is a table with rows {table.index.tolist()} and columns "
-            f"{table.columns.tolist()}; wanted the same names, each once, in the same order"
+            "`graph` must have the same unique names in rows and columns, in the same order; got "
+            f"rows {table.index.tolist()} and columns {table.columns.tolist()}."
         )
-    numbers = table.to_numpy()
-    if numbers.dtype.kind not in "biuf" or not np.isfinite(numbers).all():
-        raise InvalidInputError("graph is a table with other than finite numbers; wanted 0 or 1")
-    return nx.from_pandas_adjacency(table != 0, create_using=nx.DiGraph)
+    numeric = all(pd.api.types.is_numeric_dtype(dtype) for dtype in table.dtypes)
+    if not numeric or table.isna().any(axis=None):
+        raise InvalidInputError("`graph` must contain finite numbers; got other entries.")
+    return nx.from_pandas_adjacency(
+        pd.DataFrame(_edges_of(table.to_numpy(dtype=float)), table.index, table.columns),
+        create_using=nx.DiGraph,
+    )
 
 
-def _from_object(graph: Any) -> "nx.DiGraph":
-    kind = type(graph)
-    if kind.__module__.split(".")[0] == "dowhy":
+def _from_array(array: np.ndarray, outcome: Any) -> "nx.DiGraph":
+    import networkx as nx
+
+    if array.ndim != 2 or array.shape[0] != array.shape[1]:
+        raise InvalidInputError(f"`graph` must be a square array; got shape {array.shape}.")
+    if array.dtype.kind not in "biuf":
+        raise InvalidInputError(f"`graph` must contain numbers; got dtype {array.dtype}.")
+    graph = nx.from_numpy_array(_edges_of(array.astype(float)), create_using=nx.DiGraph)
+    if isinstance(outcome, Integral) or outcome is None:
+        return graph
+    return nx.relabel_nodes(graph, {len(array) - 1: outcome})
+
+
+def _edges_of(numbers: np.ndarray) -> np.ndarray:
+    if not np.isfinite(numbers).all():
+        raise InvalidInputError("`graph` must contain finite numbers; got NaN or infinity.")
+    return (numbers != 0).astype(int)
+
+
+def _from_edges(edges: Any) -> "nx.DiGraph":
+    import networkx as nx
+
+    try:
+        return nx.DiGraph(edges)
+    except (nx.NetworkXError, TypeError, ValueError) as error:
+        raise InvalidInputError(
+            f"`graph` must be a list of pairs (cause, effect) or a dict of successors; got {error}."
+        ) from error
+
+
+def _from_object(graph: Any) -> "nx.Graph":
+    package = type(graph).__module__.split(".")[0]
+    if package == "dowhy":
         from dowhy.gcm import ProbabilisticCausalModel
 
         model = graph if hasattr(graph, "graph") else ProbabilisticCausalModel(graph)
         return model.graph
+    if package == "pydot":
+        return pydot_graph(graph)
     if all(hasattr(graph, name) for name in ("nodes", "edges", "is_directed")):
         return graph
-    raise UnsupportedModuleError(f"graph is a {kind.__name__}; wanted {FORMS}")
+    raise UnsupportedModuleError(f"`graph` must be {FORMS}; got a {type(graph).__name__}.")
 
 
 def unobserved_nodes(graph: "nx.DiGraph") -> set[Any]:
-    """Return the nodes that dowhy's convention, ``observed="no"``, marks as without data."""
+    """Return the nodes without data, marked by dowhy's convention ``observed="no"``."""
     return {
         node
         for node, marks in graph.nodes(data=True)
@@ -154,50 +144,70 @@ def columns_of_graph(
     Parameters
     ----------
     graph : networkx.DiGraph
-        As ``read_graph`` returns it.
-    outcome : str
-        The node that y holds.
+        A graph as ``read_graph`` returns it, nodes named by ``name_nodes``.
+    outcome : str or int
+        The node of y.
     names : list of str
         Names of the columns.
     keep : {"parents", "markov_blanket"}, default="parents"
-        The blanket holds the parents, the children, and the other parents of the children.
+        The Markov blanket consists of the parents, the children, and the children's other parents.
 
     Raises
     ------
     InvalidInputError
-        If the outcome is no node or also a column, a node with data is no column, or nothing is
-        left to keep.
+        If the outcome is no node or also a column, an observed node is no column, or no column is
+        left.
     """
     if outcome is None or outcome not in graph:
         raise InvalidInputError(
-            f"outcome={outcome!r}; wanted one of the graph's nodes {list(graph)}"
+            f"`outcome` must be one of the graph's nodes {list(graph)}; got {outcome!r}."
         )
     if outcome in names:
-        raise InvalidInputError(f"outcome={outcome!r} is a column of X too; wanted it in y alone")
-    hidden = unobserved_nodes(graph)
-    unknown = [node for node in graph if node not in {*names, outcome, *hidden}]
+        raise InvalidInputError(
+            f"`outcome` must not be a column of X, as y holds it; got the column {outcome!r}."
+        )
+    unobserved = unobserved_nodes(graph)
+    unknown = [node for node in graph if node not in {*names, outcome, *unobserved}]
     if unknown:
         raise InvalidInputError(
-            f"graph has the nodes {unknown}, which are no columns of X: {names}. A node without "
-            'data is marked observed="no"'
+            f"`graph` must have columns of X as nodes; got {unknown} beside the columns {names}. "
+            'Mark a node without data as observed="no".'
         )
-    wanted = set(graph.predecessors(outcome))
+    selected = set(graph.predecessors(outcome))
     if keep == "markov_blanket":
         children = set(graph.successors(outcome))
-        wanted |= children.union(*map(graph.predecessors, children)) - {outcome}
-    columns = tuple(sorted(names.index(node) for node in wanted - hidden))
+        selected |= children.union(*map(graph.predecessors, children)) - {outcome}
+    columns = tuple(sorted(names.index(node) for node in selected - unobserved))
     if not columns:
-        what = "parent" if keep == "parents" else "neighbour"
+        relation = "parent" if keep == "parents" else "neighbor"
         raise InvalidInputError(
-            f"outcome={outcome!r} has no observed {what} in graph; wanted at least one"
+            f"`outcome` must have at least one observed {relation} in `graph`; {outcome!r} has "
+            "none."
         )
     return columns
 
 
-def column_names(names: Any, n_features: int) -> list[str]:
-    """Return the names of the columns; ``x0``, ``x1``, ... as scikit-learn's where there are none.
+def name_nodes(graph: "nx.DiGraph", outcome: Any, names: list[str]) -> "nx.DiGraph":
+    """Return the graph with int nodes, which are positions of columns, renamed to column names."""
+    import networkx as nx
 
-    What other names a table has, numbers say, scikit-learn does not take for names either.
+    positions = {
+        node: names[int(node)]
+        for node in graph
+        if isinstance(node, Number) and node != outcome and node in range(len(names))
+    }
+    taken = [name for name in positions.values() if name in graph]
+    if taken:
+        raise InvalidInputError(
+            f"`graph` must name a column once; got {taken[0]!r} by name and by position."
+        )
+    return nx.relabel_nodes(graph, positions)
+
+
+def column_names(names: Any, n_features: int) -> list[str]:
+    """Return the names of the columns, or ``x0``, ``x1``, ... as in scikit-learn if there are none.
+
+    Like scikit-learn, names other than str count as none.
     """
     if names is None or not all(isinstance(name, str) for name in names):
         return [f"x{i}" for i in range(n_features)]

@@ -1,7 +1,4 @@
-"""``CausalFeatureSelector``: causes of the outcome as a transformer for any Pipeline.
-
-The rule itself, which the learners share, lives in ``_choice``.
-"""
+"""The selector of causal columns, a transformer for any Pipeline."""
 
 from typing import ClassVar
 
@@ -16,70 +13,81 @@ from ._column_selection import ColumnRule, warn_of_search
 
 
 class CausalFeatureSelector(SelectorMixin, BaseEstimator):
-    r"""Keep the columns that cause the outcome, by a graph or by invariance.
+    r"""Select the columns that cause the outcome, by a causal graph or by invariance.
 
     Parameters
     ----------
     method : {"invariant", "graph"}, default="invariant"
-        "graph" reads the causes off ``graph``; "invariant" knows no graph and searches columns
+        "graph" takes the causes from ``graph``; "invariant" needs no graph and searches columns
         given which y does not depend on the environment.
-    graph : networkx.DiGraph, str, DataFrame, or a graph or model of dowhy, optional
-        A causal graph of columns and outcome, nodes named as the columns are; columns without names
-        are called x0, x1, ..., as scikit-learn does. Text is DOT or GML, never the name of a
-        file. In an adjacency DataFrame, a number other than 0 in row a and column b is an edge
-        from a to b. Nodes without data are marked ``observed="no"``, as in dowhy.
-    outcome : str, optional
-        The node that y holds.
+    graph : object, default=None
+        Causal graph over columns and outcome, for method "graph": a directed networkx graph; text
+        in DOT, dagitty or GML (never a file name); a list of pairs (cause, effect); a dict of
+        successors; a graph or model of pydot or dowhy; or an adjacency DataFrame or array, in
+        which a nonzero entry in row a and column b is an edge from a to b. Nodes are named like
+        the columns; columns without names are x0, x1, ..., as in scikit-learn, and an int node is
+        the position of a column. The last row and column of an adjacency array belong to the
+        outcome unless ``outcome`` is an int. Mark nodes without data as ``observed="no"``, or as
+        latent in dagitty.
+    outcome : str or int, default=None
+        Name of the node that y belongs to; required for method "graph".
     keep : {"auto", "parents", "markov_blanket", "predictor"}, default="auto"
-        Of a graph, "parents" (auto) are the direct causes, and "markov_blanket" has the children
-        and their other parents too, which predict best where nothing changes. By invariance,
-        "predictor" (auto) is the set that predicts best of those that are accepted, or is rejected
-        least where none is, and never empty; "parents" is what all accepted sets share, and may be.
+        For a graph, "parents" (auto) are the direct causes; "markov_blanket" adds the children
+        and their other parents, which predict best if nothing changes. By invariance,
+        "predictor" (auto) is the best predictor among the accepted sets, or the set rejected least
+        if none is accepted, and never empty; "parents" is the intersection of all accepted sets,
+        which may be empty.
     check_graph : bool, default=False
         Whether to test on the data, with dowhy's kernel test, that each node is independent of its
-        non-descendants given its parents, and to warn of what is violated. It takes about .1 s a
-        test, of which there are up to :math:`p^2` with p nodes, and needs y.
+        non-descendants given its parents, and to warn of violations. It makes up to :math:`p^2`
+        tests for p nodes, and needs y.
     invariance_test : {"linear", "additive", "kernel"}, default="linear"
-        "linear": does one linear (numbers) or logistic (classes) regression serve all environments?
-        "additive": the same on cubic splines. "kernel": dowhy's kernel test of y and environment
-        given the columns, on 1000 rows at most; it assumes least, finds least, and takes up to a
-        second for each of :math:`2^p` sets.
-    alpha : float, default=0.05
-        Level of the tests. "parents" by invariance holds a column that is no cause with at most
-        this probability, whatever the number of sets; a right graph is warned of with at most this
-        probability.
+        "linear" tests whether one linear (continuous y) or logistic (classes) regression fits all
+        environments; "additive" does so with cubic splines of the columns; "kernel" is dowhy's
+        kernel test of y and environment given the columns, on at most 1000 rows: it has the fewest
+        assumptions and the least power, and is slow for more than a few columns.
+    significance_level : float, default=0.05
+        Level of the tests. "parents" by invariance contains a column that is not a cause with at
+        most this probability, for any number of sets; a correct graph leads to a warning with at
+        most this probability.
 
     Attributes
     ----------
-    support_ : ndarray of bool ``(n_features_in_,)``
-        Which columns are kept.
+    support_ : ndarray of bool of shape (n_features_in_,)
+        Mask of the selected columns.
     tests_ : DataFrame or None
-        The tests that were made, if any. Of sets of columns: ``columns``, ``p_value``,
-        ``accepted``. Of the graph: ``node``, ``independent_of``, ``given``, ``p_value``,
-        ``adjusted_p_value``, ``violated``.
+        The tests, if any. Of sets of columns: ``columns``, ``p_value``, ``accepted``. Of the
+        graph: ``node``, ``independent_of``, ``given``, ``p_value``, ``adjusted_p_value``,
+        ``violated``.
     n_features_in_ : int
+        Number of columns of X.
     feature_names_in_ : ndarray of str
-        Where X had column names.
+        Names of the columns of X, if X had any.
 
     Raises
     ------
     InvalidInputError
-        If the graph cannot be read, has a cycle or nodes that are no columns, lacks the outcome or
-        has no cause of it; or ``keep`` does not go with ``method``.
+        If the graph cannot be read, has a cycle or nodes that are not columns, or lacks the outcome
+        or a cause of it; or if ``keep`` does not fit ``method``.
 
     Warns
     -----
     CausalGraphWarning
         If the data contradict the graph.
     CausalFeaturesWarning
-        If every set of columns is rejected, or no column is left.
+        If every set of columns is rejected, or no column is selected.
+
+    See Also
+    --------
+    CausalMitigatedClassifier : Takes a selector as ``causal_features``.
+    CausalMitigatedRegressor : The same for continuous targets.
+    sklearn.feature_selection.SelectFromModel : Selects columns by importance, not by cause.
 
     Notes
     -----
-    Invariant causal prediction [1]_ wants environments that change the distribution of the columns
-    but do not act on y. All subsets of up to ten columns are searched; of more columns, those of
-    the ten that predict best together, chosen one after another. Without environments, or with
-    one, there is nothing to test, and all columns are kept.
+    Invariant causal prediction [1]_ needs environments that change the distribution of the columns
+    but do not act on y. All subsets of up to ten columns are searched; with more columns, those of
+    the ten that predict best together, selected greedily.
 
     References
     ----------
@@ -99,6 +107,7 @@ class CausalFeatureSelector(SelectorMixin, BaseEstimator):
     array(['x0'], dtype=object)
     """
 
+    __metadata_request__fit: ClassVar[dict] = {"environments": True}
     _parameter_constraints: ClassVar[dict] = {
         "method": [StrOptions({"graph", "invariant"})],
         **ColumnRule.CONSTRAINTS,
@@ -113,7 +122,7 @@ class CausalFeatureSelector(SelectorMixin, BaseEstimator):
         keep="auto",
         check_graph=False,
         invariance_test="linear",
-        alpha=0.05,
+        significance_level=0.05,
     ):
         self.method = method
         self.graph = graph
@@ -121,23 +130,32 @@ class CausalFeatureSelector(SelectorMixin, BaseEstimator):
         self.keep = keep
         self.check_graph = check_graph
         self.invariance_test = invariance_test
-        self.alpha = alpha
+        self.significance_level = significance_level
 
     @fit_context(prefer_skip_nested_validation=True)
     def fit(self, X, y=None, environments=None):
-        """Choose columns of X ``(n_samples, n_features)``.
+        """Select columns.
 
         Parameters
         ----------
-        X : array ``(n_samples, n_features)``
-        y : array ``(n_samples,)``, optional
-            Floats are numbers, anything else is a class. A graph by itself needs none.
-        environments : array ``(n_samples,)``, optional
-            The environment of each sample.
+        X : array-like of shape (n_samples, n_features)
+            Training samples.
+        y : array-like of shape (n_samples,), default=None
+            Outcome: floats are continuous, any other type is a class. Not needed for a causal
+            graph that is not tested.
+        environments : array-like of shape (n_samples,), default=None
+            Label of the environment of each sample, of any one type. Without environments, or with
+            one, method "invariant" keeps all columns. Requested by default in metadata routing.
 
         Returns
         -------
         CausalFeatureSelector
+            The fitted selector.
+
+        Raises
+        ------
+        InvalidInputError
+            If the graph cannot be used for X, or environments do not fit X.
         """
         uses_graph = self.method == "graph"
         if y is None and uses_graph and not self.check_graph:
@@ -146,7 +164,7 @@ class CausalFeatureSelector(SelectorMixin, BaseEstimator):
             X, y = validate_data(self, X, y)
         if environments is not None:
             environments = check_environments(environments, len(X))
-        rule = ColumnRule(**self.get_params(deep=False))
+        rule = self._column_rule()
         names = getattr(self, "feature_names_in_", None)
         if uses_graph:
             columns = rule.resolve(X.shape[1], names)
@@ -158,6 +176,11 @@ class CausalFeatureSelector(SelectorMixin, BaseEstimator):
         self.support_ = np.zeros(X.shape[1], dtype=bool)
         self.support_[list(columns)] = True
         return self
+
+    def _column_rule(self) -> ColumnRule:
+        """Return the validated settings as the rule that learners apply."""
+        self._validate_params()
+        return ColumnRule(**self.get_params(deep=False))
 
     def _get_support_mask(self) -> np.ndarray:
         check_is_fitted(self)

@@ -1,7 +1,4 @@
-"""Invariant causal prediction: sets of columns given which y no longer depends on the environment.
-
-The tests of one set live in ``_invariance_tests``.
-"""
+"""Invariant causal prediction: sets of columns given which y is independent of environments."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -12,22 +9,21 @@ import pandas as pd
 
 from ._invariance_tests import Design, make_test
 
-MAX_SEARCHED = 10  # columns of which every subset is looked at
+MAX_SEARCHED = 10  # columns of which every subset is searched
 
 Columns = tuple[int, ...]
 
 
 @dataclass(frozen=True, eq=False)
 class InvariantSearch:
-    """What a search found.
+    """The result of a search.
 
     Attributes
     ----------
     columns : tuple of int
-        What is kept.
+        The selected columns.
     tests : DataFrame
-        The sets that were tested, in that order: ``columns`` (tuple of int), ``p_value``,
-        ``accepted``.
+        The tested sets in order: ``columns`` (tuple of int), ``p_value``, ``accepted``.
     """
 
     columns: Columns
@@ -35,7 +31,7 @@ class InvariantSearch:
 
     @property
     def any_accepted(self) -> bool:
-        """Whether a set was accepted; True where there was nothing to test."""
+        """Whether a set was accepted; True if nothing was tested."""
         return not len(self.tests) or bool(self.tests["accepted"].any())
 
 
@@ -46,43 +42,47 @@ def find_invariant(
     *,
     keep: str = "predictor",
     test: str = "linear",
-    alpha: float = 0.05,
+    significance_level: float = 0.05,
 ) -> InvariantSearch:
-    r"""Search the sets S of columns for which y given S is alike in every environment.
+    r"""Search the sets S of columns for which y given S has the same distribution everywhere.
 
     Parameters
     ----------
-    X : ndarray ``(n_samples, n_features)``
-    y : ndarray ``(n_samples,)``
-        Floats are numbers, anything else is a class.
-    environments : ndarray ``(n_samples,)`` or None
-        With none, or one, there is nothing to test, and all columns are kept.
+    X : ndarray of shape (n_samples, n_features)
+        Columns.
+    y : ndarray of shape (n_samples,)
+        Outcome: floats are continuous, any other type is a class.
+    environments : ndarray of shape (n_samples,) or None
+        With none, or one, nothing can be tested, and all columns are selected.
     keep : {"predictor", "parents"}, default="predictor"
-        "parents" is the intersection of all accepted sets. "predictor" is, of the accepted sets
-        that are not empty, the one that predicts best by the Bayesian information criterion; if
-        none is accepted, the one that is rejected least.
+        "parents" is the intersection of all accepted sets. "predictor" is the best predictor, by
+        the Bayesian information criterion, among the accepted sets that are not empty; if none is
+        accepted, the set that is rejected least.
     test : {"linear", "additive", "kernel"}, default="linear"
-        "linear": one least-squares or logistic regression serves all environments; "additive": the
-        same on cubic splines of the columns; "kernel": dowhy's kernel test, on 1000 rows at most.
-    alpha : float, default=0.05
-        The chance that the set of all parents is rejected.
+        "linear": one least-squares or logistic regression fits all environments; "additive": the
+        same on cubic splines of the columns; "kernel": dowhy's kernel test on at most 1000 rows.
+    significance_level : float, default=0.05
+        Probability :math:`\alpha` of rejecting the set of all parents.
 
     Returns
     -------
     InvariantSearch
+        The selected columns and the tests.
 
     Notes
     -----
-    If no environment acts on y itself, y given its parents is alike everywhere, and
+    If no environment acts on y itself, y given its parents has the same distribution everywhere,
+    and
 
     .. math:: \hat S = \bigcap \{S : H_{0,S} \text{ not rejected}\}
 
-    holds nothing but parents with probability :math:`1 - \alpha` at least, however many sets are
-    tested: it is wrong only where the parents' own set is rejected (theorem 1 of [1]_). It is
-    often empty: where y itself is distributed alike everywhere, the empty set is accepted.
+    contains only parents with probability at least :math:`1 - \alpha`, for any number of tested
+    sets: it is wrong only if the set of parents is rejected (theorem 1 of [1]_). It is often empty:
+    if y has the same distribution everywhere, the empty set is accepted.
 
-    Above ten columns the search is greedy: the ten that predict best together, chosen one after
-    another, are searched in full, and the error level holds if the parents are among them.
+    With more than ten columns the search is greedy: the ten that predict best together, selected
+    one after another, are searched in full, and the error level holds if the parents are among
+    them.
 
     References
     ----------
@@ -104,24 +104,24 @@ def find_invariant(
         subset for size in range(len(candidates) + 1) for subset in combinations(candidates, size)
     ]
     search = _search_parents if keep == "parents" else _search_predictor
-    return search(subsets, design.criterion, p_value, alpha)
+    return search(subsets, design.criterion, p_value, significance_level)
 
 
 def _search_parents(
     subsets: list[Columns],
     criterion: Callable[[Columns], float],
     p_value: Callable[[Columns], float],
-    alpha: float,
+    significance_level: float,
 ) -> InvariantSearch:
-    """Intersect accepted sets, small ones first, until nothing is left of them."""
+    """Intersect accepted sets, small ones first, until the intersection is empty."""
     tested: list[tuple[Columns, float, bool]] = []
     parents: set[int] | None = None
     for subset in subsets:
         if parents is not None and parents <= set(subset):
-            continue  # accepted or not, it takes nothing away
+            continue  # its acceptance would not change the intersection
         p = p_value(subset)
-        tested.append((subset, p, p > alpha))
-        if p > alpha:
+        tested.append((subset, p, p > significance_level))
+        if p > significance_level:
             parents = set(subset) if parents is None else parents & set(subset)
         if parents == set():
             break
@@ -132,14 +132,14 @@ def _search_predictor(
     subsets: list[Columns],
     criterion: Callable[[Columns], float],
     p_value: Callable[[Columns], float],
-    alpha: float,
+    significance_level: float,
 ) -> InvariantSearch:
-    """Test sets, the best predictors first, until one is accepted; a constant predicts nothing."""
+    """Test non-empty sets, the best predictors first, until one is accepted."""
     tested: list[tuple[Columns, float, bool]] = []
     for subset in sorted(filter(None, subsets), key=criterion):
         p = p_value(subset)
-        tested.append((subset, p, p > alpha))
-        if p > alpha:
+        tested.append((subset, p, p > significance_level))
+        if p > significance_level:
             return InvariantSearch(subset, _table(tested))
     least_rejected = max(tested, key=lambda entry: entry[1])
     return InvariantSearch(least_rejected[0], _table(tested))

@@ -1,7 +1,4 @@
-"""Columns given by name or index, and training sets cut down to the columns that are in use.
-
-Rules that find columns by a graph or by a search live in ``_choice``.
-"""
+"""Training sets restricted to the columns in use, with labels encoded and classes weighted."""
 
 from collections.abc import Sequence
 from numbers import Integral
@@ -15,24 +12,32 @@ from ..zoo import ModelZoo
 from ._sample_weights import weigh_classes
 
 
-def resolve_columns(wanted: Sequence[Any] | None, n_features: int, names: Any) -> tuple[int, ...]:
-    """Return the indices that column names or indices stand for; all columns for None."""
-    if wanted is None:
+def resolve_columns(
+    selection: Sequence[Any] | None, n_features: int, names: Any
+) -> tuple[int, ...]:
+    """Return the indices of columns given by name, index or mask; of all columns for None."""
+    if selection is None:
         return tuple(range(n_features))
     known = [] if names is None else list(names)
+    mask = np.asarray(selection)
+    if mask.dtype == bool and mask.shape == (n_features,):
+        selection = np.flatnonzero(mask).tolist()
     columns = []
-    for column in wanted:
+    for column in selection:
         if isinstance(column, str) and column in known:
             columns.append(known.index(column))
         elif _is_index(column) and -n_features <= int(column) < n_features:
             columns.append(int(column) % n_features)
         else:
             raise InvalidInputError(
-                f"causal_features holds {column!r}; wanted indices below {n_features}"
+                f"`causal_features` must contain indices below {n_features}"
                 + (f" or names among {known}" if known else "")
+                + f"; got {column!r}."
             )
     if not columns:
-        raise InvalidInputError("causal_features is empty; wanted at least one column, or None")
+        raise InvalidInputError(
+            "`causal_features` must contain at least one column, or be None for all; got none."
+        )
     return tuple(columns)
 
 
@@ -41,33 +46,41 @@ def _is_index(column: Any) -> bool:
 
 
 def check_sets(datasets: Any, n_models: int) -> None:
-    """Raise InvalidInputError unless ``datasets`` is of a known form, and for so many models."""
+    """Raise InvalidInputError unless ``datasets`` has a known form and fits ``n_models``."""
     if isinstance(datasets, tuple) or callable(datasets):
         return
     if not isinstance(datasets, Sequence):
         raise InvalidInputError(
-            f"datasets is a {type(datasets).__name__}; wanted a tuple (X, y[, environments[, "
-            "sample_weight]]), a sequence of such, or a function from a model's index to one"
+            "`datasets` must be a tuple (X, y[, environments[, sample_weight]]), a sequence of "
+            "such tuples, or a function from a model's index to one; got a "
+            f"{type(datasets).__name__}."
         )
     if len(datasets) != n_models:
-        raise InvalidInputError(f"n_models={n_models}, but datasets holds {len(datasets)} sets")
+        raise InvalidInputError(
+            f"`datasets` must contain one set per model, {n_models}; got {len(datasets)}."
+        )
 
 
 class PreparedDatasets:
-    """Training sets of many models, cut to some columns, with labels as whole numbers and weighed.
+    """Training sets of many models, as a function from a model's index to its prepared set.
 
-    A function from a model's index to its set, so that workers prepare only what they train on.
+    Workers thus prepare only the sets of the models that they train.
 
     Parameters
     ----------
     datasets : tuple, sequence of tuples, or callable
+        Training sets as ``fit_zoo`` takes them.
     n_features : int
+        Number of columns of X.
     columns : tuple of int
-        What networks take.
+        Columns that are inputs of the networks.
     classes : ndarray or None
+        Labels, or None for a regression.
     class_weight : dict, "balanced" or None
-    used : list of tuple of int, optional
-        For each model, or for all, which of the columns it uses; the others are 0 to it.
+        Weights of the classes.
+    used : list of tuple of int, default=None
+        Columns that each model uses, in one entry per model or one for all; the others are set to
+        0. If None, all ``columns``.
     """
 
     def __init__(
@@ -90,7 +103,7 @@ class PreparedDatasets:
         return self.prepare(self.read(model), f"datasets[{model}]", model)
 
     def read(self, model: int) -> tuple[Any, ...]:
-        """Return a model's training set as it was given."""
+        """Return the raw training set of a model."""
         if isinstance(self.datasets, tuple):
             return self.datasets
         return self.datasets(model) if callable(self.datasets) else self.datasets[model]
@@ -100,15 +113,15 @@ class PreparedDatasets:
     ) -> tuple[Any, ...]:
         """Return ``(X, y, environments, sample_weight)``.
 
-        Without environments, all samples are of one; without weights, which may stay None, each
-        counts as its class does.
+        By default all samples belong to one environment, and have the weight of their class or
+        None.
         """
         X, y = np.asarray(raw[0]), np.asarray(raw[1])
         if X.ndim != 2 or X.shape[1] != self.n_features:
             raise InvalidInputError(
-                f"X of {name} has shape {X.shape}; wanted (n_samples, {self.n_features})"
+                f"X of `{name}` must have shape (n_samples, {self.n_features}); got {X.shape}."
             )
-        X = self._without_unused(X[:, list(self.columns)], model)
+        X = self._zero_unused(X[:, list(self.columns)], model)
         environments, weights = (*raw[2:], None, None)[:2]
         if environments is None:
             environments = np.zeros(len(y), int)
@@ -118,9 +131,9 @@ class PreparedDatasets:
         return X, y, environments, weigh_classes(self.class_weight, y, self.classes, weights)
 
     def drop_unused(self, zoo: ModelZoo) -> ModelZoo:
-        """Return the zoo with weights of 0 for what its models do not use.
+        """Return the zoo with zero weights of the columns that its models do not use.
 
-        They trained on zeros there, so no function changes; and no weight is left as it was drawn.
+        These columns were 0 in training, so their weights kept random initial values.
         """
         if all(used == self.columns for used in self.used):
             return zoo
@@ -128,26 +141,26 @@ class PreparedDatasets:
         weights = zoo.weights.copy()
         for row, model in zip(weights, zoo.metadata["model"], strict=True):
             weight = row[first].reshape(-1, len(self.columns))
-            row[first] = self._without_unused(weight, model).ravel()
+            row[first] = self._zero_unused(weight, model).ravel()
         return ModelZoo(weights, zoo.architecture, zoo.metadata)
 
-    def _without_unused(self, table: np.ndarray, model: int) -> np.ndarray:
+    def _zero_unused(self, table: np.ndarray, model: int) -> np.ndarray:
         used = self.used[model if len(self.used) > 1 else 0]
         if used == self.columns:
             return table
-        kept = np.zeros_like(table)
-        kept[:, list(used)] = table[:, list(used)]
-        return kept
+        masked = np.zeros_like(table)
+        masked[:, list(used)] = table[:, list(used)]
+        return masked
 
     def encode(self, y: np.ndarray) -> np.ndarray:
-        """Return labels as indices into ``classes``, numbers as float32."""
+        """Return labels as indices into ``classes``, continuous targets as float32."""
         if self.classes is None:
             return y.astype(np.float32)
         codes = np.searchsorted(self.classes, y).clip(max=len(self.classes) - 1)
         unknown = self.classes[codes] != y
         if unknown.any():
             raise InvalidInputError(
-                f"y holds {y[unknown][0]!r}; wanted one of {self.classes.tolist()}, the classes of "
-                "the first training set"
+                f"y must contain classes of the first training set, {self.classes.tolist()}; got "
+                f"{y[unknown][0]!r}."
             )
         return codes

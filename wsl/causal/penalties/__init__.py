@@ -1,16 +1,15 @@
-"""Penalties on what differs between environments, by name.
-
-Each is written once for a batch of models: those on risks and their gradients in ``_irm`` and
-``_risks``, those on moments in ``_moments``. How they are weighted is for the training loop.
-"""
+"""Penalties on differences between environments, each for a batch of models, and their names."""
 
 from collections.abc import Callable
 
 from torch import Tensor
 
-from ._coral import causal_dantzig_penalty, coral_penalty, fishr_penalty
+from ._causal_dantzig import causal_dantzig_penalty
+from ._coral import coral_penalty
+from ._fishr import fishr_penalty
+from ._group_dro import group_dro_penalty
 from ._irm import irm_penalty, irm_unbiased_penalty
-from ._vrex import group_dro_penalty, vrex_penalty
+from ._vrex import vrex_penalty
 
 PENALTIES: dict[str, Callable[..., Tensor]] = {
     "irm": irm_penalty,

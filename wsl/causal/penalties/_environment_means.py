@@ -1,7 +1,4 @@
-"""What penalties share: means over environments, and values that bring their own gradient.
-
-Plain torch. The penalties themselves live in ``_irm``, ``_risks`` and ``_moments``.
-"""
+"""Means over environments, and values with a gradient in closed form."""
 
 from collections.abc import Callable
 from functools import cached_property
@@ -12,10 +9,10 @@ from torch.autograd.function import once_differentiable
 
 
 def closed_form(compute: Callable[..., tuple[Tensor, ...]], *leaves: Tensor) -> Tensor:
-    """Return a value a model, ``(n_models,)``, whose gradient is known without autograd.
+    """Return one value per model, ``(n_models,)``, whose gradient is given in closed form.
 
-    ``compute(*leaves)`` returns the value, and its gradient in each leaf, of the leaf's shape.
-    The result can be differentiated once.
+    ``compute(*leaves)`` returns the value and its gradient in each leaf, of the leaf's shape. The
+    result can be differentiated once.
     """
     return _ClosedForm.apply(compute, *leaves)
 
@@ -33,45 +30,54 @@ class _ClosedForm(torch.autograd.Function):
         return None, *(gradient * delta[:, None, None] for gradient in ctx.saved_tensors)
 
 
-class Environments:
-    """The environments of the samples of a batch.
+class EnvironmentMeans:
+    """Means over the environments of a batch, and their gradients.
 
     Parameters
     ----------
-    members : Tensor ``(n_environments, n_models or 1, n_samples)``
-        The share of each sample in its environment's mean; 0 outside it.
+    members : Tensor of shape (n_environments, n_models or 1, n_samples)
+        Weight of each sample in the mean of its environment; 0 outside it.
 
     Attributes
     ----------
-    shares : Tensor ``(n_models or 1, n_environments, n_samples)``
-    present : Tensor ``(n_models or 1, n_environments)`` of bool
-        Whether the batch holds samples of an environment.
-    n_present : Tensor ``(n_models or 1, 1)``
+    weights : Tensor of shape (n_models or 1, n_environments, n_samples)
+        The same weights, models first.
+    present : Tensor of bool of shape (n_models or 1, n_environments)
+        Whether the batch contains samples of an environment.
+    n_present : Tensor of shape (n_models or 1, 1)
+        The number of environments with samples in the batch.
     """
 
     def __init__(self, members: Tensor):
-        self.shares = members.movedim(0, 1)
+        self.weights = members.movedim(0, 1)
 
     @cached_property
     def present(self) -> Tensor:
-        """Whether the batch holds samples of an environment."""
-        return self.shares.amax(-1) > 0
+        """Whether the batch contains samples of an environment."""
+        return self.weights.amax(-1) > 0
 
     @cached_property
     def n_present(self) -> Tensor:
-        """How many environments the batch holds samples of."""
+        """The number of environments with samples in the batch."""
         return self.present.sum(-1, keepdim=True)
 
     def means(self, values: Tensor) -> Tensor:
         """Return means ``(n_models, n_environments)`` of values ``(n_models, n_samples)``."""
-        return (values[:, None] @ self.shares.mT)[:, 0]
+        return (values[:, None] @ self.weights.mT)[:, 0]
 
-    def spread(self, slopes: Tensor) -> Tensor:
+    def weighted(self, values: Tensor) -> Tensor:
+        """Return values ``(n_models, n_rows, n_samples)`` times their weights per environment.
+
+        The result is ``(n_models, n_environments * n_rows, n_samples)``.
+        """
+        return (self.weights[:, :, None] * values[:, None]).flatten(1, 2)
+
+    def backward(self, gradient: Tensor) -> Tensor:
         """Return the gradient in values, ``(n_models, n_samples)``, from that in their means."""
-        return (slopes[:, None] @ self.shares)[:, 0]
+        return (gradient[:, None] @ self.weights)[:, 0]
 
-    def centre(self, values: Tensor) -> Tensor:
-        """Return ``(n_models, n_environments, ...)`` less its mean over those present, else 0."""
+    def center(self, values: Tensor) -> Tensor:
+        """Return ``(n_models, n_environments, ...)`` minus its mean over those present, else 0."""
         trailing = [1] * (values.ndim - 2)
         present = self.present.view(*self.present.shape, *trailing)
         mean = (values * present).sum(1, keepdim=True) / self.n_present.view(-1, 1, *trailing)
