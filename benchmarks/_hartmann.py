@@ -1,7 +1,4 @@
-"""The five experiments of Hartmann et al. (2023): families, learners, and what was published.
-
-How they are run and reported lives in ``distribution_inference``.
-"""
+"""The five experiments of Hartmann et al. (2023): families, learners and published results."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -30,13 +27,14 @@ KEY = ["experiment", "level", "task"]
 
 
 class ShadowLearner(BaseEstimator):
-    """The 4-32-1 regressor of experiments A to C, trained by thousands.
+    """The 4-32-1 regressor of experiments A to C, which trains many models at once.
 
     Parameters
     ----------
     stop_at_loss : float, optional
         Training ends after the first epoch whose mean squared error is below it.
     random_state : int, optional
+        Seed of initial weights and minibatches.
     """
 
     def __init__(self, stop_at_loss=None, random_state=None):
@@ -60,54 +58,54 @@ class ShadowLearner(BaseEstimator):
 
 @dataclass(frozen=True)
 class Setting:
-    """One row of the paper's tables: who is trained on what."""
+    """One row of the paper's tables: a learner and the data that it is trained on."""
 
     experiment: str
-    level: str  # of what the experiment varies
+    level: str  # value of what the experiment varies
     task: str
     learner: Any
     family: DistributionFamily
     n_samples: int = 2048
     n_queries: int = 1024
-    moved: DistributionFamily | None = None  # where models are tested, beside their own data
+    moved: DistributionFamily | None = None  # test data besides the training family
 
 
 def conditional_shift(seed: int) -> Iterator[Setting]:
-    """A: M1 is M0 and a normal deviation of epsilon on every parameter."""
+    """Yield experiment A: M1 is M0 plus a normal deviation of epsilon on every parameter."""
     for epsilon in EPSILONS:
         family = RandomNetworkFamily(epsilon, random_state=seed)
         yield Setting("a", str(epsilon), "classification", ShadowLearner(), family)
 
 
 def early_stopping(seed: int) -> Iterator[Setting]:
-    """A-bis: A at epsilon .05, stopped early."""
+    """Yield experiment A-bis: A at epsilon .05, stopped early."""
     family = RandomNetworkFamily(0.05, random_state=seed)
     for stop in STOPS:
         yield Setting("a-bis", str(stop), "classification", ShadowLearner(stop), family)
 
 
 def _means(seed: int) -> Iterator[tuple[str, RandomNetworkFamily]]:
-    """Yield the families of B and C: the property is in the mean of X, and not in E[Y|X]."""
+    """Yield the families of B and C: the property shifts the mean of X and not E[Y|X]."""
     for task, properties in (("classification", (0, 1)), ("regression", Interval(0, 1))):
         yield task, RandomNetworkFamily(0.0, shift=1.0, properties=properties, random_state=seed)
 
 
 def model_fitness(seed: int) -> Iterator[Setting]:
-    """B: the property is in X alone, and models are stopped before they fit."""
+    """Yield experiment B: the property is in X alone, and models are stopped before they fit."""
     for task, family in _means(seed):
         for stop in STOPS:
             yield Setting("b", str(stop), task, ShadowLearner(stop), family)
 
 
 def training_set_size(seed: int) -> Iterator[Setting]:
-    """C: as B, fully trained on fewer or more samples."""
+    """Yield experiment C: as B, fully trained on fewer or more samples."""
     for task, family in _means(seed):
         for n_samples in SIZES:
             yield Setting("c", str(n_samples), task, ShadowLearner(), family, n_samples, 512)
 
 
 def causal(seed: int) -> Iterator[Setting]:
-    """Was environment 3 in the mixture? Three learners, as published and with sets of one size."""
+    """Yield the membership of environment 3, as published and with training sets of one size."""
     by_steps = {"epochs": 10, "learning_rate": 1e-2, "weight_decay": 1e-3, "batch_size": 32}
     learners = {
         "ERM": CausalMitigatedRegressor((2,), penalty=None, **by_steps),
@@ -144,5 +142,5 @@ EXPERIMENTS = {
 
 
 def published(name: str) -> pd.DataFrame:
-    """Return a table of published figures, its keys as text."""
+    """Return a table of published results, its levels as text."""
     return pd.read_csv(PUBLISHED / f"{name}.csv", dtype={"level": str})

@@ -1,21 +1,34 @@
-"""What every benchmark prints first: the machine and the versions that the figures belong to."""
+"""The machine and the versions that measurements belong to."""
 
-import os
+import importlib.metadata
 import platform
-from importlib.metadata import PackageNotFoundError, version
+from datetime import UTC, datetime
+from pathlib import Path
 
+import psutil
 import torch
 
+import wsl
 
-def describe_machine(*packages: str) -> str:
-    """Return one line on the processor, the threads and the versions of ``packages``."""
-    found = []
-    for package in ("weight-space-learning", "torch", *packages):
+
+def machine_line(*packages: str) -> str:
+    """Return one line: date, processor, cores, and the versions of ``packages``."""
+    versions = [f"Python {platform.python_version()}", f"wsl {wsl.__version__}"]
+    for package in ("torch", *packages):
         try:
-            found.append(f"{package} {version(package)}")
-        except PackageNotFoundError:
-            found.append(f"{package} not installed")
-    return (
-        f"{platform.machine()}, {os.cpu_count()} cores, torch threads {torch.get_num_threads()}, "
-        f"Python {platform.python_version()}, {', '.join(found)}"
-    )
+            versions.append(f"{package} {importlib.metadata.version(package)}")
+        except importlib.metadata.PackageNotFoundError:
+            versions.append(f"no {package}")
+    date = datetime.now(UTC).date().isoformat()
+    cores = f"{psutil.cpu_count()} cores, {torch.get_num_threads()} torch threads"
+    return f"{date}, {_processor()}, {cores}; {', '.join(versions)}"
+
+
+def _processor() -> str:
+    """Return the processor's name where the system tells it, else its kind."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        lines = []
+    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return names[0] if names else platform.processor() or platform.machine()

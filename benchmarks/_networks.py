@@ -1,4 +1,6 @@
-"""Networks that several benchmarks use, and how much they compute."""
+"""Networks that several benchmarks use, their work, and the peak of the machine."""
+
+import time
 
 import torch
 from torch import nn
@@ -29,3 +31,14 @@ def multiplications(architecture: Architecture, training: bool = False) -> int:
     with torch.no_grad():
         module(torch.zeros(1, *architecture.input_shape))
     return 3 * sum(counts) - counts[0] if training else sum(counts)
+
+
+def peak_gflops(size: int, repeats: int = 20) -> float:
+    """Return the speed of one large matrix product in float32, the best of several."""
+    a, b = torch.rand(2, size, size)
+    seconds = []
+    for _ in range(repeats):
+        start = time.perf_counter()
+        a @ b
+        seconds.append(time.perf_counter() - start)
+    return 2e-9 * size**3 / min(seconds)

@@ -1,7 +1,4 @@
-"""What ``benchmarks.weight_reconstruction`` trains: zoos, arms and ablations.
-
-What is measured lives in ``_reconstruction_tables``.
-"""
+"""Zoos, variants of the autoencoder and ablations of ``benchmarks.weight_reconstruction``."""
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
@@ -13,7 +10,7 @@ from sklearn.utils import Bunch
 from wsl import ModelZoo, WeightSpaceAutoencoder
 from wsl.datasets import load_census_zoo, load_digits_zoo, load_mnist_zoo
 
-ARMS = {
+VARIANTS = {
     "structural": {"gamma": 0.0, "beta": 1.0},
     "behavioral": {"gamma": 0.0, "beta": 0.0},
     "contrastive+structural": {"gamma": 0.05, "beta": 1.0},
@@ -21,19 +18,18 @@ ARMS = {
     "structural+behavioral": {"gamma": 0.0, "beta": 0.1},
     "all three": {"gamma": 0.05, "beta": 0.1},
 }
-GENERATING = ("contrastive+structural", "all three")  # those that the paper compares
+GENERATING = ("contrastive+structural", "all three")  # the variants that the paper compares
 COMPRESSIONS = (1.3, 1.8, 2.5, 4.0, 8.0)
 REFINEMENTS = (0, 30, 200, 500, 1000)  # steps, by behavior alone at compression 4
-ABLATED = 5  # one in so many test models is rebuilt there, after a quarter of the steps
 
 
 @dataclass(frozen=True)
 class Subject:
-    """A zoo to study: how it and its companion on other data are loaded, and how it is coded."""
+    """How a zoo and its companion on other data are loaded, and the latent dimensions per token."""
 
     load: Callable[..., Bunch]
     other: dict[str, Any]
-    latent_dim: int  # for a compression of about 1.8, the paper's own
+    latent_dim: int  # for a compression of about 1.8, as in the paper
 
 
 SUBJECTS = {
@@ -45,7 +41,7 @@ SUBJECTS = {
 
 @dataclass(frozen=True)
 class Scale:
-    """How much work one run does; every arm takes ``n_steps`` of training."""
+    """Numbers of models, steps, seeds and queries; every variant is trained by ``n_steps``."""
 
     n_models: int
     epochs: int
@@ -56,16 +52,17 @@ class Scale:
     network: dict[str, int]
     n_generated: int = 50
     refine_steps: int = 200
-    anchor_steps: int = 30  # of refinement of the anchors that are generated from
+    anchor_steps: int = 30  # of refinement of the anchors
     generation_steps: int = 300
+    ablation_stride: int = 5  # ablations rebuild every fifth test model, after a quarter of steps
 
 
 _FULL = Scale(1000, 25, (1, 5, 10, 25), 300, 3, 256, {"d_model": 64, "n_layers": 2})
-_QUICK = Scale(60, 10, (1, 10), 40, 1, 64, {"d_model": 16, "n_layers": 1}, 10, 5, 5, 30)
+_QUICK = Scale(20, 2, (1, 2), 4, 1, 16, {"d_model": 16, "n_layers": 1}, 4, 2, 2, 5, 1)
 SCALES = {
     "full": {
         "digits": _FULL,
-        # images of 784 pixels cost some twenty times as much: one seed, fewer queries and steps
+        # images of 784 pixels cost about twenty times as much: one seed, fewer models and queries
         "mnist": replace(
             _FULL,
             n_models=300,
@@ -78,7 +75,7 @@ SCALES = {
     },
     "quick": {
         "digits": _QUICK,
-        "mnist": replace(_QUICK, n_models=12, epochs=2, checkpoints=(1, 2), n_queries=16),
+        "mnist": replace(_QUICK, n_models=12),
         "census": _QUICK,
     },
 }
@@ -86,10 +83,10 @@ SCALES = {
 
 @dataclass(frozen=True, eq=False)
 class Study:
-    """A zoo, its data, and which of its rows are for what.
+    """A zoo, its data, and the indices of its rows at the last checkpoint.
 
-    Rows are aligned to one of them beforehand, so that distances are between functions and not
-    between orders of units. ``last`` are rows of the last checkpoint.
+    Rows are aligned to one of them beforehand, so that distances do not depend on the order of
+    hidden units.
     """
 
     name: str
@@ -101,40 +98,40 @@ class Study:
 
     @property
     def test(self) -> ModelZoo:
-        """The models that are rebuilt: finished, and of those for testing."""
+        """The test models at the last checkpoint, which are rebuilt."""
         return self.zoo[np.intersect1d(self.data.test, self.last)]
 
     @property
     def training(self) -> ModelZoo:
-        """The finished models among those for training."""
+        """The training models at the last checkpoint."""
         return self.zoo[np.intersect1d(self.data.train, self.last)]
 
     @property
     def learning_rate(self) -> float:
-        """The median rate at which the zoo was trained."""
+        """The median learning rate of the training models."""
         return float(self.training.metadata["learning_rate"].median())
 
     def ablated(self) -> "Study":
-        """Return the study of finished models alone, with fewer to rebuild and fewer steps."""
+        """Return the study of finished models, with fewer of them to rebuild and fewer steps."""
         scale = replace(self.scale, n_steps=self.scale.n_steps // 4)
         data = Bunch(**{**self.data, "train": np.intersect1d(self.data.train, self.last)})
-        return replace(self, scale=scale, data=data, last=self.last[::ABLATED])
+        return replace(self, scale=scale, data=data, last=self.last[:: self.scale.ablation_stride])
 
     def anchors(self) -> ModelZoo:
         """Return the best third of the finished training models, by training accuracy."""
-        own = self.training
-        order = np.argsort(-own.metadata["train_accuracy"].to_numpy(), kind="stable")
-        return own[order[: max(4, len(own) // 3)]]
+        training = self.training
+        order = np.argsort(-training.metadata["train_accuracy"].to_numpy(), kind="stable")
+        return training[order[: max(4, len(training) // 3)]]
 
 
-def load_study(name: str, scale: Scale, jobs: int, other: bool = False) -> Study:
+def load_study(name: str, scale: Scale, n_jobs: int, other: bool = False) -> Study:
     """Load a zoo, or its smaller companion on other data, and align its rows."""
     subject = SUBJECTS[name]
     n_models, checkpoints = scale.n_models, scale.checkpoints
     if other:
         n_models, checkpoints = max(10, n_models // 5), (scale.epochs,)
     data = subject.load(
-        n_models, epochs=scale.epochs, checkpoints=checkpoints, n_jobs=jobs, progress=True,
+        n_models, epochs=scale.epochs, checkpoints=checkpoints, n_jobs=n_jobs,
         **(subject.other if other else {}),
     )  # fmt: skip
     rows = data.zoo.weights
@@ -146,7 +143,7 @@ def load_study(name: str, scale: Scale, jobs: int, other: bool = False) -> Study
 
 
 def build(study: Study, seed: int, **settings: Any) -> WeightSpaceAutoencoder:
-    """Return an arm, not fitted, that will take as many steps as any other."""
+    """Return a variant, not fitted, that is trained by as many steps as any other."""
     scale = study.scale
     options = {
         "queries": {"data": study.data.X_train, "mixtures": mixtures(study.data.X_train)},
@@ -159,44 +156,45 @@ def build(study: Study, seed: int, **settings: Any) -> WeightSpaceAutoencoder:
         **scale.network,
         **settings,
     }
-    steps_an_epoch = -(-len(study.data.train) // options["batch_size"])
+    steps_per_epoch = -(-len(study.data.train) // options["batch_size"])
     return WeightSpaceAutoencoder(
         study.zoo.architecture,
-        epochs=-(-scale.n_steps // steps_an_epoch),
+        epochs=-(-scale.n_steps // steps_per_epoch),
         random_state=seed,
         **options,
     )
 
 
 def fit(study: Study, seed: int, **settings: Any) -> WeightSpaceAutoencoder:
-    """Fit an arm on the rows of the training models."""
+    """Fit a variant on the rows of the training models."""
     return build(study, seed, **settings).fit(study.zoo.weights[study.data.train])
 
 
 def mixtures(X: np.ndarray, n_times: int = 8) -> np.ndarray:
-    """Return mixtures of three inputs, ``n_times`` as many as inputs, in uneven shares.
+    """Return mixtures of three inputs with random weights, ``n_times`` as many as inputs.
 
-    Many steps of refinement match models on a few hundred inputs, and on no others.
+    With queries from a few hundred inputs alone, many steps of refinement match models on these
+    inputs and on no others.
     """
     rng = np.random.default_rng(0)
     n_rows = n_times * len(X)
-    shares = rng.dirichlet([0.5] * 3, n_rows).astype(np.float32)
-    return sum(share[:, None] * X[rng.integers(len(X), size=n_rows)] for share in shares.T)
+    mixture_weights = rng.dirichlet([0.5] * 3, n_rows).astype(np.float32)
+    return sum(part[:, None] * X[rng.integers(len(X), size=n_rows)] for part in mixture_weights.T)
 
 
 def query_sets(study: Study) -> dict[str, Any]:
-    """Return training inputs, noise of their mean and spread, and both."""
+    """Return training inputs, noise of their mean and standard deviation, and both."""
     rng, data = np.random.default_rng(0), study.data.X_train
     noise = rng.normal(data.mean(axis=0), data.std(axis=0) + 1e-6, data.shape).astype(np.float32)
     return {"data": data, "noise": noise, "data and noise": {"data": data, "noise": noise}}
 
 
 def latent_dim(study: Study, compression: float) -> int:
-    """Return the latent numbers a token that compress about so much."""
+    """Return the latent dimensions per token for about this compression."""
     return max(1, round(1.8 * SUBJECTS[study.name].latent_dim / compression))
 
 
-VARIED: dict[str, Callable[[Study], dict[Any, Any]]] = {  # values by what they are called
+VARIED: dict[str, Callable[[Study], dict[Any, Any]]] = {  # label -> value
     "beta": lambda study: {b: b for b in (0.0, 0.1, 0.5, 0.9, 1.0)},
     "gamma": lambda study: {g: g for g in (0.0, 0.05, 0.2)},
     "queries": query_sets,
@@ -210,9 +208,9 @@ VARIED: dict[str, Callable[[Study], dict[Any, Any]]] = {  # values by what they 
 def ablations(
     study: Study, quick: bool, varied: Sequence[str]
 ) -> Iterator[tuple[str, str, dict[str, Any]]]:
-    """Yield what is varied, to what, and the settings for it; the rest is as in all three."""
+    """Yield parameter, label and settings; the other settings are those of all three losses."""
     for name, values in VARIED.items():
         if name in varied:
             parameter = "latent_dim" if name == "compression" else name
-            for label, value in list(values(study).items())[: 2 if quick else None]:
-                yield name, str(label), {**ARMS["all three"], parameter: value}
+            for label, value in list(values(study).items())[: 1 if quick else None]:
+                yield name, str(label), {**VARIANTS["all three"], parameter: value}

@@ -1,7 +1,4 @@
-"""Tables of ``benchmarks.weight_reconstruction``: rebuilding, generation, prediction and time.
-
-Zoos and arms are made in ``_reconstruction``.
-"""
+"""Measurements of ``weight_reconstruction``: rebuilding, generation, prediction and time."""
 
 import time
 from collections.abc import Callable, Iterator
@@ -17,7 +14,7 @@ from sklearn.model_selection import GridSearchCV, GroupKFold
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from benchmarks._reconstruction import ARMS, Study, build
+from benchmarks._reconstruction import VARIANTS, Study, build
 from wsl import (
     DeepSetsRegressor,
     ModelZoo,
@@ -29,35 +26,36 @@ from wsl import (
 )
 
 METHODS = ("token_kde", "kde", "interpolation", "gmm", "ensemble")
-N_TRIED = 4  # candidates for each model that is kept, where the best are kept by training labels
+N_CANDIDATES = 4  # per generated model, where the best by training labels are selected
 FINE_TUNING = (0, 1, 5)
-FINER = 10  # by which the learning rate of fine-tuning is below that of training
+FINE_TUNING_DIVISOR = 10  # of the learning rate of training
 ALPHAS = np.logspace(-3, 5, 17)
 EMBEDDINGS = {"": None, ", pooled": "mean", ", pooled with behavior": "behavior"}
 TIMED_EPOCHS = (1, 4, 16, 64)
 TIMED_REFINEMENTS = (30, 200)  # steps
-N_ANSWERED, N_PRINCIPAL = 1000, 64  # as many as the embedding with behavior has
+N_QUERIES, N_COMPONENTS = 1000, 64  # as many as the embedding with behavior has
 
 
 # --- 1, rebuilding
 
 
 def rebuilding(study: Study, rebuilt: np.ndarray, n_latents: float) -> dict[str, float]:
-    """Say how rebuilt test models stand for their originals."""
+    """Compare rebuilt test models with their originals."""
     originals, X, y = study.test, study.data.X_test, study.data.y_test
     outputs = originals.forward(X)
-    answers = originals.architecture.forward(rebuilt, X)
-    accuracy, own = metrics.accuracy(outputs, y), metrics.accuracy(answers, y)
+    rebuilt_outputs = originals.architecture.forward(rebuilt, X)
+    accuracy = metrics.accuracy(outputs, y)
+    rebuilt_accuracy = metrics.accuracy(rebuilt_outputs, y)
     return {
         "l2 distance": float(np.linalg.norm(originals.weights - rebuilt, axis=1).mean()),
         "explained variance": metrics.explained_variance(originals.weights, rebuilt),
-        "agreement": metrics.agreement(outputs, answers),
-        "shuffled": metrics.shuffled_agreement(outputs, answers),
-        "behavioral R2": metrics.behavioral_r2(outputs, answers),
-        "spread": metrics.spread_ratio(originals.weights, rebuilt),
-        "accuracy": float(own.mean()),
-        "off by, a model": float(np.abs(own - accuracy).mean()),
-        "best": float(own.max()),
+        "agreement": metrics.agreement(outputs, rebuilt_outputs),
+        "shuffled": metrics.shuffled_agreement(outputs, rebuilt_outputs),
+        "behavioral R2": metrics.behavioral_r2(outputs, rebuilt_outputs),
+        "standard deviation ratio": metrics.spread_ratio(originals.weights, rebuilt),
+        "accuracy": float(rebuilt_accuracy.mean()),
+        "error of accuracy": float(np.abs(rebuilt_accuracy - accuracy).mean()),
+        "best accuracy": float(rebuilt_accuracy.max()),
         "compression": originals.architecture.n_weights / n_latents if n_latents else np.inf,
     }
 
@@ -70,7 +68,7 @@ def rebuilding_baselines(study: Study, n_latents: int) -> Iterator[tuple[str, di
     yield "mean of the zoo", rebuilding(study, mean, 0)
     pca = _pca(training, n_latents)
     rebuilt = pca.inverse_transform(pca.transform(originals.weights)).astype(np.float32)
-    yield f"PCA, {pca.n_components_} numbers", rebuilding(study, rebuilt, pca.n_components_)
+    yield f"PCA, {pca.n_components_} components", rebuilding(study, rebuilt, pca.n_components_)
     outputs, others = (zoo.forward(study.data.X_test) for zoo in (originals, study.training))
     yield (
         "floor: best single model",
@@ -80,8 +78,10 @@ def rebuilding_baselines(study: Study, n_latents: int) -> Iterator[tuple[str, di
     yield "floor: averaged prediction", {"agreement": average, "behavioral R2": 0.0}
 
 
-def elsewhere(study: Study, autoencoder: WeightSpaceAutoencoder, other: Study) -> dict[str, float]:
-    """Rebuild models of other data by an autoencoder that never saw their like."""
+def rebuilding_other_data(
+    study: Study, autoencoder: WeightSpaceAutoencoder, other: Study
+) -> dict[str, float]:
+    """Rebuild models of other data by an autoencoder that was not trained on such models."""
     aligned = study.zoo.architecture.canonicalize(other.zoo.weights, reference=study.reference)
     zoo = ModelZoo(aligned, other.zoo.architecture, other.zoo.metadata)
     moved = Study(other.name, other.scale, zoo, other.data, study.reference, other.last)
@@ -95,12 +95,16 @@ def elsewhere(study: Study, autoencoder: WeightSpaceAutoencoder, other: Study) -
 def generation(
     study: Study, autoencoder: WeightSpaceAutoencoder, method: str, seed: int, best: bool = False
 ) -> dict[str, float]:
-    """Generate from the anchors and fine-tune; distances are in units of the zoo's own.
+    """Generate from the anchors and fine-tune; distances are relative to those of the zoo.
 
     With ``best``, models are the best of four times as many on the training set.
     """
     data, n_models = study.data, study.scale.n_generated
-    chosen = {"n_candidates": N_TRIED * n_models, "queries": data.X_train, "labels": data.y_train}
+    selection = {
+        "n_candidates": N_CANDIDATES * n_models,
+        "queries": data.X_train,
+        "labels": data.y_train,
+    }
     autoencoder.set_params(refine_steps=study.scale.anchor_steps)
     rows = autoencoder.sample(
         n_models,
@@ -108,41 +112,41 @@ def generation(
         method=method,
         n_steps=study.scale.generation_steps,
         random_state=seed,
-        **(chosen if best else {}),
+        **(selection if best else {}),
     )
     autoencoder.set_params(refine_steps=study.scale.refine_steps)
     rows = study.zoo.architecture.canonicalize(rows, reference=study.reference)
-    rate = study.learning_rate / FINER
+    rate = study.learning_rate / FINE_TUNING_DIVISOR
     return {**_accuracies(study, seed, rate, init=rows), **_differences(study, rows)}
 
 
 def generation_baselines(study: Study, seed: int) -> Iterator[tuple[str, dict[str, float]]]:
-    """Yield what the zoo and its anchors reach, and training from scratch."""
+    """Yield the accuracies of the zoo, of its anchors, and of training from scratch."""
     for name, zoo in (("zoo", study.training), ("anchors", study.anchors())):
         scores = zoo.accuracy(study.data.X_test, study.data.y_test)
-        found = {"mean, 0 epochs": scores.mean(), "best, 0 epochs": scores.max()}
-        yield name, {**found, **_differences(study, zoo.weights, own=True)}
+        accuracies = {"mean, 0 epochs": scores.mean(), "best, 0 epochs": scores.max()}
+        yield name, {**accuracies, **_differences(study, zoo.weights, in_zoo=True)}
     scratch = _accuracies(study, seed, study.learning_rate, n_models=study.scale.n_generated)
     yield "from scratch", scratch
 
 
 def _accuracies(study: Study, seed: int, rate: float, **start: Any) -> dict[str, float]:
-    data, found = study.data, {}
+    data, accuracies = study.data, {}
     for epochs in FINE_TUNING:
         zoo = train_zoo(
             study.zoo.architecture, (data.X_train, data.y_train), epochs=epochs, batch_size=64,
             learning_rate=rate, random_state=seed, device="cpu", **start,
         )  # fmt: skip
         scores = zoo.accuracy(data.X_test, data.y_test)
-        found[f"mean, {epochs} epochs"] = float(scores.mean())
-        found[f"best, {epochs} epochs"] = float(scores.max())
-    return found
+        accuracies[f"mean, {epochs} epochs"] = float(scores.mean())
+        accuracies[f"best, {epochs} epochs"] = float(scores.max())
+    return accuracies
 
 
-def _differences(study: Study, rows: np.ndarray, own: bool = False) -> dict[str, float]:
+def _differences(study: Study, rows: np.ndarray, in_zoo: bool = False) -> dict[str, float]:
     zoo = study.training.weights
     outputs = study.zoo.architecture.forward(rows, study.data.X_test)
-    if own:
+    if in_zoo:
         nearest = np.array([_nearest_other(zoo, row) for row in rows])
     else:
         nearest = metrics.nearest_distance(rows, zoo)
@@ -173,32 +177,32 @@ def prediction(study: Study, embedding: TransformerMixin) -> dict[str, float]:
 def embedding_scores(
     study: Study, autoencoder: WeightSpaceAutoencoder
 ) -> dict[str, dict[str, float]]:
-    """Predict from each embedding of a fitted arm, which is left without pooling.
+    """Predict from each embedding of a fitted variant, which ends without pooling.
 
-    The last sees what models answer to training inputs, beside their weights.
+    The last embedding also reads the responses of models to training inputs.
     """
     autoencoder.set_params(refine_steps=0)
-    found = {}
+    scores = {}
     for name, pooling in EMBEDDINGS.items():
         features = autoencoder.set_params(pooling=pooling).transform(study.zoo.weights)
-        found[name] = _ridge_scores(study, features)
+        scores[name] = _ridge_scores(study, features)
     autoencoder.set_params(pooling=None, refine_steps=study.scale.refine_steps)
-    return found
+    return scores
 
 
 def prediction_baselines(
     study: Study, n_latents: int, seed: int
 ) -> Iterator[tuple[str, dict[str, float]]]:
-    """Yield what weight statistics, raw weights, PCA, DeepSets and answers to queries reach."""
+    """Yield the scores of weight statistics, raw weights, PCA, DeepSets and query responses."""
     yield "weight statistics", prediction(study, WeightStatistics(study.zoo.architecture))
     yield "raw weights", _ridge_scores(study, study.zoo.weights)
     yield "PCA", prediction(study, _pca(study.zoo.weights[study.data.train], n_latents))
     deep_sets = DeepSetsRegressor(study.zoo.architecture, random_state=seed)
     yield "DeepSets", _scores(study, study.zoo.weights, deep_sets.fit)
-    queries = study.data.X_train[:N_ANSWERED]
-    answers = QueryResponses(study.zoo.architecture, queries, output="proba")
-    pca = PCA(min(N_PRINCIPAL, len(study.data.train) - 1), random_state=seed)
-    yield "PCA of answers", prediction(study, make_pipeline(answers, pca))
+    queries = study.data.X_train[:N_QUERIES]
+    responses = QueryResponses(study.zoo.architecture, queries, output="proba")
+    pca = PCA(min(N_COMPONENTS, len(study.data.train) - 1), random_state=seed)
+    yield "PCA of responses", prediction(study, make_pipeline(responses, pca))
 
 
 def _ridge_scores(study: Study, features: np.ndarray) -> dict[str, float]:
@@ -231,22 +235,24 @@ def _pca(rows: np.ndarray, n_latents: int) -> PCA:
 # --- 5, time
 
 
-def time_course(study: Study, code: str, quick: bool) -> Iterator[tuple[str, dict[str, float]]]:
-    """Yield what all three losses have reached after some epochs, and in how many seconds.
+def time_course(
+    study: Study, code: str, seed: int, quick: bool
+) -> Iterator[tuple[str, dict[str, float]]]:
+    """Yield the metrics of all three losses after some epochs, and the seconds until then.
 
-    At a constant learning rate; the code in closed form is part of the first epoch. In the end each
-    test model is refined, whose seconds are those of all of them.
+    The learning rate is constant; the closed-form code is part of the first epoch. In the end all
+    test models are refined; the seconds of rebuilding are those of all of them.
     """
     rows, seconds = study.zoo.weights[study.data.train], 0.0
-    autoencoder = build(study, 0, code=code, **ARMS["all three"]).set_params(refine_steps=0)
-    watched = TIMED_EPOCHS[: 2 if quick else None]
-    for epoch in range(1, watched[-1] + 1):
+    autoencoder = build(study, seed, code=code, **VARIANTS["all three"]).set_params(refine_steps=0)
+    measured_epochs = TIMED_EPOCHS[: 1 if quick else None]
+    for epoch in range(1, measured_epochs[-1] + 1):
         start = time.perf_counter()
         autoencoder.partial_fit(rows)
         seconds += time.perf_counter() - start
-        if epoch in watched:
+        if epoch in measured_epochs:
             yield f"{code}, epoch {epoch}", _reached(study, autoencoder, seconds)
-    for n_steps in TIMED_REFINEMENTS:
+    for n_steps in TIMED_REFINEMENTS[: 1 if quick else None]:
         autoencoder.set_params(refine_steps=n_steps)
         yield f"{code}, {n_steps} steps of refinement", _reached(study, autoencoder, seconds)
 
@@ -255,6 +261,6 @@ def _reached(study: Study, autoencoder: WeightSpaceAutoencoder, seconds: float) 
     start = time.perf_counter()
     rebuilt = autoencoder.reconstruct(study.test.weights)
     spent = time.perf_counter() - start
-    found = rebuilding(study, rebuilt, autoencoder.n_latents_)
-    kept = {name: found[name] for name in ("agreement", "behavioral R2", "accuracy")}
-    return {"seconds of training": seconds, "of rebuilding": spent, **kept}
+    measured = rebuilding(study, rebuilt, autoencoder.n_latents_)
+    scores = {name: measured[name] for name in ("agreement", "behavioral R2", "accuracy")}
+    return {"seconds of training": seconds, "seconds of rebuilding": spent, **scores}

@@ -1,16 +1,15 @@
-"""Where the time of one training step of the autoencoder goes, and how near it is to the peak.
+"""The time of one training step of the autoencoder, by part, against the peak of the machine.
 
-``python -m benchmarks.autoencoder_step [--models N] [--d-model N] [--layers N] [--queries N]``
+The digits CNN, a batch of models in two views, all three losses. Each part runs by itself, and its
+median time stands beside its work; the peak is that of a large matrix product on the same threads.
+Whole steps of the variants show what the behavioral and the contrastive loss add to the
+structural one.
 
-The digits CNN, a batch of models in two views, all three losses. Each part is run by itself and
-its best time of several stands beside its multiplications; the peak is that of a large matrix
-product on the same threads. Below that, whole steps of the arms: what the behavioral and the
-contrastive loss add to the structural one.
+The parts of a step have no public counterpart, so this benchmark reads the fitted ``codec_`` and
+the skorch net ``net_``.
 """
 
-import argparse
 import resource
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -21,13 +20,14 @@ import torch
 from torch import Tensor
 from torch.utils.flop_counter import FlopCounterMode
 
-from benchmarks._machine import describe_machine
-from benchmarks._networks import multiplications
+from benchmarks._networks import multiplications, peak_gflops
+from benchmarks._runner import Benchmark, Run
+from benchmarks._timing import alternate
 from wsl import Architecture, WeightSpaceAutoencoder
 
 ARCHITECTURE = Architecture.cnn((1, 8, 8), [6, 8], [16], 10)
-LINEAR = {"code": "linear"}  # the reference has no other
-ARMS: dict[str, dict[str, Any]] = {
+LINEAR = {"code": "linear"}  # the only one of the reference implementation
+VARIANTS: dict[str, dict[str, Any]] = {
     "structural": {"beta": 1.0, "gamma": 0.0, **LINEAR},
     "behavioral": {"beta": 0.0, "gamma": 0.0, **LINEAR},
     "structural + behavioral": {"beta": 0.1, "gamma": 0.0, **LINEAR},
@@ -35,29 +35,25 @@ ARMS: dict[str, dict[str, Any]] = {
     "all three": {"beta": 0.1, "gamma": 0.05, **LINEAR},
     "all three, code by responses": {"beta": 0.1, "gamma": 0.05, "code": "responses"},
 }
-PEAK_SIZE = 2048
-REPEATS = 7
 
 
 @dataclass(frozen=True)
-class Settings:
-    """Sizes of the batch and of the network."""
+class Scale:
+    """Sizes of the batch, the network and the peak's matrices; number of timed rounds."""
 
-    models: int
+    n_models: int
     d_model: int
-    layers: int
-    queries: int
-    latent_dim: int = 16
+    n_layers: int
+    n_queries: int
+    latent_dim: int
+    peak_size: int
+    n_rounds: int
 
 
-def best_seconds(function: Callable[[], object], repeats: int = REPEATS) -> float:
-    """Return the least time of several runs, after one that does not count."""
-    seconds = []
-    for _ in range(repeats + 1):
-        start = time.perf_counter()
-        function()
-        seconds.append(time.perf_counter() - start)
-    return min(seconds[1:])
+SCALES = {
+    "quick": Scale(8, 32, 1, 32, 4, 512, 2),
+    "full": Scale(32, 128, 4, 256, 16, 2048, 7),
+}
 
 
 def count_gflop(function: Callable[[], object]) -> float:
@@ -67,27 +63,22 @@ def count_gflop(function: Callable[[], object]) -> float:
     return counter.get_total_flops() / 1e9
 
 
-def peak_gflops() -> float:
-    """Return the speed of one large matrix product in float32."""
-    a, b = torch.randn(2, PEAK_SIZE, PEAK_SIZE)
-    return 2e-9 * PEAK_SIZE**3 / best_seconds(lambda: a @ b)
-
-
-def fitted(settings: Settings, rows: np.ndarray, queries: np.ndarray, arm: dict[str, Any]):
-    """Return an autoencoder of one epoch: all parts are there, and the network is off its start."""
+def fitted(run: Run, rows: np.ndarray, queries: np.ndarray, variant: str) -> WeightSpaceAutoencoder:
+    """Return an autoencoder after one epoch, which has all its parts."""
+    scale = run.scale
     return WeightSpaceAutoencoder(
         ARCHITECTURE,
         queries=queries,
-        latent_dim=settings.latent_dim,
-        d_model=settings.d_model,
-        n_layers=settings.layers,
-        n_queries=settings.queries,
-        batch_size=settings.models,
+        latent_dim=scale.latent_dim,
+        d_model=scale.d_model,
+        n_layers=scale.n_layers,
+        n_queries=scale.n_queries,
+        batch_size=scale.n_models,
         epochs=1,
         validation_fraction=0.0,
         device="cpu",
-        random_state=0,
-        **arm,
+        random_state=run.seed,
+        **VARIANTS[variant],
     ).fit(rows)
 
 
@@ -100,7 +91,7 @@ def take_step(autoencoder: WeightSpaceAutoencoder, rows: Tensor) -> None:
     net.optimizer_.step()
 
 
-def parts_of(
+def step_parts(
     autoencoder: WeightSpaceAutoencoder, rows: Tensor, queries: Tensor
 ) -> dict[str, Callable[[], object]]:
     """Return each part of a step as a function that runs it once."""
@@ -117,7 +108,7 @@ def parts_of(
     losses_and_gradients()
     return {
         "permute copies": lambda: ARCHITECTURE.permute(weights, objective.generator),
-        "tokenise": lambda: layout.to_tokens(torch.cat([rows, rows])),
+        "tokenize": lambda: layout.to_tokens(torch.cat([rows, rows])),
         "encoder": lambda: network.encode(tokens),
         "decoder": lambda: network.decode(latents[: len(rows)]),
         "original models on queries": lambda: run_without_gradient(weights, queries),
@@ -136,15 +127,16 @@ def run_without_gradient(weights: Tensor, queries: Tensor) -> Tensor:
 
 
 def measure_parts(
-    parts: dict[str, Callable[[], object]], peak: float, zoo_work: float
+    parts: dict[str, Callable[[], object]], peak: float, zoo_gflop: float, n_rounds: int
 ) -> pd.DataFrame:
     """Return milliseconds, work and speed of each part; backward by difference.
 
-    ``zoo_work`` is what it takes to run the batch of models on the queries, in GFLOP.
+    ``zoo_gflop`` is the work of running the batch of models on the queries, in GFLOP.
     """
-    table = {name: (best_seconds(part), count_gflop(part)) for name, part in parts.items()}
+    timings = alternate(parts, n_rounds)
+    table = {name: (timings.median(name), count_gflop(part)) for name, part in parts.items()}
     for name in ("original models on queries", "rebuilt models on queries"):
-        table[name] = table[name][0], zoo_work  # the counter knows no products done elementwise
+        table[name] = table[name][0], zoo_gflop  # the counter misses elementwise products
     whole, forward = table["all losses and backward"], table["all losses, no backward"]
     table["backward, by difference"] = (whole[0] - forward[0], whole[1] - forward[1])
     step = whole[0] + table["optimizer"][0]
@@ -153,64 +145,64 @@ def measure_parts(
             {
                 "part": name,
                 "ms": 1e3 * seconds,
-                "share of step": seconds / step,
+                "fraction of step": seconds / step,
                 "GFLOP": work,
                 "GFLOP/s": work / seconds,
-                "of peak": work / seconds / peak,
+                "fraction of peak": work / seconds / peak,
             }
             for name, (seconds, work) in table.items()
         ]
     )
 
 
-def measure_arms(settings: Settings, rows: np.ndarray, queries: np.ndarray) -> pd.DataFrame:
-    """Return milliseconds of a whole step of each arm; arms take turns, as machines have moods."""
-    arms = {name: fitted(settings, rows, queries, arm) for name, arm in ARMS.items()}
-    batch = torch.from_numpy(rows[: settings.models])
-    for autoencoder in arms.values():
+def measure_variants(run: Run, rows: np.ndarray, queries: np.ndarray) -> pd.DataFrame:
+    """Return milliseconds of a whole step of each variant."""
+    variants = {name: fitted(run, rows, queries, name) for name in VARIANTS}
+    batch = torch.from_numpy(rows)
+    for autoencoder in variants.values():
         autoencoder.net_.history.new_epoch()
-    seconds = dict.fromkeys(arms, np.inf)
-    for _ in range(REPEATS):
-        for name, autoencoder in arms.items():
-            own = best_seconds(lambda one=autoencoder: take_step(one, batch), repeats=1)
-            seconds[name] = min(seconds[name], own)
-    base = seconds["structural"]
+    timings = alternate(
+        {name: lambda one=one: take_step(one, batch) for name, one in variants.items()},
+        run.scale.n_rounds,
+    )
     return pd.DataFrame(
-        {"arm": name, "ms a step": 1e3 * own, "over structural": own / base}
-        for name, own in seconds.items()
+        {
+            "variant": name,
+            "ms per step": 1e3 * timings.median(name),
+            "CPU ms per step": 1e3 * timings.cpu_median(name),
+            "ratio to structural": timings.ratio(name, "structural"),
+        }
+        for name in variants
     )
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(
-        prog="python -m benchmarks.autoencoder_step",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    parser.add_argument("--models", type=int, default=32, help="in a batch")
-    parser.add_argument("--d-model", type=int, default=128)
-    parser.add_argument("--layers", type=int, default=4, help="of encoder and of decoder")
-    parser.add_argument("--queries", type=int, default=256)
-    args = parser.parse_args()
-    settings = Settings(args.models, args.d_model, args.layers, args.queries)
-    rng = np.random.default_rng(0)
-    shape = (settings.models, ARCHITECTURE.n_weights)
+def run_benchmark(run: Run) -> None:
+    """Measure the parts of a step of all three losses, and whole steps of every variant."""
+    scale, rng = run.scale, np.random.default_rng(run.seed)
+    shape = (scale.n_models, ARCHITECTURE.n_weights)
     rows = rng.normal(0, 0.3, shape).astype(np.float32)
-    queries = rng.normal(size=(4 * settings.queries, 64)).astype(np.float32)
-    print(describe_machine())
-    peak = peak_gflops()
-    print(f"matrix product of {PEAK_SIZE} x {PEAK_SIZE}: {peak:.0f} GFLOP/s\n{settings}\n")
-    autoencoder = fitted(settings, rows, queries, ARMS["all three"])
-    batch, few = torch.from_numpy(rows), torch.from_numpy(queries[: settings.queries])
-    zoo_work = 2e-9 * multiplications(ARCHITECTURE) * settings.queries * settings.models
-    parts = measure_parts(parts_of(autoencoder, batch, few), peak, zoo_work)
-    print(parts.to_string(index=False, float_format="{:.3g}".format), "\n")
-    print(
-        measure_arms(settings, rows, queries).to_string(index=False, float_format="{:.3g}".format)
-    )
+    queries = rng.normal(size=(4 * scale.n_queries, 64)).astype(np.float32)
+    peak = peak_gflops(scale.peak_size)
+    run.log(f"matrix product of {scale.peak_size} x {scale.peak_size}: {peak:.0f} GFLOP/s")
+    autoencoder = fitted(run, rows, queries, "all three")
+    batch, few = torch.from_numpy(rows), torch.from_numpy(queries[: scale.n_queries])
+    zoo_gflop = 2e-9 * multiplications(ARCHITECTURE) * scale.n_queries * scale.n_models
+    parts = step_parts(autoencoder, batch, few)
+    run.table("parts", measure_parts(parts, peak, zoo_gflop, scale.n_rounds))
+    run.table("variants", measure_variants(run, rows, queries))
     memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
-    print(f"\nmost memory: {memory:.2f} GiB")
+    run.log(f"peak memory: {memory:.2f} GiB")
 
+
+BENCHMARK = Benchmark(
+    name="autoencoder_step",
+    shows="the time of one training step of the autoencoder, by part and by losses",
+    takes="not recorded",
+    run=run_benchmark,
+    scales=SCALES,
+    n_jobs=1,
+    threads=True,
+)
 
 if __name__ == "__main__":
-    main()
+    BENCHMARK.main()

@@ -1,14 +1,11 @@
-"""How often the intervals of ``leakage_sources`` hold what they should.
+"""How often the intervals of ``leakage_sources`` contain what they should.
 
-``python -m benchmarks.interval_coverage [--learner NAME] [--models 48] [--runs 100]``
-
-The same analysis of linear Gaussian data is made again and again, with other models each time. A
-figure's interval should hold its mean over all of them in 95 runs of 100. Beside it stands the
-figure on paper, of an adversary who knows both distributions: one who has learned them from few
-models falls short of it.
+The same analysis of linear Gaussian data is repeated, with other models each time. An interval
+should contain the mean over all analyses in 95 of 100. The closed form beside it assumes an
+adversary who knows both distributions: one who learned them from few models falls short of it.
 """
 
-import argparse
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
@@ -16,12 +13,23 @@ from joblib import Parallel, delayed
 from sklearn.dummy import DummyRegressor
 from sklearn.linear_model import LinearRegression
 
-from benchmarks._machine import describe_machine
-from benchmarks.leakage_sources import parts_on_paper
+from benchmarks._gaussian_sources import closed_form_parts
+from benchmarks._runner import Benchmark, Run
 from wsl import Adversary, GaussianFamily, leakage_sources
 
 N_SAMPLES, DISTANCE, ON_INPUTS, ON_OUTCOME = 64, 0.6, 0.5, 1.0
 LEARNERS = {"constant": DummyRegressor, "least-squares": LinearRegression}
+
+
+@dataclass(frozen=True)
+class Scale:
+    """Numbers of models, shadows and targets each, and of analyses."""
+
+    n_models: int
+    n_analyses: int
+
+
+SCALES = {"quick": Scale(12, 2), "full": Scale(48, 100)}
 
 
 def analyse(learner: str, n_models: int, seed: int) -> pd.DataFrame:
@@ -38,41 +46,44 @@ def analyse(learner: str, n_models: int, seed: int) -> pd.DataFrame:
 
 
 def coverage(tables: list[pd.DataFrame]) -> pd.DataFrame:
-    """Return how often intervals hold the mean of all tables, by source."""
+    """Return how often intervals contain the mean of all analyses, one row per source."""
     value, low, high = (
         np.stack([table[name].to_numpy(float) for table in tables])
         for name in ("advantage", "ci_low", "ci_high")
     )
     mean = value.mean(axis=0)
-    held = (low <= mean) & (mean <= high)
+    contained = (low <= mean) & (mean <= high)
     return pd.DataFrame(
         {
+            "source": tables[0].index,
             "mean": mean,
-            "deviation": value.std(axis=0, ddof=1),
-            "width": (high - low).mean(axis=0),
-            "held": held.mean(axis=0),
-        },
-        index=tables[0].index,
+            "standard deviation": value.std(axis=0, ddof=1),
+            "mean width": (high - low).mean(axis=0),
+            "coverage": contained.mean(axis=0),
+        }
     )
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.interval_coverage",
-                                     description=__doc__)  # fmt: skip
-    parser.add_argument("--learner", choices=sorted(LEARNERS), default="constant")
-    parser.add_argument("--models", type=int, default=48, help="shadows, and targets")
-    parser.add_argument("--runs", type=int, default=100)
-    parser.add_argument("--jobs", type=int, default=2)
-    args = parser.parse_args()
-    print(describe_machine("scikit-learn"))
-    runs = (delayed(analyse)(args.learner, args.models, seed) for seed in range(args.runs))
-    table = coverage(list(Parallel(args.jobs)(runs)))
-    on_paper = parts_on_paper(
-        args.learner == "constant", N_SAMPLES, DISTANCE, ON_INPUTS, ON_OUTCOME
-    )
-    print(f"{args.learner}, {args.models} shadows and targets, {args.runs} runs")
-    print(table.assign(**{"on paper": pd.Series(on_paper)}).round(3).to_string())
+def run_benchmark(run: Run) -> None:
+    """Repeat the analysis of each learner."""
+    scale = run.scale
+    seeds = range(run.seed, run.seed + scale.n_analyses)
+    for learner in run.parts:
+        analyses = (delayed(analyse)(learner, scale.n_models, seed) for seed in seeds)
+        table = coverage(list(Parallel(run.n_jobs)(analyses)))
+        exact = closed_form_parts(learner == "constant", N_SAMPLES, DISTANCE, ON_INPUTS, ON_OUTCOME)
+        run.table(learner, table.assign(**{"closed form": table["source"].map(exact)}))
 
+
+BENCHMARK = Benchmark(
+    name="interval_coverage",
+    shows="how often the intervals of `leakage_sources` contain the mean over repeated analyses",
+    takes="not recorded",
+    run=run_benchmark,
+    scales=SCALES,
+    parts=dict.fromkeys(LEARNERS, ()),
+    packages=("scikit-learn",),
+)
 
 if __name__ == "__main__":
-    main()
+    BENCHMARK.main()

@@ -1,13 +1,10 @@
 """Outputs and gradients of many models: ``Architecture.forward`` against torch's own ``vmap``.
 
-``python -m benchmarks.vmap [--models N]``
-
 ``vmap`` over a convolution is a grouped convolution; ``forward`` unfolds images and multiplies.
 """
 
-import argparse
-import time
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
@@ -15,8 +12,9 @@ import torch
 from torch import Tensor
 from torch.func import functional_call, vmap
 
-from benchmarks._machine import describe_machine
 from benchmarks._networks import MNIST_CNN
+from benchmarks._runner import Benchmark, Run
+from benchmarks._timing import alternate
 from wsl import Architecture
 
 ARCHITECTURES = {
@@ -26,7 +24,19 @@ ARCHITECTURES = {
 }
 
 
-def by_vmap(architecture: Architecture, weights: Tensor, inputs: Tensor) -> Tensor:
+@dataclass(frozen=True)
+class Scale:
+    """Numbers of models, inputs and timed rounds."""
+
+    n_models: int
+    n_inputs: tuple[int, ...]
+    n_rounds: int
+
+
+SCALES = {"quick": Scale(4, (32,), 2), "full": Scale(32, (32, 256), 5)}
+
+
+def run_vmap(architecture: Architecture, weights: Tensor, inputs: Tensor) -> Tensor:
     """Run all rows on the inputs under ``vmap``."""
     module = architecture.template
 
@@ -36,13 +46,13 @@ def by_vmap(architecture: Architecture, weights: Tensor, inputs: Tensor) -> Tens
     return vmap(one_model)(architecture.layout.parameters(weights))
 
 
-def by_forward(architecture: Architecture, weights: Tensor, inputs: Tensor) -> Tensor:
+def run_forward(architecture: Architecture, weights: Tensor, inputs: Tensor) -> Tensor:
     """Run all rows on the inputs by batched products."""
     return architecture.forward(weights, inputs)
 
 
 def gradient(run: Callable, architecture: Architecture, weights: Tensor, inputs: Tensor) -> Tensor:
-    """Return the gradient of the outputs' mean square in the rows."""
+    """Return the gradient of the outputs' mean square with respect to the rows."""
     leaf = weights.clone().requires_grad_()
     run(architecture, leaf, inputs).square().mean().backward()
     return leaf.grad
@@ -54,49 +64,52 @@ def outputs(run: Callable, architecture: Architecture, weights: Tensor, inputs: 
         return run(architecture, weights, inputs)
 
 
-def least_seconds(function: Callable, *arguments, repeats: int = 5) -> tuple[float, Tensor]:
-    """Return the least time of several runs, after a first one, and the result."""
-    result, seconds = function(*arguments), []
-    for _ in range(repeats):
-        start = time.perf_counter()
-        function(*arguments)
-        seconds.append(time.perf_counter() - start)
-    return min(seconds), result
-
-
-def main() -> None:
-    parser = argparse.ArgumentParser(
-        prog="python -m benchmarks.vmap",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+def measure(name: str, weights: Tensor, inputs: Tensor, quantity: Callable, run: Run) -> dict:
+    """Return the times of one quantity of one network as a row of the table."""
+    n_models, architecture = len(weights), ARCHITECTURES[name]
+    timings = alternate(
+        {
+            "vmap": lambda: quantity(run_vmap, architecture, weights, inputs),
+            "forward": lambda: quantity(run_forward, architecture, weights, inputs),
+        },
+        run.scale.n_rounds,
     )
-    parser.add_argument("--models", type=int, default=32)
-    args = parser.parse_args()
-    torch.set_num_threads(1)
-    print(describe_machine())
-    rng, rows = np.random.default_rng(0), []
+    difference = timings.results["forward"] - timings.results["vmap"]
+    return {
+        "network": name,
+        "models": n_models,
+        "inputs": len(inputs),
+        "quantity": quantity.__name__,
+        "vmap, us per model": 1e6 * timings.median("vmap") / n_models,
+        "forward, us per model": 1e6 * timings.median("forward") / n_models,
+        "ratio": timings.ratio("vmap", "forward"),
+        "largest difference": float(difference.abs().max()),
+    }
+
+
+def run_benchmark(run: Run) -> None:
+    """Time outputs and gradients of every network."""
+    rng, rows = np.random.default_rng(run.seed), []
     for name, architecture in ARCHITECTURES.items():
-        shape = (args.models, architecture.n_weights)
+        shape = (run.scale.n_models, architecture.n_weights)
         weights = torch.tensor(rng.normal(0, 0.3, shape), dtype=torch.float32)
-        for n_inputs in (32, 256):
+        for n_inputs in run.scale.n_inputs:
             drawn = rng.normal(size=(n_inputs, architecture.n_inputs))
             inputs = torch.tensor(drawn, dtype=torch.float32)
-            for what in (outputs, gradient):
-                theirs, expected = least_seconds(what, by_vmap, architecture, weights, inputs)
-                ours, found = least_seconds(what, by_forward, architecture, weights, inputs)
-                rows.append(
-                    {
-                        "network": name,
-                        "inputs": n_inputs,
-                        "what": what.__name__,
-                        "vmap, us/model": 1e6 * theirs / args.models,
-                        "forward, us/model": 1e6 * ours / args.models,
-                        "ratio": theirs / ours,
-                        "largest difference": float((found - expected).abs().max()),
-                    }
-                )
-    print(pd.DataFrame(rows).to_string(index=False, float_format="{:.3g}".format))
+            for quantity in (outputs, gradient):
+                rows.append(measure(name, weights, inputs, quantity, run))
+    run.table("vmap", pd.DataFrame(rows))
 
+
+BENCHMARK = Benchmark(
+    name="vmap",
+    shows="outputs and gradients of many models at once, against `torch.func.vmap`",
+    takes="not recorded",
+    run=run_benchmark,
+    scales=SCALES,
+    n_jobs=1,
+    threads=True,
+)
 
 if __name__ == "__main__":
-    main()
+    BENCHMARK.main()

