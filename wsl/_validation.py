@@ -1,4 +1,4 @@
-"""Checks of inputs that layers share; each names the parameter, what came, what was wanted."""
+"""Checks of inputs that subpackages share; their errors name the parameter and its value."""
 
 from collections.abc import Callable
 from numbers import Integral
@@ -28,24 +28,32 @@ def check_n_columns(rows, n_weights: int | None, name: str = "weights") -> None:
     """Raise InvalidInputError unless ``rows`` has ``n_weights`` columns."""
     if n_weights is not None and rows.shape[1] != n_weights:
         raise InvalidInputError(
-            f"{name} has {rows.shape[1]} columns, but the architecture takes {n_weights}"
+            f"{quoted(name)} must have {n_weights} columns, as the architecture has {n_weights} "
+            f"weights; got {rows.shape[1]}."
         )
 
 
 def check_length(values, n_expected: int, name: str, of: str) -> None:
     """Raise InvalidInputError unless ``values`` has ``n_expected`` entries."""
     if len(values) != n_expected:
-        raise InvalidInputError(f"{name} has {len(values)} entries, but {of} has {n_expected}")
+        raise InvalidInputError(
+            f"{quoted(name)} must have {n_expected} entries, as {of} has; got {len(values)}."
+        )
+
+
+def quoted(name: str) -> str:
+    """Return the name of a parameter in backticks; a name of several words stays as it is."""
+    return name if " " in name or "`" in name else f"`{name}`"
 
 
 def check_environments(labels, n_samples: int, of: str = "") -> np.ndarray:
-    """Return the environment of each sample, ``(n_samples,)``; ``of`` names their training set."""
-    labels, name = np.asarray(labels), f"environments of {of}" if of else "environments"
+    """Return the environment of each sample, ``(n_samples,)``; ``of`` names the dataset."""
+    labels, name = np.asarray(labels), f"environments of `{of}`" if of else "`environments`"
     if labels.ndim != 1:
-        raise InvalidInputError(f"{name} has shape {labels.shape}; wanted ({n_samples},)")
+        raise InvalidInputError(f"{name} must have shape ({n_samples},); got {labels.shape}.")
     check_length(labels, n_samples, name, "X")
     if pd.isna(labels).any():
-        raise InvalidInputError(f"{name} has missing values; wanted a label for each sample")
+        raise InvalidInputError(f"{name} must hold a label per sample; got missing values.")
     return labels if is_sortable(labels) else pd.factorize(labels)[0]
 
 
@@ -58,36 +66,41 @@ def is_sortable(labels: np.ndarray) -> bool:
 
 
 def check_sample_weight(weights, n_samples: int, of: str = "") -> np.ndarray:
-    """Return the weight of each sample, ``(n_samples,)``; ``of`` names their training set."""
-    name = f"sample_weight of {of}" if of else "sample_weight"
+    """Return the weight of each sample, ``(n_samples,)``; ``of`` names the dataset."""
+    name = f"sample_weight of `{of}`" if of else "`sample_weight`"
     weights = np.asarray(weights)
     if weights.shape != (n_samples,):
-        raise InvalidInputError(f"{name} has shape {weights.shape}; wanted ({n_samples},), as X")
+        raise InvalidInputError(
+            f"{name} must have shape ({n_samples},), one weight per sample; got {weights.shape}."
+        )
     if weights.dtype.kind not in "biuf":
-        raise InvalidInputError(f"{name} is of type {weights.dtype}; wanted numbers")
+        raise InvalidInputError(f"{name} must hold numbers; got values of type {weights.dtype}.")
     valid = np.isfinite(weights) & (weights >= 0)
     if not valid.all():
-        raise InvalidInputError(f"{name} holds {weights[~valid][0]}; wanted finite numbers from 0")
+        raise InvalidInputError(
+            f"{name} must hold finite numbers of at least 0; got {weights[~valid][0]}."
+        )
     if not weights.any():
-        raise InvalidInputError(f"{name} is zero for every sample; wanted one above 0")
+        raise InvalidInputError(f"{name} must be above 0 for some sample; got 0 for every sample.")
     return weights
 
 
 def per_model(
-    values, n_models: int, name: str, *, wanted: str, valid: Callable, dtype=np.float32
+    values, n_models: int, name: str, *, kind: str, valid: Callable, dtype=np.float32
 ) -> np.ndarray:
-    """Return ``values``, one for all models or one for each, as an array ``(n_models,)``.
+    """Return ``values``, one for all models or one per model, as an array ``(n_models,)``.
 
-    ``valid`` maps them to booleans, and ``wanted`` says in words what makes them so.
+    ``valid`` maps them to booleans, and ``kind`` says in words which values are valid.
     """
     values = np.asarray(values)
     if values.ndim > 0 and values.shape != (n_models,):
         raise InvalidInputError(
-            f"{name} has shape {values.shape}; wanted one number, or {n_models}, one a model"
+            f"{quoted(name)} must be one number or have shape ({n_models},), one number per "
+            f"model; got shape {values.shape}."
         )
     if values.dtype.kind not in "biuf" or not np.all(valid(values)):
-        bad = values if values.dtype.kind not in "biuf" else values[~valid(values)]
-        raise InvalidInputError(f"{name} holds {bad.flat[0]}; wanted {wanted}")
+        invalid = values if values.dtype.kind not in "biuf" else values[~valid(values)]
+        raise InvalidInputError(f"{quoted(name)} must hold {kind}; got {invalid.flat[0]}.")
     return np.broadcast_to(values, n_models).astype(dtype)
 
 
@@ -104,14 +117,14 @@ def check_hidden_layer_sizes(sizes, n_min: int = 0) -> tuple[int, ...]:
 
 
 def owned_tensor(array, dtype=torch.float32) -> torch.Tensor:
-    """Return a tensor with its own memory: torch warns of read-only memory maps."""
+    """Return a tensor with its own memory, as torch warns of read-only memory maps."""
     return torch.tensor(np.asarray(array), dtype=dtype)
 
 
 def finite_tensor(rows: np.ndarray) -> torch.Tensor:
-    """Return rows as a float32 tensor, on the same memory where it can be; all finite.
+    """Return finite rows as a float32 tensor, which shares their memory where possible.
 
-    Raises InvalidInputError as ``check_rows`` does, in a hundredth of its time on a few rows.
+    Raises InvalidInputError as ``check_rows`` does, and takes far less time for a few rows.
     """
     if rows.dtype == np.float32 and rows.flags.writeable and rows.flags.c_contiguous:
         tensor = torch.from_numpy(rows)

@@ -326,7 +326,7 @@ WRONG = {
     ),
     "labels of other queries": (
         {"architecture": LINEAR, "queries": QUERIES, "query_labels": [0, 1]},
-        "query_labels has 2 entries, but queries has 64",
+        "`query_labels` must have 64 entries, as queries has; got 2",
     ),
     "answers that cannot be divided": (
         {"query_labels": [0, 1, 0]},
@@ -367,7 +367,7 @@ WRONG = {
     ),
     "columns": (
         {"architecture": Architecture.mlp(3, [2], 1)},
-        "X has 10 columns, but the architecture takes 11",
+        "`X` must have 11 columns, .*; got 10",
     ),
 }
 

@@ -389,7 +389,7 @@ def test_unknown_symmetries_are_refused_unless_permutations_are_off():
     [
         (
             lambda: make().fit(make_rows()[:, :10]),
-            "X has 10 columns, but the architecture takes 51",
+            "`X` must have 51 columns, .*; got 10",
         ),
         (lambda: make(queries=None).fit(make_rows()), "queries is missing, but beta=0.1"),
         (

@@ -55,7 +55,9 @@ def test_without_colours_and_on_given_axes():
 def test_what_cannot_be_drawn_is_named():
     with pytest.raises(InvalidInputError, match="`coordinates` must have 2 columns; got 3"):
         LatentDisplay(ROWS[:, :3])
-    with pytest.raises(InvalidInputError, match="colors has 5 entries, but coordinates has 12"):
+    with pytest.raises(
+        InvalidInputError, match="`colors` must have 12 entries, as coordinates has; got 5"
+    ):
         LatentDisplay(ROWS[:, :2], range(5))
     with pytest.raises(InvalidInputError, match=r"`colors` .* at most 10 categories; got 12"):
         LatentDisplay(ROWS[:, :2], [f"kind {i}" for i in range(12)]).plot()

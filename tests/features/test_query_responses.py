@@ -119,7 +119,7 @@ def test_wrong_queries_are_named(case):
 
 def test_wrong_number_of_weights_is_named():
     _, queries = rows_and_queries(MLP)
-    message = f"X has 10 columns, but the architecture takes {MLP.n_weights}"
+    message = f"`X` must have {MLP.n_weights} columns, .*; got 10"
     with pytest.raises(InvalidInputError, match=message):
         QueryResponses(MLP, queries).fit(np.ones((3, 10)))
 

@@ -60,6 +60,6 @@ def test_names_line_up_with_values(rows):
 
 
 def test_wrong_number_of_weights_is_named(rows):
-    message = f"X has 7 columns, but the architecture takes {ARCHITECTURE.n_weights}"
+    message = f"`X` must have {ARCHITECTURE.n_weights} columns, .*; got 7"
     with pytest.raises(InvalidInputError, match=message):
         SortedWeights(ARCHITECTURE).fit(rows[:, :7])

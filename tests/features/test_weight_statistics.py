@@ -58,6 +58,6 @@ def test_wrong_quantiles_are_named(rows, quantiles):
 
 
 def test_wrong_number_of_weights_is_named(rows):
-    message = f"X has 10 columns, but the architecture takes {ARCHITECTURE.n_weights}"
+    message = f"`X` must have {ARCHITECTURE.n_weights} columns, .*; got 10"
     with pytest.raises(InvalidInputError, match=message):
         WeightStatistics(ARCHITECTURE).fit(rows[:, :10])

@@ -23,5 +23,7 @@ def test_the_compression_factor_is_weights_over_latents():
 def test_rows_that_do_not_fit_are_refused():
     with pytest.raises(InvalidInputError, match="zoo has 6 columns, but rows has 7"):
         metrics.nearest_distance(ROWS, ZOO[:, :6])
-    with pytest.raises(InvalidInputError, match="latents has 9 entries, but rows has 5"):
+    with pytest.raises(
+        InvalidInputError, match="`latents` must have 5 entries, as rows has; got 9"
+    ):
         metrics.compression_factor(ROWS, ZOO)

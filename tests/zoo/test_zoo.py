@@ -188,20 +188,24 @@ def test_a_diverged_model_may_stay():
     assert len(zoo[np.isfinite(zoo.weights).all(axis=1)]) == 1
 
 
-def test_errors_name_what_came_and_what_was_wanted():
+def test_errors_name_the_parameter_and_its_value():
     rows = np.zeros((4, ARCHITECTURE.n_weights))
     with pytest.raises(InvalidInputError, match=r"weights has shape \(31,\); wanted \(n_models, n"):
         ModelZoo(rows[0], ARCHITECTURE)
-    with pytest.raises(InvalidInputError, match=r"weights has 5 columns, but .* takes 31"):
+    with pytest.raises(InvalidInputError, match=r"`weights` must have 31 columns, .*; got 5"):
         ModelZoo(rows[:, :5], ARCHITECTURE)
-    with pytest.raises(InvalidInputError, match="metadata has 3 entries, but weights has 4"):
+    with pytest.raises(
+        InvalidInputError, match="`metadata` must have 4 entries, as weights has; got 3"
+    ):
         ModelZoo(rows, ARCHITECTURE, pd.DataFrame({"a": [1, 2, 3]}))
     zoo = ModelZoo(rows, ARCHITECTURE)
-    with pytest.raises(InvalidInputError, match="y has 2 entries, but X has 5"):
+    with pytest.raises(InvalidInputError, match="`y` must have 5 entries, as X has; got 2"):
         zoo.accuracy(np.zeros((5, 3)), [0, 1])
     with pytest.raises(InvalidInputError, match=r"inputs has 4 features, but .* takes 3"):
         zoo.accuracy(np.zeros((2, 4)), [0, 1])
-    with pytest.raises(InvalidInputError, match="other has 2 entries, but the zoo has 4"):
+    with pytest.raises(
+        InvalidInputError, match="`other` must have 4 entries, as the zoo has; got 2"
+    ):
         zoo.agreement(zoo[:2], np.zeros((5, 3)))
 
 

@@ -27,7 +27,7 @@ from .training._arguments import (
     resolve_checkpoints,
 )
 from .training._chunk import ChunkJob
-from .training._collect import gather
+from .training._collect import collect
 from .training._datasets import Dataset, Datasets
 from .training._early_stopping import VALIDATION, EarlyStopping
 from .training._hyperparameters import as_columns, with_one_activation
@@ -262,7 +262,7 @@ def train_zoo(
     )
     check_dropout(architecture, models.table.get("dropout"))
     first_y = source[int(models.table["model"].iloc[0])][1]
-    recipe = TrainingConfig(
+    config = TrainingConfig(
         architecture=architecture,
         loss=resolve_loss(loss, first_y, architecture.n_outputs),
         epochs=int(epochs),
@@ -277,14 +277,14 @@ def train_zoo(
         if early_stopping
         else None,
     )
-    check_features(recipe)
+    check_features(config)
     if test is not None:
         check_test_set(
-            test, int(models.table["model"].iloc[0]), recipe.loss, architecture.n_outputs
+            test, int(models.table["model"].iloc[0]), config.loss, architecture.n_outputs
         )
-    job, n_workers = ChunkJob(recipe, resolve_device(device)), effective_n_jobs(n_jobs)
+    job, n_workers = ChunkJob(config, resolve_device(device)), effective_n_jobs(n_jobs)
     size = chunk_size or fitting_chunk_size(job, len(first_y), len(models), n_workers)
-    zoo = gather(job, models, source, test, out, chunk_size=size, n_jobs=n_jobs, progress=progress)
+    zoo = collect(job, models, source, test, out, chunk_size=size, n_jobs=n_jobs, progress=progress)
     _warn_of_diverged(zoo)
     return zoo
 

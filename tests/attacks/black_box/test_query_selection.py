@@ -61,5 +61,5 @@ def test_wrong_numbers_are_named():
         InvalidInputError, match=r"`n_selected_queries` must be between 1 and 4.*got 5"
     ):
         select_queries(np.ones((6, 4)), np.arange(6) % 2, 5)
-    with pytest.raises(InvalidInputError, match="y has 5 entries, but responses has 6"):
+    with pytest.raises(InvalidInputError, match="`y` must have 6 entries, as responses has; got 5"):
         select_queries(np.ones((6, 4)), np.arange(5) % 2, 2)

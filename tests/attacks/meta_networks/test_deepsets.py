@@ -155,7 +155,7 @@ def test_grid_search_in_two_processes():
 
 
 WRONG_FITS = {
-    "columns": (lambda X, y: (X[:, :10], y), "X has 10 columns, but the architecture takes 41"),
+    "columns": (lambda X, y: (X[:, :10], y), "`X` must have 41 columns, .*; got 10"),
     "nan": (lambda X, y: (np.where(X > 2, np.nan, X), y), "NaN"),
     "at least two classes": (lambda X, y: (X, np.zeros_like(y)), "at least two classes"),
     "length": (lambda X, y: (X, y[:-1]), "inconsistent"),

@@ -143,7 +143,7 @@ def test_prediction_does_not_depend_on_the_other_models_of_a_batch(fitted):
 
 
 WRONG = {
-    "columns": (MLP, None, 10, "X has 10 columns, but the architecture takes 41"),
+    "columns": (MLP, None, 10, "`X` must have 41 columns, .*; got 10"),
     "features": (MLP, np.ones((2, 4)), 41, "4 features, but the architecture takes 3"),
     "no architecture": (None, np.ones((2, 4)), 41, "without architecture="),
 }

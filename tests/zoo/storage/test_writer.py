@@ -137,9 +137,11 @@ def test_rows_must_fit(tmp_path):
         writer.write(6, WEIGHTS[:2], TABLE[:2])
     with pytest.raises(InvalidInputError, match="rows -1:1 lie outside"):
         writer.write(-1, WEIGHTS[:2], TABLE[:2])
-    with pytest.raises(InvalidInputError, match="table has 3 entries, but weights has 2"):
+    with pytest.raises(
+        InvalidInputError, match="`table` must have 2 entries, as weights has; got 3"
+    ):
         writer.write(0, WEIGHTS[:2], TABLE[:3])
-    with pytest.raises(InvalidInputError, match=r"weights has 5 columns, but .* takes 21"):
+    with pytest.raises(InvalidInputError, match=r"`weights` must have 21 columns, .*; got 5"):
         writer.write(0, WEIGHTS[:2, :5], TABLE[:2])
     with pytest.raises(InvalidInputError, match=r"columns \['model'\], those before had \['model'"):
         writer.write(0, WEIGHTS[:2], TABLE[["model"]][:2])

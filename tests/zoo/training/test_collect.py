@@ -15,7 +15,7 @@ from wsl import Architecture, ModelZoo, train_zoo
 from wsl.causal import irm_penalty
 from wsl.exceptions import InvalidInputError, TrainingFailedError, ZooFileError
 from wsl.zoo.training import _chunk, _collect
-from wsl.zoo.training._collect import _cut
+from wsl.zoo.training._collect import _missing_chunks
 
 ARCHITECTURE = Architecture.mlp(3, [6], 1)
 N_MODELS = 7
@@ -213,7 +213,7 @@ def test_the_bar_starts_where_the_last_run_stopped(tmp_path, capsys):
     ],
 )
 def test_what_is_missing_is_cut_into_chunks(done, expected):
-    assert list(_cut(done, 7, 3)) == expected
+    assert list(_missing_chunks(done, 7, 3)) == expected
 
 
 # --- only the same training is resumed
@@ -315,6 +315,8 @@ def test_numbers_may_come_from_numpy(tmp_path):
 
 
 def test_seeds_that_cannot_be_drawn_again_are_refused(tmp_path):
-    with pytest.raises(InvalidInputError, match="random_state is None; with out, wanted an int"):
+    with pytest.raises(
+        InvalidInputError, match=r"`random_state` must be an int with `out`.*; got None"
+    ):
         train_zoo(ARCHITECTURE, OWN, epochs=1, out=tmp_path)
     train_zoo(ARCHITECTURE, OWN, epochs=1, seeds=range(N_MODELS), out=tmp_path)

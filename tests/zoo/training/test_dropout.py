@@ -15,7 +15,7 @@ def dropout(seeds=(1, 2, 3), rate=None):
 
 
 def test_units_are_dropped_with_their_probability_and_the_mean_is_kept():
-    mask = dropout(rate=[0.0, 0.3, 0.9]).mask(SHAPE, 0.5, place=0)
+    mask = dropout(rate=[0.0, 0.3, 0.9]).mask(SHAPE, 0.5, layer_index=0)
     assert (mask[0] == 1).all()
     for own, rate in zip(mask[1:], (0.3, 0.9), strict=True):
         values = torch.unique(own)
@@ -26,7 +26,7 @@ def test_units_are_dropped_with_their_probability_and_the_mean_is_kept():
 
 
 def test_everything_can_be_dropped():
-    assert (dropout(rate=[1.0, 1.0, 1.0]).mask(SHAPE, 0.5, place=0) == 0).all()
+    assert (dropout(rate=[1.0, 1.0, 1.0]).mask(SHAPE, 0.5, layer_index=0) == 0).all()
 
 
 def test_masks_of_models_steps_layers_and_units_are_independent():

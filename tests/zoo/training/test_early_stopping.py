@@ -206,12 +206,20 @@ def test_whole_environments():
 @pytest.mark.parametrize(
     ("validation", "dataset", "named"),
     [
-        ("environment", SETS[0][:2], "datasets hold one environment; .*validation='environment'"),
-        ("environment", (*SETS[0][:2], np.ones(N_SAMPLES)), "datasets hold one environment"),
-        ("split", (*SETS[0][:2], np.arange(N_SAMPLES)), "early_stopping, wanted .* at least two"),
+        ("environment", SETS[0][:2], "`datasets` must hold .* validation='environment'; got one"),
+        (
+            "environment",
+            (*SETS[0][:2], np.ones(N_SAMPLES)),
+            "`datasets` must hold at least two environments",
+        ),
+        (
+            "split",
+            (*SETS[0][:2], np.arange(N_SAMPLES)),
+            "an environment of at least two samples with early_stopping",
+        ),
     ],
 )
-def test_nothing_to_set_aside(validation, dataset, named):
+def test_nothing_to_hold_out(validation, dataset, named):
     options = OPTIONS | {"early_stopping": True, "validation": validation}
     with pytest.raises(InvalidInputError, match=named):
         train_zoo(ARCHITECTURES["mlp"], dataset, n_models=2, random_state=0, **options)

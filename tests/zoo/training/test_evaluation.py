@@ -122,12 +122,15 @@ def test_a_diverged_model_has_no_accuracy():
 
 X, Y = draw_set("cross_entropy", 0, 20)
 WRONG = {
-    "columns": ((X[:, :3], Y), "X of test_set has 3 features, but the architecture takes 16"),
-    "length": ((X, Y[1:]), "y of test_set has 19 entries, but X has 20"),
-    "form": ([X, Y], r"test_set\[0\] is ndarray; wanted a tuple"),
-    "one of two": ([(X, Y), (X[:, :3], Y)], r"X of test_set\[1\] has 3 features"),
-    "too few": ([(X, Y)], r"n_models=2, but datasets, test_set, .* are for \[1, 2\] models"),
-    "labels": ((X, Y + 1), "y runs from 1 to 3 .* wanted whole labels 0 to 2"),
+    "columns": ((X[:, :3], Y), "X of `test_set` must have 16 features, .*; got 3"),
+    "length": ((X, Y[1:]), "y of `test_set` must have 20 entries, as X has; got 19"),
+    "form": ([X, Y], r"`test_set\[0\]` must be a tuple .*; got a ndarray"),
+    "one of two": (
+        [(X, Y), (X[:, :3], Y)],
+        r"X of `test_set\[1\]` must have 16 features, .*; got 3",
+    ),
+    "too few": ([(X, Y)], r"`n_models`, datasets, test_set, .*n_models=2 .*\[1, 2\]"),
+    "labels": ((X, Y + 1), "`y` must be whole labels from 0 to 2, .*; got 1 to 3"),
 }
 
 
@@ -147,6 +150,6 @@ def test_targets_that_do_not_fit_are_refused_before_training():
         drawn.append(model)
         return X, y
 
-    with pytest.raises(InvalidInputError, match="test_set: y runs from 3 to 5"):
+    with pytest.raises(InvalidInputError, match=r"test_set: `y` must be .*; got 3 to 5"):
         train_zoo(ARCHITECTURES["cross_entropy"], draw, n_models=4, test_set=(X, y + 3))
     assert len(drawn) < 4

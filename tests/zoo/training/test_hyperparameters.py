@@ -77,22 +77,25 @@ def test_an_index_of_the_table_means_nothing():
 
 
 WRONG = {
-    "unknown": ([{"lr": 0.1}], r"hyperparameters has columns \['lr'\]; wanted some of"),
+    "unknown": ([{"lr": 0.1}], r"`hyperparameters` must have columns among .*; got \['lr'\]"),
     "missing": (
         [{"learning_rate": 0.1}, {"weight_decay": 0.1}],
-        "hyperparameters has no weight_decay for row 0",
+        "`hyperparameters` must hold all values; got no weight_decay in row 0",
     ),
-    "empty": ([], "hyperparameters is empty"),
-    "no mappings": ([0.1, 0.2], "hyperparameters holds 0.1; wanted a DataFrame, or a mapping"),
-    "value": ([{"learning_rate": -1.0}], "learning_rate holds -1.0; wanted positive numbers"),
-    "text": ([{"weight_decay": "much"}], "weight_decay holds much; wanted numbers from 0"),
-    "scheme": ([{"init": "zeros"}], r"init holds \['zeros'\]"),
-    "seed": ([{"seed": 0.5}], "seeds holds 0.5; wanted whole numbers"),
-    "model": ([{"model": -1}], "model of hyperparameters holds -1; wanted whole numbers"),
-    "count": ([{"seed": 1}, {"seed": 2}], r"n_models=3, .* are for \[2, 3\] models"),
+    "empty": ([], "`hyperparameters` must have one row per model; got none"),
+    "no mappings": ([0.1, 0.2], "`hyperparameters` must be a DataFrame or .* mapping .*; got 0.1"),
+    "value": ([{"learning_rate": -1.0}], "`learning_rate` must hold positive numbers; got -1.0"),
+    "text": (
+        [{"weight_decay": "much"}],
+        "`weight_decay` must hold numbers of at least 0; got much",
+    ),
+    "scheme": ([{"init": "zeros"}], r"`init` must be among .*; got \['zeros'\]"),
+    "seed": ([{"seed": 0.5}], "`seeds` must hold whole numbers .*; got 0.5"),
+    "model": ([{"model": -1}], "model of hyperparameters must hold whole numbers .*; got -1"),
+    "count": ([{"seed": 1}, {"seed": 2}], r"`n_models`, .*n_models=3 .*\[2, 3\]"),
     "activations": (
         [{"activation": "relu"}, {"activation": "tanh"}],
-        r"has activations \['relu', 'tanh'\]; wanted one, .*train_zoos",
+        r"`activation` .* must be the same .*; got \['relu', 'tanh'\]: train_zoos",
     ),
 }
 
@@ -107,7 +110,7 @@ def test_errors_name_the_column(case):
 
 def test_a_model_beyond_the_sets():
     rows = [{"model": 1}, {"model": 2}]
-    with pytest.raises(InvalidInputError, match=r"has model 2, but datasets .* for 2 models"):
+    with pytest.raises(InvalidInputError, match=r"`model` .* must be below 2, .*; got 2"):
         train_zoo(ARCHITECTURE, [SHARED, SHARED], hyperparameters=rows, **QUICK)
 
 
@@ -116,7 +119,9 @@ def test_a_model_beyond_the_sets():
 
 @pytest.mark.parametrize("dropout", [0.5, [0.0, 0.5]])
 def test_dropout_wants_a_layer(dropout):
-    with pytest.raises(InvalidInputError, match=r"dropout holds 0.5, but .* no dropout layer"):
+    with pytest.raises(
+        InvalidInputError, match=r"`dropout` must be 0 .* no dropout layer .*; got 0.5"
+    ):
         train_zoo(ARCHITECTURE, SHARED, n_models=2, dropout=dropout, **QUICK)
 
 
@@ -206,7 +211,7 @@ def test_zoos_in_folders(tmp_path):
         np.testing.assert_array_equal(stored.weights, zoo.weights)
         assert stored.metadata["activation"].tolist() == [name] * len(zoo)
     options = QUICK | {"random_state": None}
-    with pytest.raises(InvalidInputError, match="random_state is None; with out"):
+    with pytest.raises(InvalidInputError, match="`random_state` must be an int with `out`"):
         train_zoos(ARCHITECTURE, SHARED, ROWS, out=tmp_path, **options)
 
 

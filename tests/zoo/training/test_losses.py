@@ -67,15 +67,30 @@ def test_large_logits_stay_finite():
 @pytest.mark.parametrize(
     ("loss", "y", "n_outputs", "named"),
     [
-        ("mse", np.zeros((3, 2)), 1, "y has 2 columns, but the architecture has 1 outputs"),
-        ("mse", np.zeros(3), 2, "y has 1 columns, but the architecture has 2 outputs"),
-        ("binary", np.array([0, 1, 2]), 1, r"y holds \[0 1 2\]; .* wanted labels 0 and 1"),
-        ("binary", np.array([0.5]), 1, "wanted labels 0 and 1"),
-        ("binary", np.array([0, 1]), 2, "y has 1 columns, but the architecture has 2 outputs"),
-        ("cross_entropy", np.array([0, 3]), 3, "y runs from 0 to 3 .* wanted whole labels 0 to 2"),
-        ("cross_entropy", np.array([-1, 1]), 3, "y runs from -1 to 1"),
-        ("cross_entropy", np.array([0.5, 1]), 3, "wanted whole labels"),
-        ("cross_entropy", np.zeros((3, 2), int), 2, r"shape \(3, 2\); .* one for each sample"),
+        (
+            "mse",
+            np.zeros((3, 2)),
+            1,
+            "`y` must have 1 columns, as the architecture has 1 outputs; got 2",
+        ),
+        (
+            "mse",
+            np.zeros(3),
+            2,
+            "`y` must have 2 columns, as the architecture has 2 outputs; got 1",
+        ),
+        ("binary", np.array([0, 1, 2]), 1, r"`y` must be labels 0 and 1 .*; got \[0 1 2\]"),
+        ("binary", np.array([0.5]), 1, "`y` must be labels 0 and 1"),
+        (
+            "binary",
+            np.array([0, 1]),
+            2,
+            "`y` must have 2 columns, as the architecture has 2 outputs; got 1",
+        ),
+        ("cross_entropy", np.array([0, 3]), 3, "whole labels from 0 to 2, .*; got 0 to 3"),
+        ("cross_entropy", np.array([-1, 1]), 3, "`y` must be .*; got -1 to 1"),
+        ("cross_entropy", np.array([0.5, 1]), 3, "`y` must be whole labels"),
+        ("cross_entropy", np.zeros((3, 2), int), 2, r"one per sample, .* shape \(3, 2\)"),
     ],
 )
 def test_targets_that_do_not_fit_are_named(loss, y, n_outputs, named):

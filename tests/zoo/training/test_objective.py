@@ -225,6 +225,6 @@ NO_FEATURES = {
 @pytest.mark.parametrize("last", NO_FEATURES)
 def test_features_are_what_a_last_linear_takes(last):
     architecture = Architecture(NO_FEATURES[last])
-    named = f"penalty takes the features .* (is|Flatten|{last})"
+    named = f"`penalty` takes the features .*; got (an unknown layer|Flatten|{last})"
     with pytest.raises(UnsupportedModuleError, match=named):
         train_zoo(architecture, SETS, penalty=coral_penalty, **OPTIONS)

@@ -215,7 +215,7 @@ def test_the_error_itself_travels():
 def test_what_is_wrong_with_the_data_is_said_as_ever(backend):
     X, y = OWN[5]
     wrong = [*OWN[:5], (X[:, :2], y), OWN[6]]
-    with pytest.raises(InvalidInputError, match=r"X of datasets\[5\] has 2 .* takes 3"):
+    with pytest.raises(InvalidInputError, match=r"X of `datasets\[5\]` must have 3 .*; got 2"):
         train_zoo(ARCHITECTURE, wrong, **OPTIONS)
 
 

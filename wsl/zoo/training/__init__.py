@@ -1,1 +1,1 @@
-"""Training many models at once: arguments, networks, optimisers, chunks and workers."""
+"""Training many models at once: arguments, networks, optimizers, chunks and workers."""

@@ -1,7 +1,4 @@
-"""Training and test sets of a zoo: one for all models, or one for each.
-
-Nothing here draws data; families of distributions do.
-"""
+"""Training and test sets of a zoo: one for all models, or one per model."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cached_property
@@ -18,23 +15,23 @@ from ...exceptions import InvalidInputError
 
 Dataset = tuple[Any, ...]  # (X, y), (X, y, environments) or (X, y, environments, sample_weight)
 
-# Data that joblib's Dask backend sends to a worker ahead of the tasks is lost with that worker, and
-# Dask cannot run its tasks again; what travels with each task it can. Below this, data travels.
+# joblib's Dask backend sends large data to a worker ahead of the tasks. If that worker dies, the
+# data is lost and Dask cannot run the tasks again. Data below this size is sent with each task.
 SCATTER_BYTES = 2**20
 
 
 class Datasets:
-    """The set of each model, whichever of the accepted forms it came in.
+    """The dataset of each model, for every form that ``train_zoo`` accepts.
 
     Parameters
     ----------
     source : tuple, sequence of tuples or callable
-        One ``(X, y[, environments[, sample_weight]])`` for all models, one for each in a sequence,
-        or a function from the index of a model to its tuple.
+        One ``(X, y[, environments[, sample_weight]])`` for all models, a sequence with one per
+        model, or a function from the index of a model to its tuple.
     architecture : Architecture
-        What the samples are for: X must have the number of features that it takes.
+        X must have the number of features that it takes.
     name : str
-        The parameter that it came as, for error messages.
+        The parameter that is named in error messages.
     """
 
     def __init__(
@@ -49,25 +46,26 @@ class Datasets:
         self.n_models = len(source) if isinstance(source, Sequence) and not self.shared else None
         if not self.shared and not callable(source) and not hasattr(source, "__getitem__"):
             raise InvalidInputError(
-                f"{name} is a {type(source).__name__}; wanted a tuple (X, y[, environments[, "
-                "sample_weight]]), a sequence of such, or a function from a model's index to one"
+                f"`{name}` must be a tuple (X, y[, environments[, sample_weight]]), a sequence of "
+                f"such tuples or a function from a model's index to one; got a "
+                f"{type(source).__name__}."
             )
         if self.n_models == 0:
-            raise InvalidInputError(f"{name} is empty; wanted one for each model")
+            raise InvalidInputError(f"`{name}` must hold one dataset per model; got none.")
         self._source: Any = _checked(source, name, self._n_features) if self.shared else source
 
     def __getitem__(self, model: int) -> Dataset:
         if self.shared:
             return self._source
-        own = self._source(model) if callable(self._source) else self._source[model]
-        return _checked(own, f"{self._name}[{model}]", self._n_features)
+        dataset = self._source(model) if callable(self._source) else self._source[model]
+        return _checked(dataset, f"{self._name}[{model}]", self._n_features)
 
     def of(self, models: Sequence[int]) -> list[Dataset]:
-        """Return the sets of some models; only one if they share it."""
+        """Return the datasets of some models; a single one if all models share it."""
         return [self._source] if self.shared else [self[model] for model in models]
 
     def part(self, models: Sequence[int]) -> "Datasets":
-        """Return what a worker needs for these models, so that a list is not sent whole."""
+        """Return the datasets that a worker needs for these models, not the whole list."""
         if not isinstance(self._source, list):
             return self
         part = object.__new__(Datasets)
@@ -75,7 +73,7 @@ class Datasets:
         return part
 
     def digest(self, models: Sequence[int]) -> list[str]:
-        """Return what tells these sets from others; of a function, its name and two sets."""
+        """Return hashes of the datasets; for a function, its name and hashes of two datasets."""
         if not callable(self._source):
             return [_hash(dataset) for dataset in self.of(models)]
         ends = [_hash(self[model]) for model in sorted({models[0], models[-1]})]
@@ -87,7 +85,7 @@ class Datasets:
             sets = [self._source]
         elif isinstance(self._source, Mapping):
             sets = list(self._source.values())
-        else:  # what a function or another object holds shows only when it is pickled
+        else:  # the size of a function or another object shows only when it is pickled
             import cloudpickle  # comes with Dask, whose backend alone asks
 
             return len(cloudpickle.dumps(self._source))
@@ -95,7 +93,7 @@ class Datasets:
         return sum(np.asarray(values).nbytes for values in arrays)
 
     def __sizeof__(self) -> int:
-        """Return the bytes of the data where they are many: joblib's Dask backend asks for it."""
+        """Return the bytes of the data if they are many, as joblib's Dask backend asks for."""
         return self._n_bytes if self._n_bytes >= SCATTER_BYTES else 0
 
 
@@ -110,24 +108,29 @@ def _hash(dataset: Dataset) -> str:
 
 
 def _checked(dataset: Any, name: str, n_features: int) -> Dataset:
+    """Return ``(X, y, environments, sample_weight)`` as arrays, the last two possibly None."""
     if not isinstance(dataset, tuple) or len(dataset) not in (2, 3, 4):
         raise InvalidInputError(
-            f"{name} is {type(dataset).__name__}; wanted a tuple (X, y), (X, y, environments) or "
-            "(X, y, environments, sample_weight)"
+            f"`{name}` must be a tuple (X, y), (X, y, environments) or (X, y, environments, "
+            f"sample_weight); got a {type(dataset).__name__}."
         )
     X = np.asarray(dataset[0], dtype=np.float32)
     y = np.asarray(dataset[1])
     if X.ndim < 2 or not len(X):
-        raise InvalidInputError(f"X of {name} has shape {X.shape}; wanted (n_samples, n_features)")
+        raise InvalidInputError(
+            f"X of `{name}` must have shape (n_samples, n_features) and at least one sample; got "
+            f"shape {X.shape}."
+        )
     if X[0].size != n_features:
         raise InvalidInputError(
-            f"X of {name} has {X[0].size} features, but the architecture takes {n_features}"
+            f"X of `{name}` must have {n_features} features, as the architecture takes "
+            f"{n_features} inputs; got {X[0].size}."
         )
     if not np.isfinite(X).all():
-        raise InvalidInputError(f"X of {name} holds NaN or infinity; wanted finite numbers")
+        raise InvalidInputError(f"X of `{name}` must be finite; got NaN or infinity.")
     if y.dtype.kind == "f" and not np.isfinite(y).all():
-        raise InvalidInputError(f"y of {name} holds NaN or infinity; wanted finite numbers")
-    check_length(y, len(X), f"y of {name}", "X")
+        raise InvalidInputError(f"y of `{name}` must be finite; got NaN or infinity.")
+    check_length(y, len(X), f"y of `{name}`", "X")
     environments, weights = (*dataset[2:], None, None)[:2]
     if environments is not None:
         environments = check_environments(environments, len(X), name)
@@ -137,32 +140,32 @@ def _checked(dataset: Any, name: str, n_features: int) -> Dataset:
 
 
 class Split(NamedTuple):
-    """The samples of a set that a model is trained on, and those that tell when to stop."""
+    """The samples of a dataset for training, and those held out for early stopping."""
 
     train: Dataset
     validation: Dataset
 
 
 def by_size(sets: Sequence[Any], n_models: int) -> Iterator[tuple[np.ndarray, list[Any]]]:
-    """Yield the places of models whose sets are of one size, and these sets.
+    """Yield the indices of models whose sets are of one size, and these sets.
 
-    ``sets`` holds one for each model, or one for all: then there is one group, with that set. In
-    place of a set there may be a ``Split``; it is as large as its two parts.
+    ``sets`` holds one set per model, or one for all, which makes a single group. A set is a
+    dataset or a ``Split``, whose size is that of its two parts.
     """
     if len(sets) == 1:
         yield np.arange(n_models), list(sets)
         return
     groups: dict[tuple[int, ...], list[int]] = {}
-    for place, own in enumerate(sets):
-        groups.setdefault(_size(own), []).append(place)
-    for _, places in sorted(groups.items()):
-        yield np.array(places), [sets[place] for place in places]
+    for index, data in enumerate(sets):
+        groups.setdefault(_size(data), []).append(index)
+    for _, indices in sorted(groups.items()):
+        yield np.array(indices), [sets[index] for index in indices]
 
 
-def _size(own: Any) -> tuple[int, ...]:
-    if isinstance(own, Split):
-        return len(own.train[0]), len(own.validation[0])
-    return (len(own[0]),)
+def _size(data: Any) -> tuple[int, ...]:
+    if isinstance(data, Split):
+        return len(data.train[0]), len(data.validation[0])
+    return (len(data[0]),)
 
 
 def encode_environments(environments: np.ndarray) -> Tensor:

@@ -1,7 +1,7 @@
-"""Dropout of many models at once, each with a stream of its own.
+"""Dropout of many models at once, each model with its own random masks.
 
-A mask is a hash of a model's seed, the step, the layer and the unit: the same whatever other models
-are beside it, on any device, and with no generator to carry along.
+A mask is a hash of the model's seed, the step, the layer and the unit, so that it depends neither
+on the other models nor on the device, and no generator has to be carried along.
 """
 
 import numpy as np
@@ -12,7 +12,7 @@ _FACTORS = (0x7FEB352D, 0x846CA68B - 2**32)  # as signed 32-bit numbers
 
 
 def _mix(x: Tensor) -> Tensor:
-    """Hash int32 numbers, in place: shifts and odd factors that flip half the bits on average.
+    """Hash int32 numbers in place by shifts and odd factors, which flip half the bits on average.
 
     The constants are those of C. Wellons' search for low bias ("lowbias32", 2018).
     """
@@ -32,10 +32,12 @@ class Dropout:
 
     Parameters
     ----------
-    seeds : array of int ``(n_models,)``
-    rate : Tensor ``(n_models,)``, optional
-        Each model's probability of dropping a unit, in every layer. By default the layers' own.
+    seeds : ndarray of int of shape (n_models,)
+        The seed of each model.
+    rate : Tensor of shape (n_models,), optional
+        Each model's probability of dropping a unit, in every layer. By default each layer's own.
     device : torch.device
+        Where masks are computed.
     """
 
     def __init__(self, seeds: np.ndarray, rate: Tensor | None, device: torch.device):
@@ -44,13 +46,13 @@ class Dropout:
         self._rate, self._device = rate, device
         self._units: dict[int, Tensor] = {}
 
-    def select(self, kept: Tensor) -> None:
-        """Keep the models in ``kept`` only."""
-        self._seeds = self._seeds[kept.cpu().numpy()]
-        self._rate = None if self._rate is None else self._rate[kept]
+    def select(self, models: Tensor) -> None:
+        """Keep the models with the given indices only."""
+        self._seeds = self._seeds[models.cpu().numpy()]
+        self._rate = None if self._rate is None else self._rate[models]
 
-    def mask(self, shape: torch.Size, p: float, place: int) -> Tensor:
-        """Return what units are multiplied with, of a shape ``(n_models, *features, n_inputs)``."""
+    def mask(self, shape: torch.Size, p: float, layer_index: int) -> Tensor:
+        """Return the factors of units, of a shape ``(n_models, *features, n_inputs)``."""
         n_units = shape[1:].numel()
         if n_units not in self._units:
             numbers = torch.arange(n_units, dtype=torch.int32, device=self._device)
@@ -58,18 +60,18 @@ class Dropout:
         rate = self._rate
         if rate is None:
             rate = torch.full((shape[0],), p, device=self._device)
-        hashed = _mix(self._units[n_units] + self._keys(place)[:, None])
+        hashed = _mix(self._units[n_units] + self._keys(layer_index)[:, None])
         lowest_kept = (rate.double() * 2**32 - 2**31).clamp(max=2**31 - 1).int()
         scale = torch.where(rate < 1, 1 / (1 - rate), 0)
         return ((hashed >= lowest_kept[:, None]) * scale[:, None]).view(shape)
 
-    def _keys(self, place: int) -> Tensor:
-        """Return one number for each model, at this step and in this layer."""
+    def _keys(self, layer_index: int) -> Tensor:
+        """Return one number per model, ``(n_models,)``, at this step and in this layer."""
         key = torch.from_numpy((self._seeds & 0x7FFFFFFF).astype(np.int32))
-        for part in (self.step, place):
+        for part in (self.step, layer_index):
             key = _mix(_mix(key) + part)
         return key.to(self._device)
 
-    def __call__(self, x: Tensor, p: float, place: int) -> Tensor:
+    def __call__(self, x: Tensor, p: float, layer_index: int) -> Tensor:
         """Drop units of ``x``, ``(n_models, *features, n_inputs)``."""
-        return x * self.mask(x.shape, p, place)
+        return x * self.mask(x.shape, p, layer_index)

@@ -1,7 +1,4 @@
-"""Early stopping: samples set aside, and each model's best weights by its loss on them.
-
-The training loop lives in ``_engine``.
-"""
+"""Early stopping: held-out samples, and each model's best weights by its loss on them."""
 
 from dataclasses import dataclass
 
@@ -17,25 +14,22 @@ VALIDATION = ("split", "environment")
 
 @dataclass(frozen=True)
 class EarlyStopping:
-    """When models stop; see ``train_zoo``.
-
-    ``validation`` is "split", samples of every environment, or "environment", whole ones.
-    """
+    """The arguments of ``train_zoo`` that say which samples to hold out and when to stop."""
 
     validation: str
     validation_fraction: float
     n_iter_no_change: int
 
     def split(self, dataset: Dataset, seed: int) -> Split:
-        """Return a set's samples for training and for validation, by a draw from a model's seed."""
-        rng = np.random.default_rng([int(seed), 1])  # not the one of its start and its batches
+        """Return a dataset's samples for training and validation, drawn from a model's seed."""
+        rng = np.random.default_rng([int(seed), 1])  # differs from that of its start and batches
         environments, weights = dataset[2], dataset[3]
         held_out = np.zeros(len(dataset[0]), bool)
         if self.validation == "environment":
             held_out = np.isin(environments, self._draw_environments(environments, rng))
         else:
-            counted = np.ones(len(held_out), bool) if weights is None else weights > 0
-            held_out[self._draw_samples(environments, counted, rng)] = True
+            positive = np.ones(len(held_out), bool) if weights is None else weights > 0
+            held_out[self._draw_samples(environments, positive, rng)] = True
         train, validation = (
             tuple(None if values is None else values[mask] for values in dataset)
             for mask in (~held_out, held_out)
@@ -45,38 +39,40 @@ class EarlyStopping:
     def _draw_environments(
         self, environments: np.ndarray | None, rng: np.random.Generator
     ) -> np.ndarray:
+        """Return the labels of the environments to hold out."""
         labels = np.unique([0] if environments is None else environments)
         if len(labels) < 2:
             raise InvalidInputError(
-                "datasets hold one environment; with validation='environment', wanted at least two"
+                "`datasets` must hold at least two environments with validation='environment'; got "
+                "one."
             )
         n_held_out = round(self.validation_fraction * len(labels))
         return rng.permutation(labels)[: min(max(n_held_out, 1), len(labels) - 1)]
 
     def _draw_samples(
-        self, environments: np.ndarray | None, counted: np.ndarray, rng: np.random.Generator
+        self, environments: np.ndarray | None, positive: np.ndarray, rng: np.random.Generator
     ) -> np.ndarray:
-        """Return the indices of the fraction of each environment, of those that count."""
-        labels = np.zeros(len(counted), int) if environments is None else environments
+        """Return the indices of a fraction of each environment, of samples of positive weight."""
+        labels = np.zeros(len(positive), int) if environments is None else environments
         drawn = []
         for label in np.unique(labels):
-            places = rng.permutation(np.flatnonzero((labels == label) & counted))
-            n_held_out = max(round(self.validation_fraction * len(places)), 1)
-            drawn.append(places[: min(n_held_out, len(places) - 1)])
+            shuffled = rng.permutation(np.flatnonzero((labels == label) & positive))
+            n_held_out = max(round(self.validation_fraction * len(shuffled)), 1)
+            drawn.append(shuffled[: min(n_held_out, len(shuffled) - 1)])
         indices = np.concatenate(drawn)
         if not len(indices):
             raise InvalidInputError(
-                f"datasets hold a set of {counted.sum()} samples, none of which can be set aside; "
-                "with early_stopping, wanted an environment with at least two"
+                "`datasets` must hold an environment of at least two samples with early_stopping; "
+                f"got a dataset of {positive.sum()} samples, none of which can be held out."
             )
         return indices
 
 
-class Best:
+class BestWeights:
     """The best weights so far of each model that is still trained.
 
-    ``loss`` and ``epoch`` are ``(n_models,)``, ``rows`` ``(n_models, n_weights)``: the validation
-    loss, where it was reached, and the weights that did.
+    ``rows`` ``(n_models, n_weights)`` are the weights of least validation loss, ``loss`` and
+    ``epoch`` ``(n_models,)`` that loss and the epoch at which it was reached.
     """
 
     def __init__(self, rows: Tensor, n_iter_no_change: int):
@@ -87,10 +83,10 @@ class Best:
         self._waited = torch.zeros_like(self.epoch)
 
     def update(self, loss: Tensor, rows: Tensor, epoch: int, comparable: bool) -> None:
-        """Take in an epoch's losses and weights.
+        """Update with the losses and weights of an epoch.
 
-        ``comparable`` is False where earlier losses were of another objective: these count then,
-        and no model has waited.
+        ``comparable`` is False where earlier losses were of another objective: then the new ones
+        replace them, and the count of epochs without improvement starts again.
         """
         better = loss < self.loss if comparable else torch.ones_like(loss, dtype=torch.bool)
         self.loss = loss.where(better, self.loss)
@@ -100,11 +96,11 @@ class Best:
 
     @property
     def exhausted(self) -> Tensor:
-        """Whether a model has been waiting for as long as it may, ``(n_models,)``."""
+        """Whether a model has not improved for ``n_iter_no_change`` epochs, ``(n_models,)``."""
         return self._waited >= self._patience
 
-    def select(self, kept: Tensor) -> None:
-        """Keep the models in ``kept`` only."""
+    def select(self, models: Tensor) -> None:
+        """Keep the models with the given indices only."""
         for name, value in vars(self).items():
             if isinstance(value, Tensor):
-                setattr(self, name, value[kept])
+                setattr(self, name, value[models])

@@ -1,7 +1,4 @@
-"""Loss and accuracy of trained models on a set of their own or a shared one.
-
-Plain torch. Which sets, and what is recorded, is decided in ``_chunk``.
-"""
+"""Loss and accuracy of trained models, each on its own dataset or all on a shared one."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -19,9 +16,9 @@ EVALUATION_BYTES = 2**23
 
 @dataclass
 class Scores:
-    """Mean loss and share of right predictions, ``(n_checkpoints, n_models)``; none in regression.
+    """Mean loss and accuracy, each ``(n_checkpoints, n_models)``; no accuracy in regression.
 
-    A model whose outputs are not finite has no accuracy: NaN.
+    The accuracy of a model whose outputs are not finite is NaN.
     """
 
     loss: np.ndarray
@@ -29,53 +26,53 @@ class Scores:
 
 
 def evaluate(
-    recipe: TrainingConfig, weights: np.ndarray, sets: Sequence[Dataset], device: torch.device
+    config: TrainingConfig, weights: np.ndarray, sets: Sequence[Dataset], device: torch.device
 ) -> Scores:
-    """Evaluate ``weights`` ``(n_checkpoints, n_models, n_weights)`` on one set a model, or one."""
+    """Evaluate ``weights`` ``(n_checkpoints, n_models, n_weights)`` on a set per model, or one."""
     loss = np.empty(weights.shape[:2], np.float32)
     accuracy = np.empty(weights.shape[:2])
-    targets_of, n_outputs = LOSSES[recipe.loss].targets, recipe.architecture.n_outputs
-    for places, own in by_size(sets, weights.shape[1]):
-        inputs = torch.tensor(np.stack([X for X, *_ in own]), device=device)
-        targets = torch.stack([targets_of(y, n_outputs) for _, y, *_ in own]).to(device)
+    targets_of, n_outputs = LOSSES[config.loss].targets, config.architecture.n_outputs
+    for models, datasets in by_size(sets, weights.shape[1]):
+        inputs = torch.tensor(np.stack([X for X, *_ in datasets]), device=device)
+        targets = torch.stack([targets_of(y, n_outputs) for _, y, *_ in datasets]).to(device)
         for checkpoint, rows in enumerate(weights):
-            scored = _score(recipe, torch.tensor(rows[places], device=device), inputs, targets)
-            loss[checkpoint, places], accuracy[checkpoint, places] = scored
-    return Scores(loss, None if recipe.loss == "mse" else accuracy)
+            scores = _score(config, torch.tensor(rows[models], device=device), inputs, targets)
+            loss[checkpoint, models], accuracy[checkpoint, models] = scores
+    return Scores(loss, None if config.loss == "mse" else accuracy)
 
 
 @torch.no_grad()
 def _score(
-    recipe: TrainingConfig, weights: Tensor, inputs: Tensor, targets: Tensor
+    config: TrainingConfig, weights: Tensor, inputs: Tensor, targets: Tensor
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Return loss and accuracy ``(n_models,)``; as many outputs at a time as bounded memory takes.
+    """Return loss and accuracy ``(n_models,)``, from batches whose outputs take bounded memory.
 
-    ``inputs`` ``(n_sets, n_samples, ...)`` and ``targets`` are one for each model, or one for all.
+    ``inputs`` ``(n_sets, n_samples, ...)`` and ``targets`` hold one set per model, or one for all.
     """
-    numbers = EVALUATION_BYTES // (4 * recipe.architecture.forward_pass.activation_size)
-    n_samples = min(inputs.shape[1], max(1, numbers))
-    n_models = max(1, numbers // n_samples)
-    value = LOSSES[recipe.loss].value
-    total, right = torch.zeros(2, len(weights), device=weights.device)
+    n_outputs = EVALUATION_BYTES // (4 * config.architecture.forward_pass.activation_size)
+    n_samples = min(inputs.shape[1], max(1, n_outputs))
+    n_models = max(1, n_outputs // n_samples)
+    value = LOSSES[config.loss].value
+    total, correct = torch.zeros(2, len(weights), device=weights.device)
     for start in range(0, len(weights), n_models):
         models = slice(start, start + n_models)
-        own = slice(None) if len(inputs) == 1 else models
+        sets = slice(None) if len(inputs) == 1 else models
         for X, y in zip(
-            inputs[own].split(n_samples, 1), targets[own].split(n_samples, 1), strict=True
+            inputs[sets].split(n_samples, 1), targets[sets].split(n_samples, 1), strict=True
         ):
-            outputs = recipe.architecture.forward_pass.forward_each(weights[models], X)
+            outputs = config.architecture.forward_pass.forward_each(weights[models], X)
             y = y.expand(len(outputs), *y.shape[1:])
             total[models] += value(outputs, y).sum(1)
-            right[models] += _n_right(recipe.loss, outputs, y)
+            correct[models] += _n_correct(config.loss, outputs, y)
     loss = (total / inputs.shape[1]).cpu().numpy()
-    return loss, right.cpu().numpy().astype(np.float64) / inputs.shape[1]
+    return loss, correct.cpu().numpy().astype(np.float64) / inputs.shape[1]
 
 
-def _n_right(loss: str, outputs: Tensor, targets: Tensor) -> Tensor:
-    """Return how many samples each model predicts rightly, NaN where outputs are not finite."""
+def _n_correct(loss: str, outputs: Tensor, targets: Tensor) -> Tensor:
+    """Return each model's number of correct predictions, NaN where outputs are not finite."""
     if loss == "cross_entropy":
-        right = outputs.argmax(-1) == targets
+        correct = outputs.argmax(-1) == targets
     else:
-        right = ((outputs > 0) == (targets > 0)).float().mean(-1)
+        correct = ((outputs > 0) == (targets > 0)).float().mean(-1)
     finite = outputs.isfinite().all(-1).all(-1)
-    return right.float().sum(1).where(finite, torch.nan)
+    return correct.float().sum(1).where(finite, torch.nan)

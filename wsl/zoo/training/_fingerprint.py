@@ -1,7 +1,4 @@
-"""What tells one training from another, so that only the same one is resumed.
-
-Writing and resuming a zoo lives in ``_writer``.
-"""
+"""A digest of everything that decides a zoo, so that only the same training is resumed."""
 
 from collections.abc import Callable
 from dataclasses import asdict
@@ -19,15 +16,15 @@ from ._model_table import ModelTable
 
 
 def fingerprint(
-    job: ChunkJob, models: ModelTable, datasets: Datasets, test: Datasets | None
+    job: ChunkJob, models: ModelTable, datasets: Datasets, test_sets: Datasets | None
 ) -> str:
     """Return a digest of everything that decides weights and metadata.
 
-    That is the architecture, the recipe, each model's row, start and stop, the data, the type of
-    device and the release. Of a function no more than its module and name can be told, and the sets
-    that it gives for the first and the last model. How models are cut into chunks is left out.
+    That is the architecture, the training config, each model's row, start and stop, the data, the
+    type of device and the release. A function counts by its module and name, and by the datasets
+    that it returns for the first and the last model. The size of chunks does not count.
     """
-    recipe, architecture = job.recipe, job.recipe.architecture
+    config, architecture = job.config, job.config.architecture
     indices = models.table["model"].tolist()
     names = (
         *("loss", "epochs", "batch_size", "optimizer", "checkpoints"),
@@ -42,19 +39,20 @@ def fingerprint(
             architecture.parameter_names,
             architecture.parameter_shapes,
         ],
-        "recipe": {name: getattr(recipe, name) for name in names},
-        "penalty": None if recipe.penalty is None else _penalty_name(recipe.penalty),
-        "early_stopping": recipe.early_stopping and asdict(recipe.early_stopping),
+        "config": {name: getattr(config, name) for name in names},
+        "penalty": None if config.penalty is None else _penalty_name(config.penalty),
+        "early_stopping": config.early_stopping and asdict(config.early_stopping),
         "models": {str(name): column.tolist() for name, column in models.table.items()},
         "stop_at_loss": models.stop_at_loss.tolist(),
         "starts": _starts_digest(models.starts),
         "datasets": datasets.digest(indices),
-        "test_set": None if test is None else test.digest(indices),
+        "test_set": None if test_sets is None else test_sets.digest(indices),
     }
     return json_digest(parts)
 
 
 def _penalty_name(penalty: Callable[..., Any]) -> list[Any]:
+    """Return the name of a penalty and the arguments that ``partial`` bound to it."""
     if isinstance(penalty, partial):
         bound = [repr(penalty.args), repr(sorted(penalty.keywords.items()))]
         return [*_penalty_name(penalty.func), *bound]

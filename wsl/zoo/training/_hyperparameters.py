@@ -1,7 +1,4 @@
-"""A table of hyper-parameters, one row a model, as arguments of ``train_zoo``.
-
-What the columns may hold is checked in ``_models``.
-"""
+"""A table of hyperparameters, one row per model, as arguments of ``train_zoo``."""
 
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -17,32 +14,35 @@ NAMES = (*COLUMNS, "init", "activation")
 
 
 def read_table(hyperparameters: pd.DataFrame | Iterable[Mapping[str, Any]]) -> pd.DataFrame:
-    """Return a DataFrame or mappings as a DataFrame, its index dropped, all its values there."""
+    """Return a DataFrame or mappings as a DataFrame without index and missing values."""
     if not isinstance(hyperparameters, pd.DataFrame):
         rows = list(hyperparameters)
-        strange = [row for row in rows if not isinstance(row, Mapping)]
-        if strange:
+        invalid = [row for row in rows if not isinstance(row, Mapping)]
+        if invalid:
             raise InvalidInputError(
-                f"hyperparameters holds {strange[0]!r}; wanted a DataFrame, or a mapping from name "
-                "to value for each model"
+                "`hyperparameters` must be a DataFrame or an iterable with one mapping from name "
+                f"to value per model; got {invalid[0]!r}."
             )
         hyperparameters = pd.DataFrame(rows)
     table = hyperparameters.reset_index(drop=True)
     unknown = [str(name) for name in table.columns if name not in NAMES]
     if unknown:
-        raise InvalidInputError(f"hyperparameters has columns {unknown}; wanted some of {NAMES}")
+        raise InvalidInputError(
+            f"`hyperparameters` must have columns among {NAMES}; got {unknown}."
+        )
     if table.empty:
-        raise InvalidInputError("hyperparameters is empty; wanted one row for each model")
+        raise InvalidInputError("`hyperparameters` must have one row per model; got none.")
     row, column = np.nonzero(table.isna().to_numpy())
     if len(row):
         raise InvalidInputError(
-            f"hyperparameters has no {table.columns[column[0]]} for row {row[0]}; wanted all values"
+            f"`hyperparameters` must hold all values; got no {table.columns[column[0]]} in row "
+            f"{row[0]}."
         )
     return table
 
 
 def as_columns(hyperparameters: Any) -> dict[str, Any]:
-    """Return the columns by name, as arrays, those of text as lists; none for None."""
+    """Return the columns by name, as arrays, those of text as lists; no columns for None."""
     if hyperparameters is None:
         return {}
     table = read_table(hyperparameters)
@@ -54,11 +54,11 @@ def as_columns(hyperparameters: Any) -> dict[str, Any]:
 
 
 def with_one_activation(architecture: Architecture, activations: list[str]) -> Architecture:
-    """Return the architecture with the activation that all models are to have."""
+    """Return the architecture with the activation that all models share."""
     names = sorted(set(map(str, activations)))
     if len(names) > 1:
         raise InvalidInputError(
-            f"hyperparameters has activations {names}; wanted one, as a zoo has one architecture: "
-            "train_zoos gives a zoo for each"
+            "`activation` of `hyperparameters` must be the same for all models of a zoo; got "
+            f"{names}: train_zoos trains one zoo per activation."
         )
     return architecture.with_activation(names[0])

@@ -1,7 +1,4 @@
-"""Starting weights of models, each drawn from its own seed.
-
-How fast and by what rule they are trained from there lives in ``_engine``.
-"""
+"""Starting weights of models, each drawn from its own seed."""
 
 import math
 from functools import lru_cache
@@ -24,9 +21,9 @@ SCHEMES: dict[str, tuple[str, float]] = {
 def initial_row(architecture: Architecture, scheme: str, rng: np.random.Generator) -> np.ndarray:
     """Draw one model's starting weights, ``(n_weights,)`` float32.
 
-    ``"default"`` is what torch's Linear and Conv layers start from: weights and biases uniform
-    within 1 / sqrt(fan_in). The other schemes start biases at 0. The gains of normalisation layers
-    and the running variances start at 1.
+    ``"default"`` is the initialization of torch's Linear and Conv layers: weights and biases
+    uniform within 1 / sqrt(fan_in). The other schemes start biases at 0. The gains of normalization
+    layers and the running variances start at 1.
     """
     kind, gain = SCHEMES[scheme]
     n_weights = architecture.n_weights
@@ -39,18 +36,19 @@ def initial_row(architecture: Architecture, scheme: str, rng: np.random.Generato
 def _scale_and_shift(
     architecture: Architecture, gain: float, biases: bool
 ) -> tuple[np.ndarray, np.ndarray]:
+    """Return what draws are multiplied with and what is added, each ``(n_weights,)``."""
     scale, shift = np.zeros(architecture.n_weights), np.zeros(architecture.n_weights)
     for prefix, layer in architecture.template.named_modules():
-        own = dict(layer.named_parameters(recurse=False))
-        matrices = [p for p in own.values() if p.ndim > 1]
-        for name, parameter in own.items():
-            place = architecture.slices[f"{prefix}.{name}" if prefix else name]
+        parameters = dict(layer.named_parameters(recurse=False))
+        matrices = [p for p in parameters.values() if p.ndim > 1]
+        for name, parameter in parameters.items():
+            columns = architecture.slices[f"{prefix}.{name}" if prefix else name]
             if parameter.ndim > 1:
-                scale[place] = gain / math.sqrt(parameter[0].numel())
+                scale[columns] = gain / math.sqrt(parameter[0].numel())
             elif matrices and biases:
-                scale[place] = 1 / math.sqrt(matrices[0][0].numel())
+                scale[columns] = 1 / math.sqrt(matrices[0][0].numel())
             elif not matrices and name == "weight":
-                shift[place] = 0.25 if isinstance(layer, nn.PReLU) else 1.0
+                shift[columns] = 0.25 if isinstance(layer, nn.PReLU) else 1.0
         for name, _ in layer.named_buffers(prefix, recurse=False):
             if name in architecture.slices and name.endswith("running_var"):
                 shift[architecture.slices[name]] = 1.0

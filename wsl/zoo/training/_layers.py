@@ -1,7 +1,7 @@
 """Layers of many models, forward and backward without autograd, in memory that is reused.
 
-Plain torch. Values are ``(n_models, *features, n_inputs)``. Each layer is bound once to its
-weights, their gradient and its values, so that a step asks for little new memory.
+Values are ``(n_models, *features, n_inputs)``. Each layer is bound once to its weights, their
+gradient and its values, so that a step allocates little memory.
 """
 
 from collections.abc import Callable, Sequence
@@ -20,17 +20,17 @@ aten = torch.ops.aten
 
 
 class Layer(Protocol):
-    """One layer of a chunk of models, bound to its memory."""
+    """A layer of a chunk of models, bound to its memory."""
 
     def forward(self, x: Tensor) -> None:
-        """Compute the layer's values from those it takes."""
+        """Compute the layer's values from its inputs."""
 
-    def backward(self, delta: Tensor, wanted: bool) -> Tensor | None:
-        """Write the weights' gradient; return that in what the layer took, if it is wanted."""
+    def backward(self, delta: Tensor, inputs_too: bool) -> Tensor | None:
+        """Write the gradient of the weights; return that of the inputs if ``inputs_too``."""
 
 
 class DenseLayer:
-    """A Linear. Its inputs ``x`` have a last row of ones, which stands for the bias."""
+    """A Linear layer. Its inputs ``x`` have a last row of ones, which multiplies the bias."""
 
     x: Tensor
 
@@ -44,26 +44,27 @@ class DenseLayer:
         self._delta = out.new_empty(n_models, dense.n_in, n_inputs)
 
     def forward(self, x: Tensor) -> None:
-        """Compute the layer's values from those it takes."""
+        """Compute the layer's values from its inputs."""
         self.x = x
         torch.bmm(self._by_output, x, out=self._product)
         if self._product is not self._out:
             self._out.copy_(self._product)
 
-    def backward(self, delta: Tensor, wanted: bool) -> Tensor | None:
-        """Write the weights' gradient; return that in what the layer took, if it is wanted."""
+    def backward(self, delta: Tensor, inputs_too: bool) -> Tensor | None:
+        """Write the gradient of the weights; return that of the inputs if ``inputs_too``."""
         left, right = (self.x, delta) if self._dense.inputs_first else (delta, self.x)
         torch.bmm(left, right.mT, out=self._gradient)
-        if not wanted:
+        if not inputs_too:
             return None
         product = torch.mul if self._dense.n_out == 1 else torch.bmm
         return product(self._weight, delta, out=self._delta)
 
 
 class ConvolutionLayer:
-    """A Conv2d of one group, its images unfolded along their width.
+    """A Conv2d of one group.
 
-    Each row of a kernel is the matrix of one product, with a view of the unfolded images.
+    Images are unfolded along their width, and each row of the kernel is multiplied with a view of
+    the unfolded images.
     """
 
     def __init__(
@@ -99,49 +100,50 @@ class ConvolutionLayer:
         return rows.unflatten(3, (self._weight.shape[2], -1)).permute(1, 2, 3, 0, 4)
 
     def _by_row(self, unfolded: Tensor) -> list[Tensor]:
-        """Return what each row of the kernel meets, ``(n_models, n_in * kernel width, places)``."""
+        """Return the inputs of each kernel row, ``(n_models, n_in * kernel width, positions)``."""
         return [unfolded[:, :, rows].flatten(2) for rows in self._grid.rows]
 
     def forward(self, x: Tensor) -> None:
-        """Compute the layer's values from those it takes."""
+        """Compute the layer's values from its inputs."""
         if self._padded is not None:
             self._padded[:, :, *self._inside] = x
             x = self._padded
-        self._seen = self._by_row(unfold(x, self._grid, self._unfolded))
+        self._row_inputs = self._by_row(unfold(x, self._grid, self._unfolded))
         self._as_weight(self._rows).copy_(self._weight)
         product = self._product.flatten(2)
-        for i, seen in enumerate(self._seen):
+        for i, inputs in enumerate(self._row_inputs):
             if i == 0:
-                torch.bmm(self._rows[0], seen, out=product)
+                torch.bmm(self._rows[0], inputs, out=product)
             else:
-                product.baddbmm_(self._rows[i], seen)
+                product.baddbmm_(self._rows[i], inputs)
         if self._bias is not None:
             product += self._bias[:, :, None]
         if self._product is not self._out:
             self._out.copy_(self._product)
 
-    def backward(self, delta: Tensor, wanted: bool) -> Tensor | None:
-        """Write the weights' gradient; return that in what the layer took, if it is wanted."""
+    def backward(self, delta: Tensor, inputs_too: bool) -> Tensor | None:
+        """Write the gradient of the weights; return that of the inputs if ``inputs_too``."""
         delta = delta.flatten(2)
-        for i, seen in enumerate(self._seen):
-            torch.bmm(delta, seen.mT, out=self._rows_gradient[i])
+        for i, inputs in enumerate(self._row_inputs):
+            torch.bmm(delta, inputs.mT, out=self._rows_gradient[i])
         self._weight_gradient.copy_(self._as_weight(self._rows_gradient))
         if self._bias_gradient is not None:
             torch.sum(delta, 2, out=self._bias_gradient)
-        return self._fold(delta) if wanted else None
+        return self._fold(delta) if inputs_too else None
 
     def _fold(self, delta: Tensor) -> Tensor:
+        """Return the gradient of the inputs from that of the values."""
         unfolded = self._delta_unfolded.zero_().flatten(1, 2)
         for i, rows in enumerate(self._grid.rows):
             torch.bmm(self._rows[i].mT, delta, out=self._row_delta)
-            place = unfolded[:, :, rows]
-            place += self._row_delta.view(place.shape)
+            target = unfolded[:, :, rows]
+            target += self._row_delta.view(target.shape)
         images = fold(unfolded, self._delta.zero_(), self._grid)
         return images[:, :, *self._inside]
 
 
 class MaxPoolLayer:
-    """A MaxPool2d; torch's own, which gives a gradient to the first of the largest."""
+    """A MaxPool2d by torch's own kernels; the gradient goes to the first of several maxima."""
 
     def __init__(self, layer: nn.MaxPool2d, x_shape: Sequence[int], out: Tensor):
         self._options = (
@@ -153,15 +155,15 @@ class MaxPoolLayer:
         self._indices = inputs_as_channels(torch.empty_like(self._largest, dtype=torch.int64))
 
     def forward(self, x: Tensor) -> None:
-        """Compute the layer's values from those it takes."""
+        """Compute the layer's values from its inputs."""
         self._x = inputs_as_channels(x)
-        places = {"out": inputs_as_channels(self._largest), "indices": self._indices}
-        aten.max_pool2d_with_indices.out(self._x, *self._options, **places)
+        results = {"out": inputs_as_channels(self._largest), "indices": self._indices}
+        aten.max_pool2d_with_indices.out(self._x, *self._options, **results)
         if self._largest is not self._out:
             self._out.copy_(self._largest)
 
-    def backward(self, delta: Tensor, wanted: bool) -> Tensor | None:
-        """Return the gradient in what the layer took."""
+    def backward(self, delta: Tensor, inputs_too: bool) -> Tensor | None:
+        """Return the gradient of the layer's inputs."""
         aten.max_pool2d_with_indices_backward.grad_input(
             inputs_as_channels(delta.contiguous()),
             self._x,
@@ -177,7 +179,7 @@ def _pair(value: int | tuple[int, int]) -> tuple[int, int]:
 
 
 def contiguous_like(out: Tensor) -> Tensor:
-    """Return ``out`` where a product can be written into it, else memory of its shape."""
+    """Return ``out`` if a product can be written into it, else new memory of its shape."""
     return (
         out if out.is_contiguous() else torch.empty_like(out, memory_format=torch.contiguous_format)
     )
@@ -222,51 +224,51 @@ POINTWISE = tuple(_POINTWISE)
 
 
 class PointwiseLayer:
-    """An activation."""
+    """An activation function."""
 
     def __init__(self, layer: nn.Module, out: Tensor):
         self._layer, self._out = layer, out
-        self._value, self._slope = _POINTWISE[type(layer)]
+        self._value, self._derivative = _POINTWISE[type(layer)]
 
     def forward(self, x: Tensor) -> None:
-        """Compute the layer's values from those it takes."""
+        """Compute the layer's values from its inputs."""
         self._x = x
         self._value(self._layer, x, self._out)
 
-    def backward(self, delta: Tensor, wanted: bool) -> Tensor | None:
-        """Return the gradient in what the layer took."""
-        return self._slope(self._layer, delta, self._out, self._x)
+    def backward(self, delta: Tensor, inputs_too: bool) -> Tensor | None:
+        """Return the gradient of the layer's inputs."""
+        return self._derivative(self._layer, delta, self._out, self._x)
 
 
 class DropoutLayer:
-    """A Dropout, with a mask of each model's own; without ``dropout`` it drops nothing."""
+    """A Dropout layer with a mask per model; without ``dropout`` it drops nothing."""
 
-    def __init__(self, layer: nn.Dropout, place: int, dropout: Dropout | None, out: Tensor):
-        self._p, self._place, self._dropout, self._out = layer.p, place, dropout, out
+    def __init__(self, layer: nn.Dropout, index: int, dropout: Dropout | None, out: Tensor):
+        self._p, self._index, self._dropout, self._out = layer.p, index, dropout, out
 
     def forward(self, x: Tensor) -> None:
-        """Compute the layer's values from those it takes."""
+        """Compute the layer's values from its inputs."""
         if self._dropout is None:
             self._out.copy_(x)
             return
-        self._mask = self._dropout.mask(self._out.shape, self._p, self._place)
+        self._mask = self._dropout.mask(self._out.shape, self._p, self._index)
         torch.mul(x, self._mask, out=self._out)
 
-    def backward(self, delta: Tensor, wanted: bool) -> Tensor | None:
-        """Return the gradient in what the layer took."""
+    def backward(self, delta: Tensor, inputs_too: bool) -> Tensor | None:
+        """Return the gradient of the layer's inputs."""
         return delta * self._mask
 
 
 class SelectLayer:
-    """Some of the input's columns; it comes first, so no gradient goes further."""
+    """A selection of input columns. It is the first layer, so its inputs need no gradient."""
 
     def __init__(self, layer: SelectFeatures, out: Tensor):
         self._columns, self._out = layer.columns, out
 
     def forward(self, x: Tensor) -> None:
-        """Compute the layer's values from those it takes."""
+        """Compute the layer's values from its inputs."""
         self._out.copy_(x[:, self._columns])
 
-    def backward(self, delta: Tensor, wanted: bool) -> Tensor | None:
-        """Return nothing: there is no layer before."""
+    def backward(self, delta: Tensor, inputs_too: bool) -> Tensor | None:
+        """Return None, as no layer precedes."""
         return None

@@ -1,7 +1,4 @@
-"""The training loop: a chunk of models trained in one pass of batched products.
-
-Plain torch, one device, one process. What a worker does around it lives in ``_chunk``.
-"""
+"""The training loop: a chunk of models trained together, on one device in one process."""
 
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -12,7 +9,7 @@ from torch import Tensor
 
 from ...architectures import Architecture
 from ._dropout import Dropout
-from ._early_stopping import Best, EarlyStopping
+from ._early_stopping import BestWeights, EarlyStopping
 from ._losses import LOSSES
 from ._minibatches import Batch, Minibatches, Samples
 from ._network import ExecutionPlan, Network
@@ -22,7 +19,7 @@ from ._optimizers import OPTIMIZERS, Optimizer
 
 @dataclass(frozen=True)
 class TrainingConfig:
-    """How models are trained; the same for every model of a zoo."""
+    """How the models of a zoo are trained, as far as it is the same for all of them."""
 
     architecture: Architecture
     loss: str
@@ -37,17 +34,17 @@ class TrainingConfig:
     early_stopping: EarlyStopping | None
 
     @cached_property
-    def blueprint(self) -> ExecutionPlan:
-        """How the architecture is trained."""
+    def execution_plan(self) -> ExecutionPlan:
+        """The layers that train the architecture, and the layout of its weights."""
         return ExecutionPlan(self.architecture)
 
     @cached_property
     def objective(self) -> Objective:
-        """What is minimised."""
+        """The objective that is minimized."""
         return Objective(LOSSES[self.loss], self.penalty)
 
     def penalty_weight_at(self, epoch: int) -> float:
-        """Return the penalty's weight in an epoch: 0 in the warm-up, then linear up to its own."""
+        """Return the penalty's weight in an epoch: 0 in the warm-up, then rising linearly."""
         n_since = max(0, epoch - self.penalty_warmup)
         return self.penalty_weight * min(1.0, n_since / (self.penalty_anneal + 1))
 
@@ -61,9 +58,9 @@ class TrainingConfig:
 class Chunk:
     """Models that are trained together, all on the same number of samples.
 
-    ``samples`` hold one set for each model, or one for all; so do those of ``validation``, which
-    tell when to stop. The other values hold one entry for each model; ``dropout`` is its
-    probability in every dropout layer, or None for the layers' own.
+    ``samples`` and ``validation``, the held-out samples, hold one set per model, or one for all.
+    The other fields hold one entry per model; ``dropout`` is the rate of every dropout layer, or
+    None for each layer's own.
     """
 
     weights: Tensor
@@ -88,61 +85,61 @@ class TrainedChunk:
     weights: np.ndarray
     columns: dict[str, np.ndarray] = field(default_factory=dict)
 
-    def record(self, place: int, models: Tensor, rows: Tensor, **values: Tensor | int) -> None:
-        """Keep models at a checkpoint."""
-        index = models.cpu().numpy()
-        self.weights[place, index] = rows.cpu().numpy()
+    def record(self, checkpoint: int, models: Tensor, rows: Tensor, **values: Tensor | int) -> None:
+        """Store models and their values at the checkpoint of that index."""
+        indices = models.cpu().numpy()
+        self.weights[checkpoint, indices] = rows.cpu().numpy()
         for name, value in values.items():
-            own = value.cpu().numpy() if isinstance(value, Tensor) else np.int64(value)
+            entries = value.cpu().numpy() if isinstance(value, Tensor) else np.int64(value)
             if name not in self.columns:
-                self.columns[name] = np.zeros(self.weights.shape[:2], own.dtype)
-            self.columns[name][place, index] = own
+                self.columns[name] = np.zeros(self.weights.shape[:2], entries.dtype)
+            self.columns[name][checkpoint, indices] = entries
 
 
-def train_chunk(recipe: TrainingConfig, chunk: Chunk) -> TrainedChunk:
+def train_chunk(config: TrainingConfig, chunk: Chunk) -> TrainedChunk:
     """Train the models of a chunk and return them at every checkpoint.
 
-    A model that reaches its ``stop_at_loss``, or whose validation loss falls no further, leaves
-    the chunk; its later checkpoints repeat the weights that it left with. With early stopping, a
-    model's weights at a checkpoint are the best until then.
+    A model that reaches its ``stop_at_loss``, or whose validation loss stops falling, is no longer
+    trained, and its later checkpoints repeat its last weights. With early stopping, a model's
+    weights at a checkpoint are the best until then.
     """
     n_models, n_weights = chunk.weights.shape
-    trained = TrainedChunk(np.empty((len(recipe.checkpoints), n_models, n_weights), np.float32))
-    run = _Run(recipe, chunk)
+    trained = TrainedChunk(np.empty((len(config.checkpoints), n_models, n_weights), np.float32))
+    run = _Run(config, chunk)
     active = torch.arange(n_models, device=chunk.weights.device)
-    for epoch in range(recipe.epochs + 1):
+    for epoch in range(config.epochs + 1):
         if epoch > 0:
             run.epoch(epoch)
         stopped = run.stopped()
-        for place, checkpoint in enumerate(recipe.checkpoints):
+        for index, checkpoint in enumerate(config.checkpoints):
             reached = stopped if epoch < checkpoint else torch.ones_like(stopped)
             if epoch <= checkpoint and reached.any():
-                kept = {name: values[reached] for name, values in run.results().items()}
-                trained.record(place, active[reached], epoch=epoch, **kept)
+                results = {name: values[reached] for name, values in run.results().items()}
+                trained.record(index, active[reached], epoch=epoch, **results)
         if stopped.any():
-            going_on = torch.nonzero(~stopped).flatten()
-            active = active[going_on]
-            run.select(going_on)
+            remaining = torch.nonzero(~stopped).flatten()
+            active = active[remaining]
+            run.select(remaining)
         if not len(active):
             break
     return trained
 
 
 class _Run:
-    """The models of a chunk that are still trained, and all that changes while they are."""
+    """The models of a chunk that are still trained, and the state of their training."""
 
-    def __init__(self, recipe: TrainingConfig, chunk: Chunk):
-        self._recipe, self._layout = recipe, recipe.blueprint.layout
+    def __init__(self, config: TrainingConfig, chunk: Chunk):
+        self._config, self._layout = config, config.execution_plan.layout
         self._weights = self._layout.pack(chunk.weights)
         rate, decay = chunk.learning_rate.flatten(), chunk.weight_decay.flatten()
-        self._optimizer: Optimizer = OPTIMIZERS[recipe.optimizer](
-            self._layout.spread(rate), self._layout.spread(decay)
+        self._optimizer: Optimizer = OPTIMIZERS[config.optimizer](
+            self._layout.repeat(rate), self._layout.repeat(decay)
         )
-        self._data = Minibatches(chunk.samples, recipe.batch_size)
+        self._data = Minibatches(chunk.samples, config.batch_size)
         self._validation = None if chunk.validation is None else Minibatches(chunk.validation, None)
         self._best = None
-        if recipe.early_stopping is not None:
-            self._best = Best(self.rows(), recipe.early_stopping.n_iter_no_change)
+        if config.early_stopping is not None:
+            self._best = BestWeights(self.rows(), config.early_stopping.n_iter_no_change)
         self._dropout = Dropout(chunk.seeds, chunk.dropout, chunk.weights.device)
         self._rngs = chunk.rngs
         self._penalty_state: State = {}
@@ -158,7 +155,7 @@ class _Run:
         key = n_inputs, training
         if key not in self._networks:
             dropout = self._dropout if training else None
-            self._networks[key] = self._recipe.blueprint.bind(
+            self._networks[key] = self._config.execution_plan.bind(
                 self._weights, self._gradient, n_inputs, dropout
             )
         return self._networks[key]
@@ -168,7 +165,7 @@ class _Run:
         return self._layout.unpack(self._weights)
 
     def results(self) -> dict[str, Tensor]:
-        """Return what is kept of each model at a checkpoint, by name."""
+        """Return what is recorded of each model at a checkpoint, by name."""
         if self._best is None:
             return {"rows": self.rows(), "train_loss": self._losses}
         return {
@@ -179,36 +176,36 @@ class _Run:
         }
 
     def stopped(self) -> Tensor:
-        """Tell which models have been trained for long enough, ``(n_models,)``."""
+        """Return which models are not trained any further, ``(n_models,)``."""
         stopped = self._losses < self._stop_at_loss
         return stopped if self._best is None else stopped | self._best.exhausted
 
-    def select(self, kept: Tensor) -> None:
-        """Go on with the models in ``kept`` only."""
+    def select(self, models: Tensor) -> None:
+        """Keep the models with the given indices only."""
 
         def take(flat: Tensor) -> Tensor:
-            return self._layout.select(flat, kept)
+            return self._layout.select(flat, models)
 
         self._weights = take(self._weights)
         self._optimizer.select(take)
         for part in (self._data, self._validation, self._best, self._dropout):
             if part is not None:
-                part.select(kept)
-        self._rngs = [self._rngs[i] for i in kept.tolist()]
-        self._penalty_state = {name: value[kept] for name, value in self._penalty_state.items()}
-        self._losses, self._stop_at_loss = self._losses[kept], self._stop_at_loss[kept]
+                part.select(models)
+        self._rngs = [self._rngs[i] for i in models.tolist()]
+        self._penalty_state = {name: value[models] for name, value in self._penalty_state.items()}
+        self._losses, self._stop_at_loss = self._losses[models], self._stop_at_loss[models]
         self._bind()
 
     def epoch(self, epoch: int) -> None:
-        """Train one epoch; take each model's mean loss over the batches as they were trained."""
+        """Train one epoch; record each model's mean loss over the batches as they were trained."""
         total = torch.zeros_like(self._losses)
-        mass: Tensor | int = 0
-        penalty_weight = self._recipe.penalty_weight_at(epoch)
+        total_weight: Tensor | int = 0
+        penalty_weight = self._config.penalty_weight_at(epoch)
         for batch in self._data.epoch(self._rngs):
             n_inputs = batch.x.shape[2]
             network = self._network(n_inputs)
             outputs, features = self._forward(network, batch)
-            gradient = self._recipe.objective.gradient(
+            gradient = self._config.objective.gradient(
                 outputs, features, batch, penalty_weight, self._penalty_state
             )
             in_features = gradient.in_features
@@ -217,31 +214,31 @@ class _Run:
             )
             self._optimizer.step(self._weights, self._gradient)
             self._dropout.step += 1
-            own_mass = n_inputs if batch.weights is None else batch.weights.sum(1)
-            total += gradient.risk * own_mass
-            mass = mass + own_mass
-        self._losses = total / mass
+            batch_weight = n_inputs if batch.weights is None else batch.weights.sum(1)
+            total += gradient.mean_loss * batch_weight
+            total_weight = total_weight + batch_weight
+        self._losses = total / total_weight
         if self._best is not None:
-            comparable = epoch > self._recipe.n_ramp + 1 or self._recipe.n_ramp == 0
+            comparable = epoch > self._config.n_ramp + 1 or self._config.n_ramp == 0
             self._best.update(self._validate(penalty_weight), self.rows(), epoch, comparable)
 
     def _forward(self, network: Network, batch: Batch) -> tuple[Tensor, Tensor | None]:
         """Return outputs and, if the penalty takes them, features: ``(n_models, n_inputs, n)``."""
         outputs = network.forward(batch.x).mT
-        return outputs, network.features.mT if self._recipe.objective.takes_features else None
+        return outputs, network.features.mT if self._config.objective.takes_features else None
 
     @torch.no_grad()
     def _validate(self, penalty_weight: float) -> Tensor:
         """Return each model's objective on its validation samples.
 
-        On whole environments that were held out it is their mean loss: a penalty on how they differ
-        from one another says nothing of those trained on.
+        On held-out environments that is their mean loss: a penalty on how these environments
+        differ says nothing about the environments of the training set.
         """
         assert self._validation is not None
-        assert self._recipe.early_stopping is not None
+        assert self._config.early_stopping is not None
         batch = self._validation.whole()
         network = self._network(batch.x.shape[2], training=False)
         outputs, features = self._forward(network, batch)
-        if self._recipe.early_stopping.validation == "environment":
+        if self._config.early_stopping.validation == "environment":
             penalty_weight = 0
-        return self._recipe.objective.value(outputs, features, batch, penalty_weight)
+        return self._config.objective.value(outputs, features, batch, penalty_weight)

@@ -1,7 +1,4 @@
-"""Training losses for a batch of models, each with its gradient in the outputs.
-
-Plain torch. What a loss is added up over, and any penalty, is decided elsewhere.
-"""
+"""Training losses for a batch of models, each with its derivatives in the outputs."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -16,24 +13,26 @@ from ...exceptions import InvalidInputError
 
 @dataclass(frozen=True)
 class TrainingLoss:
-    """A loss of outputs ``(n_models, n_inputs, n_outputs)`` against targets of its own form.
+    """A loss of outputs ``(n_models, n_inputs, n_outputs)`` and targets.
 
-    Derivatives in the outputs are in closed form: the engine needs no autograd for them, and
+    Derivatives in the outputs are in closed form, so that training needs no autograd for them, and
     penalties on gradients need no second backward pass.
 
     Attributes
     ----------
+    name : str
+        The name in ``LOSSES``.
     evaluate : callable
-        ``(outputs, targets)`` to the values ``(n_models, n_inputs)`` and the gradient in the
-        outputs, of their shape.
+        Maps ``(outputs, targets)`` to the values ``(n_models, n_inputs)`` and the gradient in the
+        outputs, which has their shape.
     gradient : callable
-        The latter alone.
+        Maps ``(outputs, targets)`` to that gradient alone.
     curvature : callable
-        ``(outputs, direction)`` to the second derivative in the outputs times a direction of their
-        shape; it does not depend on the targets.
+        Maps ``(outputs, direction)`` to the second derivative in the outputs times a direction of
+        their shape; it does not depend on the targets.
     targets : callable
-        ``(y, n_outputs)`` to the targets of one model, ``(n_inputs,)`` or ``(n_inputs, n_outputs)``
-        float32; labels are whole numbers.
+        Maps ``(y, n_outputs)`` to the targets of one model: ``(n_inputs, n_outputs)`` float32, or
+        labels ``(n_inputs,)`` int64.
     """
 
     name: str
@@ -48,7 +47,7 @@ class TrainingLoss:
 
 
 def _over_outputs(values: Tensor) -> Tensor:
-    """Return the mean over the last axis; over a single one, torch's takes as long as over many."""
+    """Return the mean over the last axis; a single output skips torch's mean, which is slow."""
     return values[..., 0] if values.shape[-1] == 1 else values.mean(-1)
 
 
@@ -56,14 +55,17 @@ def _float_targets(y: np.ndarray, n_outputs: int) -> Tensor:
     columns = y.reshape(len(y), -1)
     if columns.shape[1] != n_outputs:
         raise InvalidInputError(
-            f"y has {columns.shape[1]} columns, but the architecture has {n_outputs} outputs"
+            f"`y` must have {n_outputs} columns, as the architecture has {n_outputs} outputs; got "
+            f"{columns.shape[1]}."
         )
     return torch.tensor(columns, dtype=torch.float32)
 
 
 def _binary_targets(y: np.ndarray, n_outputs: int) -> Tensor:
     if not np.isin(y, (0, 1)).all():
-        raise InvalidInputError(f"y holds {np.unique(y)[:5]}; loss='binary' wanted labels 0 and 1")
+        raise InvalidInputError(
+            f"`y` must be labels 0 and 1 with loss='binary'; got {np.unique(y)[:5]}."
+        )
     return _float_targets(y, n_outputs)
 
 
@@ -71,8 +73,8 @@ def _class_targets(y: np.ndarray, n_outputs: int) -> Tensor:
     if y.ndim != 1 or not np.isin(y, np.arange(n_outputs)).all():
         values = np.unique(y)
         raise InvalidInputError(
-            f"y runs from {values[0]} to {values[-1]} with shape {y.shape}; loss='cross_entropy' "
-            f"wanted whole labels 0 to {n_outputs - 1}, one for each sample"
+            f"`y` must be whole labels from 0 to {n_outputs - 1}, one per sample, with "
+            f"loss='cross_entropy'; got {values[0]} to {values[-1]} with shape {y.shape}."
         )
     return torch.from_numpy(y.astype(np.int64))
 
@@ -83,7 +85,7 @@ def _mean_squared_error(outputs: Tensor, targets: Tensor) -> tuple[Tensor, Tenso
 
 
 def _cross_entropy(outputs: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
-    # over the axis in the middle: over a short last one, torch's softmax is twenty times slower
+    # over the middle axis: over a short last one, torch's softmax is many times slower
     log_p = outputs.mT.contiguous().log_softmax(1)
     labels = targets[:, None]
     gradient = log_p.exp().scatter_add(1, labels, log_p.new_full(labels.shape, -1))
@@ -132,7 +134,7 @@ LOSSES = {
 
 
 def resolve_loss(name: str, y: np.ndarray, n_outputs: int) -> str:
-    """Return the loss that ``"auto"`` means: floats are regressed, labels classified."""
+    """Return the loss that ``"auto"`` stands for: regression of floats, else classification."""
     if name != "auto":
         return name
     if np.asarray(y).dtype.kind == "f":

@@ -1,7 +1,4 @@
-"""What is minimised: the loss of a batch of models, and a penalty on its environments.
-
-Plain torch. Losses live in ``_losses``, penalties in ``wsl.causal``; steps are made in ``_engine``.
-"""
+"""The training objective: the loss of a batch of models, and a penalty on its environments."""
 
 import inspect
 from collections.abc import Callable
@@ -20,7 +17,7 @@ State = dict[str, Tensor]
 class Gradient(NamedTuple):
     """Mean losses ``(n_models,)``, and the objective's gradient in outputs and in features."""
 
-    risk: Tensor
+    mean_loss: Tensor
     in_outputs: Tensor
     in_features: Tensor | None = None
 
@@ -30,17 +27,18 @@ class Objective:
 
     Parameters
     ----------
-    loss : Loss
+    loss : TrainingLoss
+        The loss of each sample.
     penalty : callable, optional
-        ``penalty(outputs, targets, members, loss)``; those of its further parameters that are named
-        ``inputs``, ``features`` and ``state`` are handed to it by name.
+        ``penalty(outputs, targets, members, loss)``, which may have further parameters ``inputs``,
+        ``features`` and ``state``; these are passed by name.
 
     Attributes
     ----------
     takes_features : bool
-        Whether the penalty is on what the last layer takes, too.
+        Whether the penalty takes the inputs of the last layer.
     takes_inputs : bool
-        Whether it looks at the samples.
+        Whether the penalty takes the samples.
     """
 
     def __init__(self, loss: TrainingLoss, penalty: Penalty | None):
@@ -60,50 +58,53 @@ class Objective:
         """Return mean losses, as a plain or weighted mean over samples, and the gradient.
 
         ``outputs`` is ``(n_models, n_inputs, n_outputs)``, ``features`` ``(n_models, n_inputs,
-        n_features)``; ``state`` is what the penalty keeps from step to step.
+        n_features)``; ``state`` holds what the penalty keeps from step to step.
         """
         targets = batch.targets.expand(len(outputs), *batch.targets.shape[1:])
-        values, slope = self._loss.evaluate(outputs, targets)  # (n_models, n_inputs), as outputs
-        risk = weighted_mean(values, batch.weights)
-        if batch.share is None:
-            return Gradient(risk, slope / values.shape[1])
+        # (n_models, n_inputs), and of the shape of outputs
+        losses, loss_gradient = self._loss.evaluate(outputs, targets)
+        mean_loss = weighted_mean(losses, batch.weights)
+        if batch.mean_weights is None:
+            return Gradient(mean_loss, loss_gradient / losses.shape[1])
+        mean_weights = batch.mean_weights[..., None]
         if self._penalty is None or penalty_weight == 0:
-            return Gradient(risk, slope * batch.share[..., None])
+            return Gradient(mean_loss, loss_gradient * mean_weights)
         leaves = [
             part.detach().requires_grad_() for part in (outputs, features) if part is not None
         ]
         with torch.enable_grad():
-            penalty = self._penalise(leaves, targets, batch, state)
+            penalty = self._evaluate_penalty(leaves, targets, batch, state)
         weight = penalty.new_tensor(penalty_weight).expand_as(penalty)
-        steep = torch.autograd.grad(penalty, leaves, weight, materialize_grads=True)
-        in_outputs = torch.addcmul(steep[0], slope, batch.share[..., None])
-        return Gradient(risk, in_outputs, *steep[1:])
+        in_leaves = torch.autograd.grad(penalty, leaves, weight, materialize_grads=True)
+        in_outputs = torch.addcmul(in_leaves[0], loss_gradient, mean_weights)
+        return Gradient(mean_loss, in_outputs, *in_leaves[1:])
 
     def value(
         self, outputs: Tensor, features: Tensor | None, batch: Batch, penalty_weight: float
     ) -> Tensor:
-        """Return the objective ``(n_models,)``, with a penalty that keeps no state."""
+        """Return the objective ``(n_models,)``; the penalty gets no state."""
         targets = batch.targets.expand(len(outputs), *batch.targets.shape[1:])
-        value = weighted_mean(self._loss.value(outputs, targets), batch.share)
+        value = weighted_mean(self._loss.value(outputs, targets), batch.mean_weights)
         if self._penalty is None or penalty_weight == 0:
             return value
         leaves = [part for part in (outputs, features) if part is not None]
-        return value + penalty_weight * self._penalise(leaves, targets, batch, None)
+        return value + penalty_weight * self._evaluate_penalty(leaves, targets, batch, None)
 
-    def _penalise(
+    def _evaluate_penalty(
         self, leaves: list[Tensor], targets: Tensor, batch: Batch, state: State | None
     ) -> Tensor:
+        """Return the penalty ``(n_models,)``; ``leaves`` are the outputs and perhaps features."""
         assert self._penalty is not None
-        more: dict[str, Any] = {"features": leaves[1]} if self.takes_features else {}
+        options: dict[str, Any] = {"features": leaves[1]} if self.takes_features else {}
         if self.takes_inputs:
-            more["inputs"] = batch.x[:, :-1].mT
+            options["inputs"] = batch.x[:, :-1].mT
         if self._takes_state and state is not None:
-            more["state"] = state
-        return self._penalty(leaves[0], targets, batch.members, self._loss, **more)
+            options["state"] = state
+        return self._penalty(leaves[0], targets, batch.members, self._loss, **options)
 
 
 def takes(penalty: Penalty | None, name: str) -> bool:
-    """Tell whether a penalty has a parameter of that name, beyond those that every one has."""
+    """Return whether a penalty has a parameter of that name."""
     if penalty is None:
         return False
     try:
@@ -113,7 +114,7 @@ def takes(penalty: Penalty | None, name: str) -> bool:
 
 
 def weighted_mean(values: Tensor, weights: Tensor | None) -> Tensor:
-    """Return means over samples ``(n_models,)``; 0 where all weights are."""
+    """Return means over samples ``(n_models,)``; 0 where all weights are 0."""
     if weights is None:
         return values.mean(1)
     total = weights.sum(-1)

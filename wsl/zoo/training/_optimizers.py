@@ -1,6 +1,6 @@
-"""Optimisers whose learning rate and weight decay differ from weight to weight.
+"""Optimizers of one flat tensor, whose learning rate and weight decay differ between weights.
 
-Plain torch on one flat tensor; each follows the update of its namesake in ``torch.optim``.
+Each follows the update of its namesake in ``torch.optim``.
 """
 
 from collections.abc import Callable
@@ -12,7 +12,7 @@ from torch import Tensor
 
 @dataclass
 class Optimizer:
-    """The state of one optimiser; every tensor is as long as the weights, ``(n,)``.
+    """An optimizer and its state; every tensor is as long as the weights, ``(n,)``.
 
     ``step`` changes the weights in place, and may change the gradient.
     """
@@ -25,11 +25,11 @@ class Optimizer:
         self._decays = bool(self.weight_decay.any())
 
     def step(self, weights: Tensor, gradient: Tensor) -> None:
-        """Move ``weights`` by one update."""
+        """Update ``weights`` once."""
         raise NotImplementedError
 
     def select(self, take: Callable[[Tensor], Tensor]) -> None:
-        """Keep what ``take`` keeps of a tensor as long as the weights."""
+        """Replace each tensor of the state by the part of it that ``take`` returns."""
         for name, value in vars(self).items():
             if isinstance(value, Tensor):
                 setattr(self, name, take(value))
@@ -44,7 +44,7 @@ class SGD(Optimizer):
     """Stochastic gradient descent; weight decay is added to the gradient."""
 
     def step(self, weights: Tensor, gradient: Tensor) -> None:
-        """Move ``weights`` by one update."""
+        """Update ``weights`` once."""
         self._add_decay(weights, gradient)
         weights.addcmul_(self.learning_rate, gradient, value=-1)
 
@@ -66,7 +66,7 @@ class Adam(Optimizer):
         self.square = torch.zeros_like(self.learning_rate)
 
     def step(self, weights: Tensor, gradient: Tensor) -> None:
-        """Move ``weights`` by one update."""
+        """Update ``weights`` once."""
         self._decay(weights, gradient)
         self.n_steps += 1
         self.mean.lerp_(gradient, 1 - self.beta1)

@@ -1,7 +1,4 @@
-"""Chunks of models spread over workers, and what comes back of them: rows, or what went wrong.
-
-What happens to one chunk lives in ``_chunk``; what becomes of the rows, in ``_gather``.
-"""
+"""Chunks of models distributed over workers, each of which returns rows or an error."""
 
 import pickle
 import traceback
@@ -23,24 +20,24 @@ def train_chunks(
     models: ModelTable,
     chunks: Iterable[tuple[int, int]],
     datasets: Datasets,
-    test: Datasets | None,
+    test_sets: Datasets | None,
     n_jobs: int | None,
 ) -> Iterator[tuple[int, TrainedRows | Exception]]:
-    """Yield each chunk's first place and its rows, or its error, in the order of completion.
+    """Yield the index of each chunk's first model and its rows or error, as chunks complete.
 
-    ``chunks`` are ranges of places in ``models``. What wsl itself refuses is raised. An error of
-    the backend, as when a worker was killed, comes as the last result: no more chunks follow.
+    ``chunks`` are ranges of rows of ``models``. Errors of wsl are raised. An error of the backend,
+    as when a worker was killed, comes as the last result, and no further chunks are trained.
     """
 
     def tasks() -> Iterator[Any]:
         for start, stop in chunks:
-            own = models.part(start, stop)
-            indices = own.table["model"].tolist()
-            own_test = None if test is None else test.part(indices)
-            yield delayed(_try)(start, job, own, datasets.part(indices), own_test)
+            part = models.part(start, stop)
+            indices = part.table["model"].tolist()
+            part_tests = None if test_sets is None else test_sets.part(indices)
+            yield delayed(_try)(start, job, part, datasets.part(indices), part_tests)
 
-    with _answers_for_lost_tasks():
-        # one chunk a batch: it is long enough, and is to be written as soon as it is ready
+    with _errors_of_lost_tasks():
+        # one chunk per batch: it takes long enough, and is written as soon as it is ready
         parallel = Parallel(n_jobs=n_jobs, batch_size=1, return_as="generator_unordered")
         try:
             yield from parallel(tasks())
@@ -51,14 +48,14 @@ def train_chunks(
 
 
 def _try(
-    start: int, job: ChunkJob, models: ModelTable, datasets: Datasets, test: Datasets | None
+    start: int, job: ChunkJob, models: ModelTable, datasets: Datasets, test_sets: Datasets | None
 ) -> tuple[int, TrainedRows | Exception]:
-    """Return the place of the first model and its chunk's rows, or what went wrong.
+    """Return the index of the first model and its chunk's rows, or the error.
 
-    What wsl itself refuses is the caller's to mend: it is raised, and ends the run.
+    An error of wsl is the caller's to correct: it is raised, and ends the run.
     """
     try:
-        return start, train_models(job, models, datasets, test)
+        return start, train_models(job, models, datasets, test_sets)
     except WslError:
         raise
     except Exception as error:
@@ -66,22 +63,22 @@ def _try(
 
 
 def _portable(error: Exception) -> Exception:
-    """Return an error that gets through to another process, its traceback as a note."""
+    """Return an error that can be sent to another process, with its traceback as a note."""
     text = "".join(traceback.format_exception(error))
     try:
-        sent = pickle.loads(pickle.dumps(error))  # some pickle and cannot be read again
+        copy = pickle.loads(pickle.dumps(error))  # some errors pickle but do not unpickle
     except Exception:
-        sent = RuntimeError(f"{type(error).__name__}: {error}")
-    sent.add_note(f"Where it was raised:\n{text}")
-    return sent
+        copy = RuntimeError(f"{type(error).__name__}: {error}")
+    copy.add_note(f"Where it was raised:\n{text}")
+    return copy
 
 
 @contextmanager
-def _answers_for_lost_tasks() -> Iterator[None]:
-    """Give joblib an answer for a task on which Dask has given up.
+def _errors_of_lost_tasks() -> Iterator[None]:
+    """Report to joblib the error of a task that Dask no longer runs.
 
-    When workers died of a task again and again, joblib (1.6.0) notes the exception and never calls
-    back: it waits for ever.
+    If a task kills its workers repeatedly, Dask gives it up with an error. joblib (1.6.0) sees that
+    error but never calls back, so that it would wait for ever.
     """
     backend, _ = get_active_backend()
     if type(backend).__name__ != "DaskDistributedBackend":
@@ -90,12 +87,12 @@ def _answers_for_lost_tasks() -> Iterator[None]:
     submit = backend.submit
 
     def watched(func: Any, callback: Any = None) -> Any:
-        def answer(job: Any) -> None:
+        def report(job: Any) -> None:
             if job.exception() is not None:
                 callback([(0, job.exception())])
 
         job = submit(func, callback)
-        job.add_done_callback(answer)
+        job.add_done_callback(report)
         return job
 
     backend.submit = watched

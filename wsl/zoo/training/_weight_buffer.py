@@ -1,7 +1,6 @@
-"""Where the weights of a chunk lie in memory: one parameter after another, each for all models.
+"""The layout of a chunk's weights in memory: parameter by parameter, each for all models.
 
-So each parameter is one piece of memory for a batched product, and all are one for an optimiser.
-What a row means is for ``Architecture``; what is computed with the views is for ``_network``.
+Each parameter is contiguous for a batched product, and all of them are one tensor for an optimizer.
 """
 
 import math
@@ -16,9 +15,9 @@ from ...architectures import Architecture
 
 @dataclass(frozen=True)
 class Dense:
-    """A weight ``(n_out, n_in)`` and a bias that lie as one matrix, the bias at its end.
+    """A weight ``(n_out, n_in)`` and a bias that form one matrix, with the bias at its end.
 
-    The longer side comes last: of two equal products, that is the fast one.
+    The longer side comes last, which makes the product faster.
     """
 
     weight: str
@@ -33,11 +32,11 @@ class Dense:
 
     @property
     def shape(self) -> tuple[int, int]:
-        """The shape of the matrix."""
+        """The shape of the matrix of one model."""
         return (self.n_in + 1, self.n_out) if self.inputs_first else (self.n_out, self.n_in + 1)
 
     def views(self, matrix: Tensor) -> dict[str, Tensor]:
-        """Return the weight ``(n_models, n_out, n_in)`` and bias ``(n_models, n_out)`` within."""
+        """View a matrix as weight ``(n_models, n_out, n_in)`` and bias ``(n_models, n_out)``."""
         by_output = matrix.mT if self.inputs_first else matrix
         return {self.weight: by_output[:, :, : self.n_in], self.bias: by_output[:, :, self.n_in]}
 
@@ -48,8 +47,9 @@ class Layout:
     Parameters
     ----------
     architecture : Architecture
+        What a row of weights means.
     dense : sequence of Dense
-        Parameters that lie in pairs; each other one lies by itself, ``(n_models, *shape)``.
+        Pairs of parameters that form one matrix. The others are separate, ``(n_models, *shape)``.
     """
 
     def __init__(self, architecture: Architecture, dense: Sequence[Dense] = ()):
@@ -84,23 +84,23 @@ class Layout:
         return views
 
     def pack(self, rows: Tensor) -> Tensor:
-        """Lay out rows ``(n_models, n_weights)``."""
+        """Return rows ``(n_models, n_weights)`` in this layout."""
         flat = torch.empty(rows.numel(), dtype=rows.dtype, device=rows.device)
-        own = self.architecture.layout.parameters(rows)
+        parameters = self.architecture.layout.parameters(rows)
         for name, view in self.parameters(flat).items():
-            view.copy_(own[name])
+            view.copy_(parameters[name])
         return flat
 
     def unpack(self, flat: Tensor) -> Tensor:
-        """Undo ``pack``."""
+        """Return the rows ``(n_models, n_weights)`` of a flat tensor."""
         return self.architecture.layout.rows(self.parameters(flat))
 
-    def select(self, flat: Tensor, kept: Tensor) -> Tensor:
-        """Lay out the models in ``kept`` only."""
-        return torch.cat([block[kept].flatten() for block in self.blocks(flat).values()])
+    def select(self, flat: Tensor, models: Tensor) -> Tensor:
+        """Return a flat tensor of the models with the given indices only."""
+        return torch.cat([block[models].flatten() for block in self.blocks(flat).values()])
 
-    def spread(self, values: Tensor) -> Tensor:
-        """Lay out a value a model, ``(n_models,)``, over its weights; 0 for running statistics."""
+    def repeat(self, values: Tensor) -> Tensor:
+        """Return a value per model, ``(n_models,)``, for each weight; 0 for running statistics."""
         rows = values[:, None].repeat(1, self.architecture.n_weights)
         rows[:, self.architecture.n_trainable :] = 0
         return self.pack(rows)
