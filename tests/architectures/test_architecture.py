@@ -266,7 +266,7 @@ def test_modules_that_are_refused():
 def test_errors_name_what_came_and_what_was_wanted():
     architecture = CASES["mlp"]
     rows = rows_of(architecture)
-    with pytest.raises(InvalidInputError, match=r"weights has 10 columns, but .* takes 193"):
+    with pytest.raises(InvalidInputError, match=r"`weights` must have 193 columns, .*; got 10"):
         architecture.forward(rows[:, :10], np.zeros((2, 4)))
     with pytest.raises(InvalidInputError, match=r"inputs has 3 features, but .* takes 4"):
         architecture.forward(rows, np.zeros((2, 3)))

@@ -428,7 +428,7 @@ def test_errors_of_fit_name_the_parameter(call, message):
         (lambda a: a.sample(0), "n_models=0"),
         (lambda a: a.sample(2, method="gan"), "method='gan'"),
         (lambda a: a.sample(2, bandwidth=-1.0), "bandwidth=-1.0"),
-        (lambda a: a.sample(2, anchors=np.zeros((2, 3))), "anchors has 3 columns"),
+        (lambda a: a.sample(2, anchors=np.zeros((2, 3))), "`anchors` must have .*; got 3"),
         (lambda a: a.transform(np.zeros((2, 3))), "X has 3 features"),
     ],
 )

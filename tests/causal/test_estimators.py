@@ -445,7 +445,7 @@ WRONG_FITS = {
     "environments too short": ({}, (X, Y, ENVIRONMENTS[:-1]), "`environments` must .*; got 89"),
     "environments as a table": ({}, (X, Y, X), r"`environments` must have .*; got \(90, 3\)"),
     "environments as a number": ({}, (X, Y, 3), r"`environments` must have shape .*; got \(\)"),
-    "NaN environments": ({}, (X, Y, np.where(Y > 0, 1.0, np.nan)), "environments .*missing"),
+    "NaN environments": ({}, (X, Y, np.where(Y > 0, 1.0, np.nan)), "`environments` must .*missing"),
     "penalty": ({"penalty": "rex"}, (X, Y), "'penalty' parameter .* Got 'rex'"),
     "penalty_weight": ({"penalty_weight": -1.0}, (X, Y), "'penalty_weight' parameter"),
     "feature name": ({"causal_features": ["q"]}, (FRAME, Y), "`causal_features` .*'w'.*got 'q'"),
@@ -489,7 +489,7 @@ def test_errors_of_fit_name_the_parameter(case):
 WRONG_ZOOS = {
     "one class": ((X, LABELS * 0), 2, "y must contain at least two classes; got one class, .*0"),
     "another class": ([(X, LABELS), (X, LABELS + 1)], 2, r"y must .*\[0, 1\]; got .*2"),
-    "NaN": ((X * np.nan, LABELS), 2, "X of datasets holds NaN"),
+    "NaN": ((X * np.nan, LABELS), 2, "X of `datasets` .*; got NaN"),
     "environments too short": ((X, LABELS, [1, 2]), 2, "environments of `datasets` must .*; got 2"),
     "length of y": ((X, LABELS[:-1]), 2, "y of `datasets` must have 90 entries, as X has; got 89"),
     "no models": ((X, LABELS), 0, "'n_models' parameter .* Got 0"),

@@ -91,7 +91,7 @@ def test_what_is_certain_may_be_nothing():
 @pytest.mark.parametrize(
     ("parameters", "environments", "named"),
     [
-        ({}, ENVIRONMENTS[:-1], "environments has 2047 entries, but X has 2048"),
+        ({}, ENVIRONMENTS[:-1], "`environments` must have 2048 entries, as X has; got 2047"),
         (
             {"keep": "markov_blanket"},
             ENVIRONMENTS,

@@ -39,7 +39,7 @@ def test_reconstruction_draws_each_model_at_its_accuracies():
 
 
 def test_reconstruction_refuses_other_numbers_of_models():
-    with pytest.raises(InvalidInputError, match=r"rebuilt_accuracy\['method'\]"):
+    with pytest.raises(InvalidInputError, match=r"rebuilt_accuracy\['method'\]` must .*; got 2"):
         ReconstructionDisplay([0.1, 0.2, 0.3], {"method": [0.1, 0.2]})
 
 

@@ -363,7 +363,7 @@ WRONG = {
     "batch_size": ({"batch_size": 0}, "'batch_size' parameter .* Got 0"),
     "learning_rate": ({"learning_rate": 0.0}, "'learning_rate' parameter .* Got 0"),
     "one learning rate": ({"learning_rate": [0.1, -0.1, 0.1]}, "`learning_rate` must .*-0.1"),
-    "NaN among learning rates": ({"learning_rate": [0.1, np.nan, 0.1]}, "`learning_rate` must .*nan"),
+    "NaN as learning rate": ({"learning_rate": [0.1, np.nan, 0.1]}, "learning_rate` must .*nan"),
     "one weight decay": ({"weight_decay": [0.0, -1.0, 0.0]}, "`weight_decay` must .*-1"),
     "weight_decay": ({"weight_decay": -1.0}, "'weight_decay' parameter .* Got -1"),
     "optimizer": ({"optimizer": "lbfgs"}, "'optimizer' parameter .* Got 'lbfgs'"),

@@ -175,7 +175,7 @@ def test_one_seed_one_sample_and_small_chunks_change_nothing(iris, method, monke
         ({"queries": X}, "queries are for method='ensemble'"),
         ({"n_candidates": 5, "labels": Y}, "labels were given without their queries"),
         ({"n_candidates": 5, "queries": X[:, :2]}, "queries has 2 features"),
-        ({"n_candidates": 5, "queries": X, "labels": Y[:9]}, "labels has 9 entries"),
+        ({"n_candidates": 5, "queries": X, "labels": Y[:9]}, "`labels` must have .*; got 9"),
         ({"n_candidates": 5, "queries": X, "labels": Y + 1}, "y runs from 1 to 3"),
     ],
 )
