@@ -97,7 +97,7 @@ def test_a_split_shares_no_row():
                      for f, n in ((target, 750), (adversary, 2250)))  # fmt: skip
     assert len(first | second) == len(np.unique(TABLE[:, 0]))
     assert not first & second
-    with pytest.raises(InvalidInputError, match="751 rows of inputs, which has 750"):
+    with pytest.raises(InvalidInputError, match="751 are needed of inputs, which has 750"):
         target.sample(0, 751)
     endless = ConditionalShiftFamily(line, draw_inputs)
     assert endless.split() == (endless, endless)
@@ -116,16 +116,16 @@ def test_it_pickles_and_repeats(tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "named"),
     [
-        ((line, TABLE, {"epsilon": -1}), "epsilon=-1"),
-        ((line, TABLE, {"noise": np.inf}), "noise=inf"),
-        ((line, TABLE, {"noise": 1, "binary": True}), "noise=1"),
+        ((line, TABLE, {"epsilon": -1}), "`epsilon` must be .*got -1"),
+        ((line, TABLE, {"noise": np.inf}), "`noise` must be .*got inf"),
+        ((line, TABLE, {"noise": 1, "binary": True}), "`noise` must be 0 for a binary.*got 1"),
         ((line, TABLE, {"properties": ("a", "b")}), "properties"),
-        ((line, TABLE, {"direction": both}), r"direction returned shape \(3000, 2\)"),
+        ((line, TABLE, {"direction": both}), r"`direction` must return .*got \(3000, 2\)"),
         ((line, np.full((9, 2), np.nan), {}), "NaN"),
-        ((line, np.ones((9, 2)), {}), "all alike"),
-        ((3, TABLE, {}), "base is 3"),
-        ((LogisticRegression(), TABLE, {}), "base is LogisticRegression"),
-        ((both, TABLE, {}), "base returned shape"),
+        ((line, np.ones((9, 2)), {}), "rows that differ"),
+        ((3, TABLE, {}), "`base` must be .*got 3"),
+        ((LogisticRegression(), TABLE, {}), "`base` must be .*got LogisticRegression"),
+        ((both, TABLE, {}), "`base` must return shape"),
     ],
 )
 def test_errors_name_the_parameter(arguments, named):
@@ -139,5 +139,5 @@ def test_inputs_of_another_length_are_named():
         return np.zeros((n_samples - 1, 2))
 
     family = ConditionalShiftFamily(line, short, direction=square)
-    with pytest.raises(InvalidInputError, match=r"inputs returned X of shape \(8, 2\)"):
+    with pytest.raises(InvalidInputError, match=r"`inputs` must return .*got \(8, 2\)"):
         family.sample(0, 9)

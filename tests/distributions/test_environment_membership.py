@@ -83,7 +83,7 @@ def test_a_split_shares_no_row():
 
 def test_too_few_rows_are_named():
     family = EnvironmentMembershipFamily.from_table(*numbered_table(30, 3))
-    with pytest.raises(InvalidInputError, match="n_samples asks for 11 rows of environment 0"):
+    with pytest.raises(InvalidInputError, match="11 are needed of environment 0"):
         family.sample(1, 31)
 
 
@@ -94,18 +94,30 @@ def short_sampler(n_samples, rng):
 @pytest.mark.parametrize(
     ("build", "named"),
     [
-        (lambda: EnvironmentMembershipFamily([short_sampler]), "environments has 1"),
-        (lambda: EnvironmentMembershipFamily([short_sampler, 3]), r"environments\[1\] is a int"),
-        (lambda: EnvironmentMembershipFamily([short_sampler] * 2, member=2), "member=2"),
+        (
+            lambda: EnvironmentMembershipFamily([short_sampler]),
+            "`environments` must have at least two.*got 1",
+        ),
+        (
+            lambda: EnvironmentMembershipFamily([short_sampler, 3]),
+            r"`environments\[1\]` must be .*got a int",
+        ),
+        (
+            lambda: EnvironmentMembershipFamily([short_sampler] * 2, member=2),
+            "`member` must be the index.*got 2",
+        ),
         (
             lambda: EnvironmentMembershipFamily([short_sampler] * 2).sample(1, 8),
             r"environments\[0\]",
         ),
-        (lambda: EnvironmentMembershipFamily.from_table([[1.0]], [1], [1, 2]), "environments has"),
+        (
+            lambda: EnvironmentMembershipFamily.from_table([[1.0]], [1], [1, 2]),
+            "`environments` must have one",
+        ),
         (lambda: EnvironmentMembershipFamily.from_table([[np.nan]], [1], [1]), "NaN"),
         (
             lambda: EnvironmentMembershipFamily.from_table(*numbered_table(9, 3), member=7),
-            "member=7",
+            "`member` must be one of .*got 7",
         ),
         (
             lambda: EnvironmentMembershipFamily(

@@ -11,10 +11,10 @@ N = 40_000
 
 def moments(statistic, p):
     """Mean and variance of the attribute."""
-    return {"mean": (p, 1), "deviation": (0, p**2), "share": (p, p * (1 - p))}[statistic]
+    return {"mean": (p, 1), "deviation": (0, p**2), "fraction": (p, p * (1 - p))}[statistic]
 
 
-@pytest.mark.parametrize("statistic", ["mean", "deviation", "share"])
+@pytest.mark.parametrize("statistic", ["mean", "deviation", "fraction"])
 @pytest.mark.parametrize(("a", "b"), [(1.5, -0.7), (0, 1), (1, 0)])
 def test_data_have_the_stated_moments(statistic, a, b):
     p = 0.3
@@ -120,10 +120,10 @@ def test_coefficients_tell_what_their_likelihood_tells(a, b):
 
 
 def test_shares_are_told_apart_by_the_count():
-    family = GaussianFamily("share", properties=(0.3, 0.5))
+    family = GaussianFamily("fraction", properties=(0.3, 0.5))
     most = stats.binom.pmf(np.arange(21)[:, None], 20, [0.3, 0.5]).max(1).sum() / 2
     assert family.bayes_accuracy(20, "attribute") == pytest.approx(most)
-    assert family.property_is_share
+    assert family.property_is_fraction
 
 
 @pytest.mark.parametrize("n_samples", [20, 200, 2000])
@@ -131,7 +131,8 @@ def test_shares_are_told_apart_by_the_count():
 def test_who_sees_less_tells_less(a, b, n_samples):
     family = GaussianFamily(properties=(0, 0.05), on_inputs=a, on_outcome=b)
     by_sight = [
-        family.bayes_accuracy(n_samples, sees) for sees in ("attribute", "rows", "coefficients")
+        family.bayes_accuracy(n_samples, observed)
+        for observed in ("attribute", "rows", "coefficients")
     ]
     assert sorted(by_sight, reverse=True) == by_sight
     assert by_sight[-1] >= 0.5
@@ -148,30 +149,30 @@ def test_without_noise_rows_are_the_attribute():
 
 
 def test_it_pickles_and_is_shown(tmp_path):
-    family = GaussianFamily("share", properties=Interval(0.1, 0.9), on_outcome=0)
+    family = GaussianFamily("fraction", properties=Interval(0.1, 0.9), on_outcome=0)
     joblib.dump(family, tmp_path / "family")
     loaded = joblib.load(tmp_path / "family")
     for one, two in zip(family.sample(0.5, 9, 1), loaded.sample(0.5, 9, 1), strict=True):
         np.testing.assert_array_equal(one, two)
-    assert "statistic='share', on_inputs=1.0, on_outcome=0" in repr(loaded)
+    assert "statistic='fraction', on_inputs=1.0, on_outcome=0" in repr(loaded)
 
 
 @pytest.mark.parametrize(
     ("build", "named"),
     [
-        (lambda: GaussianFamily("median"), "statistic='median'"),
-        (lambda: GaussianFamily("share", properties=(0, 1.1)), "properties"),
+        (lambda: GaussianFamily("median"), "`statistic` must be .*got 'median'"),
+        (lambda: GaussianFamily("fraction", properties=(0, 1.1)), "properties"),
         (lambda: GaussianFamily("deviation", properties=(-1, 1)), "properties"),
         (lambda: GaussianFamily(properties=("a", "b")), "properties"),
-        (lambda: GaussianFamily(noise=-1), "noise=-1"),
-        (lambda: GaussianFamily(on_inputs=np.nan), "on_inputs=nan"),
-        (lambda: GaussianFamily(n_features=1), "n_features=1"),
-        (lambda: GaussianFamily().sample(2, 10), "property_value=2"),
+        (lambda: GaussianFamily(noise=-1), "`noise` .*got -1"),
+        (lambda: GaussianFamily(on_inputs=np.nan), "`on_inputs` must be .*got nan"),
+        (lambda: GaussianFamily(n_features=1), "`n_features` must .*got 1"),
+        (lambda: GaussianFamily().sample(2, 10), "`property_value` must be .*got 2"),
         (lambda: GaussianFamily(properties=Interval(0, 1)).bayes_accuracy(9), "two numbers"),
         (lambda: GaussianFamily(properties=(0, 1, 2)).bayes_accuracy(9), "two numbers"),
-        (lambda: GaussianFamily("share").bayes_accuracy(9), "sees='rows'"),
+        (lambda: GaussianFamily("fraction").bayes_accuracy(9), "`observed` must be .*got 'rows'"),
         (lambda: GaussianFamily(binary=True).bayes_accuracy(9), "binary outcome"),
-        (lambda: GaussianFamily().bayes_accuracy(4), "n_samples=4"),
+        (lambda: GaussianFamily().bayes_accuracy(4), "`n_samples` must .*got 4"),
     ],
 )
 def test_errors_name_the_parameter(build, named):

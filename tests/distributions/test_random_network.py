@@ -107,9 +107,12 @@ def test_several_outputs_stay_columns():
         ({"properties": (0, 2)}, "properties"),
         ({"properties": Interval(0, 2)}, "properties"),
         ({"properties": [Interval(0, 1), Interval(0, 2)]}, "properties"),
-        ({"properties": [Interval(0, 1), Interval(0, 1)], "shift": 1}, "properties has 2 numbers"),
+        (
+            {"properties": [Interval(0, 1), Interval(0, 1)], "shift": 1},
+            "`properties` must have one number.*got 2",
+        ),
         ({"properties": ((0, 1), (1,))}, "properties"),
-        ({"network": np.zeros(3)}, "network has shape"),
+        ({"network": np.zeros(3)}, "`network` must be .*got shape"),
         ({"network": np.full(193, np.nan)}, "network"),
     ],
 )

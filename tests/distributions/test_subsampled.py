@@ -73,10 +73,10 @@ def test_it_pickles(tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "named"),
     [
-        ((TABLE, LABELS, LABELS), "attribute holds"),
-        ((TABLE, LABELS, GROUP[:-1]), "attribute has shape"),
-        ((TABLE, LABELS[:-1], GROUP), "y has shape"),
-        ((TABLE, LABELS, np.ones(N_ROWS)), "attribute puts 2000 of 2000"),
+        ((TABLE, LABELS, LABELS), "`attribute` must be bool"),
+        ((TABLE, LABELS, GROUP[:-1]), "`attribute` must have one entry"),
+        ((TABLE, LABELS[:-1], GROUP), "`y` must have one entry"),
+        ((TABLE, LABELS, np.ones(N_ROWS)), "`attribute` .*holds for 2000 of 2000"),
         ((TABLE * np.nan, LABELS, GROUP), "X"),
         ((LABELS[:, None], LABELS, GROUP), "X"),
     ],
@@ -94,7 +94,7 @@ def test_bad_shares_are_named(properties):
 
 def test_bad_draws_are_named():
     family = SubsampledFamily(TABLE, LABELS, GROUP)
-    with pytest.raises(InvalidInputError, match=r"property_value=0\.3"):
+    with pytest.raises(InvalidInputError, match=r"`property_value` must be .*got 0\.3"):
         family.sample(0.3, 10)
     with pytest.raises(InvalidInputError, match="fraction"):
         family.split(0)
@@ -153,9 +153,9 @@ def test_means_out_of_reach_are_named(column):
     inside = family.sample(lowest + 1e-3 * (column.mean() - lowest), 500, 0)[0]
     assert inside[:, 1].mean(dtype=float) <= lowest + np.ptp(column) / 500
     for mean in (lowest - 1e-3, column.max() + 0.5):
-        with pytest.raises(InvalidInputError, match=rf"have a mean between {lowest:.6g} and"):
+        with pytest.raises(InvalidInputError, match=rf"can have, between {lowest:.6g} and"):
             family.sample(mean, 500, 0)
-    with pytest.raises(InvalidInputError, match="more than the 2000 of the table"):
+    with pytest.raises(InvalidInputError, match="2001 are needed of the table, which has 2000"):
         family.sample(column.mean(), 2001, 0)
 
 
@@ -181,7 +181,7 @@ def test_any_mean_within_reach_is_met(data, column):
 def test_a_group_is_present_or_absent(n_samples):
     family = SubsampledFamily.with_presence(TABLE, LABELS, GROUP)
     assert family.properties == (0, 1)
-    assert not family.property_is_share
+    assert not family.property_is_fraction
     for seed in range(5):
         absent, present = (family.sample(p, n_samples, seed)[0] for p in (0, 1))
         assert len(absent) == len(present) == n_samples
@@ -252,7 +252,7 @@ def test_proportions_of_all_values_add_up():
 )
 def test_every_kind_splits_and_pickles(family, tmp_path):
     parts = family.split(0.3, random_state=0)
-    rows = [set(part._strata.X[:, 0].astype(int).tolist()) for part in parts]
+    rows = [set(part._table.X[:, 0].astype(int).tolist()) for part in parts]
     assert not rows[0] & rows[1]
     assert len(rows[0] | rows[1]) == N_ROWS
     assert abs(len(rows[0]) - 0.3 * N_ROWS) < 4 * np.sqrt(N_ROWS * 0.21)
@@ -268,7 +268,7 @@ def test_every_kind_splits_and_pickles(family, tmp_path):
 @pytest.mark.parametrize(
     ("build", "named"),
     [
-        (lambda: family_of_mean(np.ones(N_ROWS), (1, 2)), "value 1 alone"),
+        (lambda: family_of_mean(np.ones(N_ROWS), (1, 2)), "several values; got 1 in every row"),
         (lambda: family_of_mean(AGE, ("a", "b")), "properties"),
         (lambda: SubsampledFamily.with_mean(TABLE, LABELS, LABELS, properties=(1, 2)), "dtype"),
         (lambda: SubsampledFamily.with_mean(TABLE, LABELS, AGE[:3], properties=(1, 2)), "column"),
@@ -283,15 +283,15 @@ def test_bad_columns_are_named(build, named):
 @pytest.mark.parametrize(
     ("values", "properties", "named"),
     [
-        ((0, 9), [Interval(0, 0.5)] * 2, "values holds 9"),
+        ((0, 9), [Interval(0, 0.5)] * 2, "`values` must occur.*9 does not"),
         ((0, 0), [Interval(0, 0.5)] * 2, "each once"),
         ((), [Interval(0, 0.5)], "at least one"),
-        ((0, 1), [Interval(0, 0.6)] * 2, "reach 1 at most"),
+        ((0, 1), [Interval(0, 0.6)] * 2, "sum of at most 1"),
         ((0, 1), [Interval(0, 0.5)] * 3, "list of 2 Intervals"),
-        ((0, 1), ((0.5, 0.6), (0.1, 0.1)), "reach 1 at most"),
-        ((0, 1), ((0.5,), (0.1, 0.1)), "shares in"),
-        ((0, 1, 2, 3), ((0.1,) * 4, (0.25,) * 4), "add up to 1"),
-        ((0, 1, 2, 3), [Interval(0, 0.25)] * 4, "add up to 1"),
+        ((0, 1), ((0.5, 0.6), (0.1, 0.1)), "sum of at most 1"),
+        ((0, 1), ((0.5,), (0.1, 0.1)), "fractions in"),
+        ((0, 1, 2, 3), ((0.1,) * 4, (0.25,) * 4), "sum of 1"),
+        ((0, 1, 2, 3), [Interval(0, 0.25)] * 4, "sum of 1"),
     ],
 )
 def test_bad_proportions_are_named(values, properties, named):

@@ -1,7 +1,4 @@
-"""``DistributionFamily``: a property value in, a training set out. The base of every family.
-
-The families themselves, synthetic and real, live in the modules beside this one.
-"""
+"""The base of distribution families: a property value in, a training set out."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
@@ -12,40 +9,49 @@ import numpy as np
 from ..exceptions import InvalidInputError
 from ._properties import Properties, check_properties, check_value, draw_values
 
-Sample = tuple[np.ndarray, ...]
+Sample = tuple[Any, ...]
 
 
 class DistributionFamily(ABC):
     """A family of data distributions, one for each value of a property.
 
-    What an adversary wants to learn is the value; what it sees is a model trained on a sample. A
-    family of one's own is a subclass with the attribute ``properties`` and the method ``sample``,
-    or a plain function handed to :meth:`from_function`.
+    The property value is what an adversary infers from a model trained on a sample. To define a
+    family, subclass this with an attribute ``properties`` and a method ``sample``, or pass a
+    function to :meth:`from_function`. Any other object with ``properties`` and ``sample`` is
+    accepted too, see :meth:`from_object`.
 
     Attributes
     ----------
     properties : tuple, Interval or list of Interval
-        The values of the property: a tuple of classes, an :class:`~wsl.distributions.Interval` of
-        numbers, or a list of intervals where the property is several numbers at once. A class may
-        itself be a tuple, such as the shares of several groups.
-    property_is_share : bool, default=False
-        Whether the property is the share of a group among the rows: ``audit`` can then say how many
-        rows, seen directly, would tell as much as a model.
+        The values of the property: a tuple of classes, an :class:`Interval` for a continuous
+        property, or a list of intervals for several continuous properties. A class may itself be a
+        tuple, such as the fractions of several groups.
+    property_is_fraction : bool, default=False
+        Whether the property is the fraction of a group among the rows. :func:`wsl.audit` then
+        reports how many rows of data reveal as much as a model.
+
+    See Also
+    --------
+    SubsampledFamily : Training sets from a real table.
+    EnvironmentMembershipFamily : Mixtures of environments, with or without one of them.
+    RandomNetworkFamily : Synthetic data labelled by a random network.
+    wsl.audit : Audits a learner on the training sets of a family.
 
     Notes
     -----
-    A family is not changed by sampling: all randomness comes from ``random_state``. It can be
-    pickled, since samples are drawn where models are trained.
+    Sampling does not change a family: all randomness comes from ``random_state``. Families must be
+    picklable, since samples are drawn where models are trained.
 
     Examples
     --------
-    >>> from wsl._random import resolve_random_state
+    >>> import numpy as np
     >>> from wsl.distributions import DistributionFamily
     >>> class ShiftedLine(DistributionFamily):
     ...     properties = (0, 1)
     ...
     ...     def sample(self, property_value, n_samples, random_state=None):
-    ...         X = resolve_random_state(random_state).normal(property_value, 1, (n_samples, 1))
+    ...         rng = np.random.default_rng(random_state)
+    ...         X = rng.normal(property_value, 1, (n_samples, 1))
     ...         return X, 2 * X[:, 0]
     >>> X, y = ShiftedLine().sample(1, 100, random_state=0)
     >>> X.shape, y.shape
@@ -53,7 +59,7 @@ class DistributionFamily(ABC):
     """
 
     properties: Properties
-    property_is_share = False
+    property_is_fraction = False
 
     @abstractmethod
     def sample(self, property_value: Any, n_samples: int, random_state: Any = None) -> Sample:
@@ -62,66 +68,117 @@ class DistributionFamily(ABC):
         Parameters
         ----------
         property_value : object
-            One of ``properties``.
+            One of the values of ``properties``.
         n_samples : int
-        random_state : int, Generator, RandomState, SeedSequence or None
+            Number of rows.
+        random_state : int, Generator, RandomState, SeedSequence or None, default=None
+            Seed of the draw.
 
         Returns
         -------
-        X : ndarray ``(n_samples, n_features)``
-        y : ndarray ``(n_samples,)``
-        environments : ndarray ``(n_samples,)`` of int, only from families that have environments
+        X : ndarray or DataFrame of shape (n_samples, n_features)
+            The rows.
+        y : ndarray of shape (n_samples,)
+            Their outcomes.
+        environments : ndarray of int of shape (n_samples,)
+            The environment of each row; only families with environments return it.
 
         Raises
         ------
         InvalidInputError
-            If ``property_value`` is none of the family's, or ``n_samples`` cannot be met.
+            If ``property_value`` is not a value of the family, or there are too few rows.
         """
 
     @classmethod
     def from_function(
         cls, function: Callable[..., Sample], properties: Any
     ) -> "DistributionFamily":
-        """Return a family that samples with ``function(property_value, n_samples, random_state)``.
+        """Return a family that samples with a function.
 
         Parameters
         ----------
         function : callable
-            Returns ``(X, y)`` or ``(X, y, environments)``. It pickles if it has a name in a module.
+            Called as ``function(property_value, n_samples, random_state)``; returns ``(X, y)`` or
+            ``(X, y, environments)``. Arrays and DataFrames are passed to the learner unchanged.
+            Define it in a module so that it can be pickled.
         properties : tuple, Interval or list of Interval
+            The values of the property.
 
         Returns
         -------
         DistributionFamily
+            The family.
+
+        Raises
+        ------
+        InvalidInputError
+            If ``function`` is not callable, or ``properties`` are not values of a property.
         """
         return FunctionFamily(function, properties)
 
+    @classmethod
+    def from_object(cls, family: Any) -> "DistributionFamily":
+        """Return a family for any object with ``properties`` and ``sample``.
+
+        Parameters
+        ----------
+        family : object
+            A DistributionFamily, which is returned as it is, or an object with an attribute
+            ``properties`` and a method ``sample(property_value, n_samples, random_state)``.
+
+        Returns
+        -------
+        DistributionFamily
+            The family.
+
+        Raises
+        ------
+        InvalidInputError
+            If the object lacks one of them.
+        """
+        if isinstance(family, DistributionFamily):
+            return family
+        if not hasattr(family, "properties") or not callable(getattr(family, "sample", None)):
+            raise InvalidInputError(
+                "`family` must have an attribute `properties` and a method "
+                f"`sample(property_value, n_samples, random_state)`; got {family!r}."
+            )
+        return FunctionFamily(family.sample, family.properties)
+
     @property
     def property_values(self) -> Properties:
-        """``properties``, checked; InvalidInputError if a family of one's own has none of use."""
+        """The values of ``properties``, checked; raises InvalidInputError if they are invalid."""
         return check_properties(getattr(self, "properties", None), repr(self))
 
     @property
     def is_numeric(self) -> bool:
-        """Whether the property is a number, or several, and not a class."""
+        """Whether the property is continuous, and not a class."""
         return not isinstance(self.property_values, tuple)
 
     def draw_properties(self, n_values: int, random_state: Any = None) -> np.ndarray:
         """Draw property values: classes in equal numbers and random order, numbers uniformly.
 
+        Parameters
+        ----------
+        n_values : int
+            Number of values.
+        random_state : int, Generator, RandomState, SeedSequence or None, default=None
+            Seed of the draw.
+
         Returns
         -------
-        ndarray ``(n_values,)``, or ``(n_values, n_properties)`` for several intervals
+        ndarray of shape (n_values,) or (n_values, n_properties)
+            The values; two-dimensional for several intervals.
         """
         return draw_values(self.property_values, n_values, random_state)
 
     def _check(self, property_value: Any, n_samples: int) -> None:
         check_value(self.properties, property_value)
         if not isinstance(n_samples, (int, np.integer)) or n_samples < 1:
-            raise InvalidInputError(f"n_samples={n_samples!r}; wanted an int of at least 1")
+            raise InvalidInputError(f"`n_samples` must be an int of at least 1; got {n_samples!r}.")
 
     def _summary(self) -> dict[str, object]:
-        """What ``repr`` shows, by name."""
+        """Return what ``repr`` shows, by name."""
         return {"properties": getattr(self, "properties", None)}
 
     def __repr__(self) -> str:
@@ -130,16 +187,16 @@ class DistributionFamily(ABC):
 
 
 class FunctionFamily(DistributionFamily):
-    """A family whose samples a plain function draws; ``from_function`` makes it."""
+    """A family that samples with a plain function."""
 
     def __init__(self, function: Callable[..., Sample], properties: Any):
         if not callable(function):
-            raise InvalidInputError(f"function={function!r}; wanted a callable")
+            raise InvalidInputError(f"`function` must be callable; got {function!r}.")
         self.function = function
         self.properties = check_properties(properties)
 
     def sample(self, property_value: Any, n_samples: int, random_state: Any = None) -> Sample:
-        """Draw one training set; see :meth:`DistributionFamily.sample`."""
+        """Draw one training set, see :meth:`DistributionFamily.sample`."""
         self._check(property_value, n_samples)
         return self.function(property_value, n_samples, random_state)
 

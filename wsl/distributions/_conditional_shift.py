@@ -1,7 +1,4 @@
-"""``ConditionalShiftFamily``: inputs that stay as they are; the property moves E[Y|X].
-
-The base is any function or fitted model; random networks as a base live in ``_synthetic``.
-"""
+"""Inputs with a fixed distribution; the property shifts E[Y|X]."""
 
 from collections.abc import Callable
 from typing import Any
@@ -12,63 +9,76 @@ from sklearn.base import is_classifier
 from .._random import resolve_random_state
 from ..exceptions import InvalidInputError
 from ._base import DistributionFamily, Sample
-from ._properties import central_value, check_numbers, count_numbers
-from ._row_pool import Pool, check_fraction, check_table
+from ._properties import central_value, check_bounds, n_components
+from ._row_pool import RowPool, check_fraction
+from ._table_rows import check_table
 
-N_REFERENCE = 4096  # inputs by which a random direction gets its size, where there is no table
+N_REFERENCE = 4096  # inputs that normalize a random direction if there is no table
 N_UNITS = 32
 
 
 class ConditionalShiftFamily(DistributionFamily):
-    r"""Inputs from one distribution; the property moves the expected outcome, E[Y|X], alone.
+    r"""Inputs from one distribution; the property shifts only the expected outcome E[Y|X].
 
-    What a model gives away of such a property is what it memorised of E[Y|X]: no other source of
-    leakage is left. The base may be a model fitted to real data, and the inputs real rows.
+    A model can leak such a property only by memorizing E[Y|X]: there is no other source of
+    leakage. The base may be a model fitted to real data, and the inputs real rows.
 
     Parameters
     ----------
     base : callable or fitted estimator
-        From ``X`` ``(n, n_features)`` to E[Y|X] at property 0, ``(n,)``. Of a fitted regressor
-        these are its predictions, of a fitted classifier of two classes the probabilities of the
-        second.
-    inputs : array ``(n_rows, n_features)`` or callable
+        Function from ``X`` of shape (n, n_features) to E[Y|X] at property 0, of shape (n,). For a
+        fitted regressor it is ``predict``, for a fitted classifier of two classes the probability
+        of the second.
+    inputs : array-like of shape (n_rows, n_features) or callable
         Rows of a table, drawn without replacement within a training set; or a function
-        ``f(n_samples, rng)`` that returns ``X`` ``(n_samples, n_features)``.
+        ``f(n_samples, rng)`` that returns ``X`` of shape (n_samples, n_features).
     epsilon : float, default=0.1
-        How far the property moves E[Y|X], in units of y; with the direction by default, the root
-        mean square of the move at property 1.
-    direction : callable, optional
-        From ``X`` to the move at property 1 for ``epsilon=1``, ``(n,)``; for several numbers
-        ``(n, n_properties)``, one column for each. By default random smooth functions with mean 0
-        and variance 1 over the inputs, so that the mean outcome stays as it is.
+        Size of the shift of E[Y|X], in units of y; with the default direction, the root mean
+        square of the shift at property 1.
+    direction : callable, default=None
+        Function from ``X`` to the shift at property 1 for ``epsilon=1``, of shape (n,), or
+        (n, n_properties) for several properties. None draws random smooth functions with mean 0
+        and variance 1 over the inputs, which keep the mean outcome.
     properties : tuple of numbers, Interval or list of Interval, default=(0, 1)
-        How much of the move there is.
+        Multiples of the shift.
     noise : float, default=0.0
         Standard deviation of y around E[Y|X].
-    binary : bool, optional
-        Whether y is 0 or 1 and E[Y|X], clipped to [0, 1], the probability of 1; by default if the
-        base is a classifier.
-    random_state : int, Generator, RandomState or None
-        Draws the direction.
+    binary : bool, default=None
+        Whether y is 0 or 1, with E[Y|X] clipped to [0, 1] as the probability of 1. None means
+        True for a classifier as base.
+    random_state : int, Generator, RandomState or None, default=None
+        Seed of the random direction.
+
+    Attributes
+    ----------
+    base : callable
+        The function E[Y|X] at property 0.
+    direction : callable
+        The shift of E[Y|X].
 
     Raises
     ------
     InvalidInputError
         If ``epsilon`` or ``noise`` is negative, a binary outcome has noise, or ``base``,
-        ``inputs`` or ``direction`` return something of another shape. From ``sample``: if the table
-        has too few rows.
+        ``inputs`` or ``direction`` return another shape.
+
+    See Also
+    --------
+    RandomNetworkFamily : Random networks as base and direction.
+    GaussianFamily : Gaussian data for which the best adversary is known.
+    wsl.leakage_sources : Decomposes an attack's advantage into sources of leakage.
 
     Notes
     -----
     .. math:: E[Y|X] = \mathrm{base}(X) + \epsilon \sum_k p_k\, \mathrm{direction}_k(X)
 
-    A random direction is a network of 32 tanh units on standardised inputs with Gaussian weights.
-    On a table ``base`` and ``direction`` are computed once.
+    A random direction is a network of 32 tanh units on standardized inputs with Gaussian weights.
+    On a table, ``base`` and ``direction`` are computed once.
 
     References
     ----------
     .. [1] Hartmann et al., "Distribution inference risks: Identifying and mitigating sources of
-       leakage", SaTML 2023: memorised E[Y|X] as a source of leakage.
+       leakage", SaTML 2023: memorized E[Y|X] as a source of leakage.
 
     Examples
     --------
@@ -97,14 +107,14 @@ class ConditionalShiftFamily(DistributionFamily):
     ):
         for name, value in (("epsilon", epsilon), ("noise", noise)):
             if not (np.isfinite(value) and value >= 0):
-                raise InvalidInputError(f"{name}={value!r}; wanted a number of at least 0")
+                raise InvalidInputError(f"`{name}` must be at least 0; got {value!r}.")
         self.epsilon = epsilon
         self.noise = noise
         self.binary = _classifies(base) if binary is None else binary
         if self.binary and noise:
-            raise InvalidInputError(f"noise={noise!r} was given, but a binary outcome takes none")
-        n_numbers = count_numbers(properties)
-        self.properties = check_numbers(properties, -np.inf, np.inf, "finite numbers", n_numbers)
+            raise InvalidInputError(f"`noise` must be 0 for a binary outcome; got {noise!r}.")
+        n_numbers = n_components(properties)
+        self.properties = check_bounds(properties, -np.inf, np.inf, "finite numbers", n_numbers)
         self.base = _as_function(base)
         rng = resolve_random_state(random_state)
         table = None if callable(inputs) else check_table(inputs, np.zeros(len(inputs)))[0]
@@ -114,21 +124,37 @@ class ConditionalShiftFamily(DistributionFamily):
         self.direction = direction
         self._n_numbers = n_numbers
         self._common: np.ndarray | None = None
-        self._inputs = inputs if table is None else Pool(table, self._parts(table), "inputs")
+        self._inputs = inputs if table is None else RowPool(table, self._parts(table), "inputs")
 
     def sample(self, property_value: Any, n_samples: int, random_state: Any = None) -> Sample:
-        """Draw one training set; see :meth:`DistributionFamily.sample`.
+        """Draw one training set.
+
+        Parameters
+        ----------
+        property_value : object
+            One of the values of ``properties``.
+        n_samples : int
+            Number of rows.
+        random_state : int, Generator, RandomState, SeedSequence or None, default=None
+            Seed of the draw.
 
         Returns
         -------
-        X : ndarray ``(n_samples, n_features)`` float32
-        y : ndarray ``(n_samples,)`` float32, or int64 for a binary outcome
+        X : ndarray of float32 of shape (n_samples, n_features)
+            The inputs.
+        y : ndarray of float32 or int64 of shape (n_samples,)
+            The outcomes; int64 for a binary outcome.
+
+        Raises
+        ------
+        InvalidInputError
+            If ``property_value`` is not a value of the family, or there are too few rows.
         """
         self._check(property_value, n_samples)
         rng = resolve_random_state(random_state)
         X, parts = self._draw(n_samples, rng)
-        moved = np.ravel(property_value) if self._common is None else self._common
-        expected = parts[:, 0] + self.epsilon * (parts[:, 1:] @ moved)
+        multiples = np.ravel(property_value) if self._common is None else self._common
+        expected = parts[:, 0] + self.epsilon * (parts[:, 1:] @ multiples)
         if self.binary:
             return X, (rng.random(n_samples) < expected).astype(np.int64)
         if self.noise:
@@ -138,27 +164,42 @@ class ConditionalShiftFamily(DistributionFamily):
     def split(
         self, fraction: float = 0.5, random_state: Any = None
     ) -> tuple["ConditionalShiftFamily", "ConditionalShiftFamily"]:
-        """Return two families, the target's and the adversary's, that share no row of the table.
+        """Split into two families that share no row, for the targets and the adversary.
 
         Parameters
         ----------
         fraction : float, default=0.5
-            Share of the rows that goes to the first. A function as ``inputs`` goes to both: what
-            it draws is fresh anyway.
-        random_state : int, Generator, RandomState or None
+            Fraction of the rows in the first family. A callable ``inputs`` is used by both, as it
+            draws fresh rows.
+        random_state : int, Generator, RandomState or None, default=None
+            Seed of the split.
 
         Returns
         -------
-        tuple of two ConditionalShiftFamily
+        first : ConditionalShiftFamily
+            The family with ``fraction`` of the rows.
+        second : ConditionalShiftFamily
+            The family with the other rows.
+
+        Raises
+        ------
+        InvalidInputError
+            If ``fraction`` is not between 0 and 1.
         """
         check_fraction(fraction)
-        if not isinstance(self._inputs, Pool):
+        if not isinstance(self._inputs, RowPool):
             return self, self
         first, second = self._inputs.split(fraction, resolve_random_state(random_state))
         return self._with(_inputs=first), self._with(_inputs=second)
 
     def with_common_conditional(self) -> "ConditionalShiftFamily":
-        """Return the family where E[Y|X] is that of the mean property at every value of it."""
+        """Return the family whose E[Y|X] is that of the mean property, at every value.
+
+        Returns
+        -------
+        ConditionalShiftFamily
+            The family.
+        """
         return self._with(_common=central_value(self.property_values))
 
     def _with(self, **changed: Any) -> "ConditionalShiftFamily":
@@ -167,13 +208,13 @@ class ConditionalShiftFamily(DistributionFamily):
         return family
 
     def _draw(self, n_samples: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
-        """Return ``X`` and, in columns, the base and the directions there."""
-        if isinstance(self._inputs, Pool):
+        """Return ``X``, and in columns the base and the directions at ``X``."""
+        if isinstance(self._inputs, RowPool):
             return self._inputs(n_samples, rng)
         X = np.asarray(self._inputs(n_samples, rng), dtype=np.float32)
         if X.ndim != 2 or len(X) != n_samples:
             raise InvalidInputError(
-                f"inputs returned X of shape {X.shape}; wanted ({n_samples}, n_features)"
+                f"`inputs` must return shape ({n_samples}, n_features); got {X.shape}."
             )
         return X, self._parts(X)
 
@@ -186,8 +227,9 @@ class ConditionalShiftFamily(DistributionFamily):
             values = np.asarray(function(X), dtype=float)
             if values.shape not in [(len(X), n_columns), (len(X),) * (n_columns == 1)]:
                 raise InvalidInputError(
-                    f"{name} returned shape {values.shape} for {len(X)} rows; wanted "
-                    f"({len(X)},{f' {n_columns}' if n_columns > 1 else ''})"
+                    f"`{name}` must return shape "
+                    f"({len(X)},{f' {n_columns}' if n_columns > 1 else ''}) for {len(X)} rows; got "
+                    f"{values.shape}."
                 )
             parts.append(values.reshape(len(X), n_columns))
         return np.hstack(parts)
@@ -203,14 +245,14 @@ class ConditionalShiftFamily(DistributionFamily):
 
 
 class RandomDirections:
-    """Smooth random functions of the inputs, each with mean 0 and variance 1 over a reference.
+    """Smooth random functions of the inputs, with mean 0 and variance 1 over a reference.
 
     Parameters
     ----------
-    first : ndarray ``(n_features + 1, 32)``
-        Weights of the tanh units, the bias in the last row.
-    second : ndarray ``(33, n_functions)``
-        Weights of the functions, the constant in the last row.
+    first : ndarray of shape (n_features + 1, 32)
+        Weights of the tanh units, with the biases in the last row.
+    second : ndarray of shape (33, n_functions)
+        Weights of the functions, with the constants in the last row.
     """
 
     def __init__(self, first: np.ndarray, second: np.ndarray):
@@ -221,14 +263,14 @@ class RandomDirections:
     def draw(
         cls, reference: np.ndarray, n_functions: int, rng: np.random.Generator
     ) -> "RandomDirections":
-        """Draw functions that have their mean and variance over ``reference``."""
+        """Draw functions that are normalized over ``reference``."""
         n_features = reference.shape[1]
-        spread = np.where(np.ptp(reference, axis=0) > 0, reference.std(0), 0)
-        if not spread.any():
-            raise InvalidInputError("inputs are all alike; wanted rows that differ")
-        slopes = rng.standard_normal((n_features, N_UNITS)) / np.sqrt(n_features)
-        slopes /= np.where(spread > 0, spread, 1)[:, None]
-        first = np.vstack([slopes, rng.standard_normal(N_UNITS) - reference.mean(0) @ slopes])
+        deviation = np.where(np.ptp(reference, axis=0) > 0, reference.std(0), 0)
+        if not deviation.any():
+            raise InvalidInputError("`inputs` must contain rows that differ; all are equal.")
+        weights = rng.standard_normal((n_features, N_UNITS)) / np.sqrt(n_features)
+        weights /= np.where(deviation > 0, deviation, 1)[:, None]
+        first = np.vstack([weights, rng.standard_normal(N_UNITS) - reference.mean(0) @ weights])
         second = rng.standard_normal((N_UNITS, n_functions))
         raw = cls(first, np.vstack([second, np.zeros(n_functions)]))(reference)
         return cls(first, np.vstack([second, -raw.mean(0)]) / raw.std(0))
@@ -247,18 +289,18 @@ def _as_function(base: Any) -> Callable[[np.ndarray], np.ndarray]:
     if _classifies(base):
         if len(getattr(base, "classes_", ())) != 2:
             raise InvalidInputError(
-                f"base is {base!r}; wanted a classifier fitted to two classes, or a function"
+                f"`base` must be a classifier fitted to two classes, or a function; got {base!r}."
             )
         return SecondClass(base)
     if hasattr(base, "predict"):
         return base.predict
     if not callable(base):
-        raise InvalidInputError(f"base is {base!r}; wanted a function or a fitted estimator")
+        raise InvalidInputError(f"`base` must be a function or a fitted estimator; got {base!r}.")
     return base
 
 
 class SecondClass:
-    """From rows to a classifier's probability of its second class."""
+    """The function from rows to a classifier's probability of its second class."""
 
     def __init__(self, model: Any):
         self.model = model

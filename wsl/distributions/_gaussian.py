@@ -1,7 +1,4 @@
-"""``GaussianFamily``: a Gaussian attribute that inputs and outcome may or may not depend on.
-
-What the best adversary reaches on it lives in ``_bayes``.
-"""
+"""Linear Gaussian data with an attribute that inputs and outcome may depend on."""
 
 import copy
 from typing import Any
@@ -13,37 +10,37 @@ from .._random import resolve_random_state
 from ..exceptions import InvalidInputError
 from . import _bayes_accuracy
 from ._base import DistributionFamily, Sample
-from ._properties import central_value, check_numbers, count_numbers
+from ._properties import central_value, check_bounds, n_components
 
-RANGES = {"mean": (-np.inf, np.inf), "deviation": (0, np.inf), "share": (0, 1)}
+RANGES = {"mean": (-np.inf, np.inf), "deviation": (0, np.inf), "fraction": (0, 1)}
 
 
 class GaussianFamily(DistributionFamily):
-    r"""Linear Gaussian data with an attribute that no model sees; the property is its distribution.
+    r"""Linear Gaussian data with a hidden attribute; the property is the attribute's distribution.
 
-    Two numbers say how the attribute comes into what a model learns: ``on_inputs`` ties it to an
-    input and ``on_outcome`` to the outcome. With ``on_outcome=0`` the property is independent of
-    the task, with both it is correlated with the task. The best adversary is known, see
-    :meth:`bayes_accuracy`.
+    ``on_inputs`` and ``on_outcome`` are the coefficients of the attribute in an input and in the
+    outcome. With ``on_outcome=0`` the property is independent of the task, with both it is
+    correlated with the task. The best adversary is known, see :meth:`bayes_accuracy`.
 
     Parameters
     ----------
-    statistic : {"mean", "deviation", "share"}, default="mean"
-        What of the attribute the property is: the mean of a normal one with standard deviation 1,
-        the standard deviation of one with mean 0, or the share of ones among zeros.
+    statistic : {"mean", "deviation", "fraction"}, default="mean"
+        The statistic of the attribute that is the property: the mean of a normal attribute with
+        standard deviation 1, the standard deviation of one with mean 0, or the fraction of ones
+        of a binary attribute.
     properties : tuple of numbers, Interval or list of Interval, default=(0, 1)
-        Several numbers, a list of intervals or classes that are tuples, are the same statistic of
-        as many attributes, each tied to an input of its own.
+        Values of the statistic. Several numbers (a list of intervals, or classes that are tuples)
+        are the statistic of as many attributes, each in its own input.
     on_inputs : float, default=1.0
-        How much of the attribute is in its input.
+        Coefficient of the attribute in its input.
     on_outcome : float, default=1.0
-        How much of the attribute is in the outcome, besides the inputs.
+        Coefficient of the attribute in the outcome, in addition to the inputs.
     n_features : int, default=4
-        Inputs, more of them than attributes.
+        Number of inputs, larger than the number of attributes.
     noise : float, default=1.0
-        Standard deviation of the outcome, given inputs and attribute.
+        Standard deviation of the outcome given inputs and attribute.
     binary : bool, default=False
-        Whether the outcome is 1 where it is positive and 0 elsewhere.
+        Whether the outcome is 1 if positive and 0 otherwise.
 
     Raises
     ------
@@ -51,15 +48,20 @@ class GaussianFamily(DistributionFamily):
         If ``statistic`` is unknown, properties lie outside its range, ``noise`` is negative, or
         there are too few features.
 
+    See Also
+    --------
+    RandomNetworkFamily : The synthetic experiments of Hartmann et al.
+    ConditionalShiftFamily : A shift of E[Y|X] only.
+
     Notes
     -----
-    A row has attributes :math:`A_1, \dots, A_k`, one for each number p of the property, and
+    A row has attributes :math:`A_1, \dots, A_k`, one per number of the property, and
 
     .. math:: X_j = \mathrm{on\_inputs}\, A_j + N(0, 1) \ (j \le k), \quad
               X_j = N(0, 1) \ (j > k), \quad
               Y = \sum_{j > k} X_j + \mathrm{on\_outcome} \sum_j A_j + N(0, \mathrm{noise}^2).
 
-    The four cases of an attribute that X and Y depend on, or not, are those of [1]_.
+    The four cases, with X and Y depending on the attribute or not, are those of [1]_.
 
     References
     ----------
@@ -89,17 +91,22 @@ class GaussianFamily(DistributionFamily):
         binary: bool = False,
     ):
         if statistic not in RANGES:
-            raise InvalidInputError(f"statistic={statistic!r}; wanted one of {sorted(RANGES)}")
+            raise InvalidInputError(
+                f"`statistic` must be one of {sorted(RANGES)}; got {statistic!r}."
+            )
         for name, value in (("on_inputs", on_inputs), ("on_outcome", on_outcome), ("noise", noise)):
             if not np.isfinite(value) or (name == "noise" and value < 0):
-                raise InvalidInputError(f"{name}={value!r}; wanted a finite number, noise >= 0")
+                raise InvalidInputError(
+                    f"`{name}` must be finite, and `noise` at least 0; got {value!r}."
+                )
         low, high = RANGES[statistic]
-        n_numbers = count_numbers(properties)
-        wanted = f"numbers that a {statistic} can be"
-        self.properties = check_numbers(properties, low, high, wanted, n_numbers)
+        n_numbers = n_components(properties)
+        expected = f"numbers in the range of a {statistic}"
+        self.properties = check_bounds(properties, low, high, expected, n_numbers)
         if n_features <= n_numbers:
             raise InvalidInputError(
-                f"n_features={n_features}; wanted more than the {n_numbers} numbers of the property"
+                f"`n_features` must exceed the {n_numbers} numbers of the property; got "
+                f"{n_features}."
             )
         self.statistic = statistic
         self.on_inputs = on_inputs
@@ -107,17 +114,33 @@ class GaussianFamily(DistributionFamily):
         self.n_features = n_features
         self.noise = noise
         self.binary = binary
-        self.property_is_share = statistic == "share" and n_numbers == 1
+        self.property_is_fraction = statistic == "fraction" and n_numbers == 1
         self._n_numbers = n_numbers
         self._common: np.ndarray | None = None
 
     def sample(self, property_value: Any, n_samples: int, random_state: Any = None) -> Sample:
-        """Draw one training set; see :meth:`DistributionFamily.sample`.
+        """Draw one training set.
+
+        Parameters
+        ----------
+        property_value : object
+            One of the values of ``properties``.
+        n_samples : int
+            Number of rows.
+        random_state : int, Generator, RandomState, SeedSequence or None, default=None
+            Seed of the draw.
 
         Returns
         -------
-        X : ndarray ``(n_samples, n_features)`` float32
-        y : ndarray ``(n_samples,)`` float32, or int64 for a binary outcome
+        X : ndarray of float32 of shape (n_samples, n_features)
+            The inputs.
+        y : ndarray of float32 or int64 of shape (n_samples,)
+            The outcomes; int64 for a binary outcome.
+
+        Raises
+        ------
+        InvalidInputError
+            If ``property_value`` is not a value of the family, or ``n_samples`` is not positive.
         """
         self._check(property_value, n_samples)
         rng = resolve_random_state(random_state)
@@ -135,7 +158,7 @@ class GaussianFamily(DistributionFamily):
     ) -> np.ndarray:
         """Return ``(n_samples, n_properties)`` float32."""
         shape = n_samples, len(p)
-        if self.statistic == "share":
+        if self.statistic == "fraction":
             return (rng.random(shape, dtype=np.float32) < p).astype(np.float32)
         normal = rng.standard_normal(shape, dtype=np.float32)
         values = p.astype(np.float32)
@@ -144,99 +167,101 @@ class GaussianFamily(DistributionFamily):
     def with_common_conditional(self) -> "GaussianFamily":
         r"""Return the family whose outcome, given the inputs, is that of the mean property.
 
-        Inputs keep the distribution that each value gives them. The outcome is drawn with
-        attributes of its own, from :math:`A | X` at the mean property: E[Y|X], and the noise about
-        it, are the same at every value.
+        The distribution of the inputs still depends on the property. The outcome is drawn with
+        new attributes from :math:`A | X` at the mean property: E[Y|X] and the noise around it are
+        the same at every value.
 
         Returns
         -------
         GaussianFamily
+            The family.
         """
         family = copy.copy(self)
         family._common = central_value(self.property_values)
         return family
 
     def _redraw(self, p: np.ndarray, X: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-        """Draw attributes given the inputs that they are in, ``(n_samples, n_properties)``."""
+        """Draw attributes given their inputs, ``(n_samples, n_properties)``."""
         a = self.on_inputs
-        if self.statistic == "share":
-            chance = expit(logit(p) + a * X - a**2 / 2)
-            return (rng.random(X.shape) < chance).astype(np.float32)
+        if self.statistic == "fraction":
+            probability = expit(logit(p) + a * X - a**2 / 2)
+            return (rng.random(X.shape) < probability).astype(np.float32)
         prior_mean, variance = (p, np.ones_like(p)) if self.statistic == "mean" else (0 * p, p**2)
-        spread = variance / (1 + a**2 * variance)
-        centre = (prior_mean + a * variance * X) / (1 + a**2 * variance)
-        return (centre + np.sqrt(spread) * rng.standard_normal(X.shape)).astype(np.float32)
+        posterior = variance / (1 + a**2 * variance)
+        mean = (prior_mean + a * variance * X) / (1 + a**2 * variance)
+        return (mean + np.sqrt(posterior) * rng.standard_normal(X.shape)).astype(np.float32)
 
-    def bayes_accuracy(self, n_samples: int, sees: str = "rows") -> float:
-        r"""Return how often the best adversary tells the two values of the property apart.
+    def bayes_accuracy(self, n_samples: int, observed: str = "rows") -> float:
+        r"""Compute the accuracy of the best adversary that distinguishes two property values.
 
         Parameters
         ----------
         n_samples : int
             Rows of the training set.
-        sees : {"rows", "attribute", "coefficients"}, default="rows"
-            "rows": the training set itself, X and y, which bounds every attack on any model; for
-            means and deviations. "attribute": the attribute of each row, a bound for all three
-            statistics, and a looser one. "coefficients": slopes and intercept of a linear model
-            fitted to the training set by least squares; for means.
+        observed : {"rows", "attribute", "coefficients"}, default="rows"
+            What the adversary observes. "rows": X and y of the training set, which bounds every
+            attack on any model; for means and deviations. "attribute": the attribute of each row,
+            a looser bound for all statistics. "coefficients": slopes and intercept of a linear
+            model fitted to the training set by least squares; for means.
 
         Returns
         -------
         float
-            Exact, with both values equally likely.
+            The exact accuracy if both values are equally likely.
 
         Raises
         ------
         InvalidInputError
-            If the property is not one of two numbers, ``sees`` is unknown or not known for this
-            statistic or outcome, or there are too few rows.
+            If the property does not have two numbers as values, ``observed`` is not available for
+            this statistic or outcome, or there are too few rows.
 
         Notes
         -----
         With :math:`a` = on_inputs, :math:`b` = on_outcome and :math:`\kappa = a^2 + b^2 /
-        \mathrm{noise}^2`, a row (X, y) tells as much as the attribute seen with the variance
-        :math:`1 / \kappa` of noise. For means :math:`p_0, p_1` the accuracy is then
+        \mathrm{noise}^2`, a row (X, y) is as informative as the attribute observed with noise of
+        variance :math:`1 / \kappa`. For means :math:`p_0, p_1` the accuracy is then
         :math:`\Phi(\sqrt n\, |p_1 - p_0| \sqrt{\kappa / (1 + \kappa)} / 2)`; for deviations
-        it is that of telling two variances apart by a sum of squares, and for shares by a count.
+        it is that of distinguishing two variances by a sum of squares, for fractions by a count.
         """
-        low, high = self._check_known(n_samples, sees)
-        if sees == "coefficients":
+        low, high = self._check_available(n_samples, observed)
+        if observed == "coefficients":
             return _bayes_accuracy.mean_by_least_squares(
                 high - low, n_samples, self.n_features, self.on_inputs, self.on_outcome, self.noise
             )
-        gain = 1.0 if sees == "attribute" else self._gain()
+        gain = 1.0 if observed == "attribute" else self._gain()
         if self.statistic == "mean":
             return _bayes_accuracy.mean(high - low, n_samples, gain)
         if self.statistic == "deviation":
             return _bayes_accuracy.variance(
                 1 - gain + gain * low**2, 1 - gain + gain * high**2, n_samples
             )
-        return _bayes_accuracy.share(low, high, n_samples)
+        return _bayes_accuracy.fraction(low, high, n_samples)
 
-    def _check_known(self, n_samples: int, sees: str) -> tuple[float, float]:
+    def _check_available(self, n_samples: int, observed: str) -> tuple[float, float]:
         """Return the two numbers of the property, the lower one first."""
         if not isinstance(self.properties, tuple) or np.shape(self.properties) != (2,):
             raise InvalidInputError(
-                f"properties={self.properties!r}; the best adversary is known for two numbers"
+                "the best adversary is known for two numbers as `properties`; got "
+                f"{self.properties!r}."
             )
         if self._common is not None:
             raise InvalidInputError("the best adversary is not known for a common conditional")
-        known = {"mean": ("rows", "coefficients"), "deviation": ("rows",), "share": ()}
+        known = {"mean": ("rows", "coefficients"), "deviation": ("rows",), "fraction": ()}
         allowed = ("attribute", *(() if self.binary else known[self.statistic]))
-        if sees not in allowed:
+        if observed not in allowed:
             raise InvalidInputError(
-                f"sees={sees!r}; wanted one of {allowed} for a {self.statistic}"
-                f"{' and a binary outcome' if self.binary else ''}"
+                f"`observed` must be one of {allowed} for a {self.statistic}"
+                f"{' and a binary outcome' if self.binary else ''}; got {observed!r}."
             )
         if n_samples <= self.n_features:
             raise InvalidInputError(
-                f"n_samples={n_samples!r}; wanted more than the {self.n_features} features"
+                f"`n_samples` must exceed the {self.n_features} features; got {n_samples!r}."
             )
         low, high = sorted(map(float, self.properties))
         return low, high
 
     def _gain(self) -> float:
-        """Return the share of what a row tells in what its attribute would tell."""
+        """Return the information of a row relative to that of its attribute."""
         if self.noise == 0 and self.on_outcome:
             return 1.0
         by_outcome = self.on_outcome**2 / self.noise**2 if self.on_outcome else 0.0

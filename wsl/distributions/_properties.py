@@ -1,7 +1,4 @@
-"""What values a property may take: classes, an interval, or several intervals.
-
-How data are drawn for a value lives in the families.
-"""
+"""The values of a property: classes, an interval, or several intervals."""
 
 import math
 from collections.abc import Sequence
@@ -17,18 +14,30 @@ from ..exceptions import InvalidInputError
 
 @dataclass(frozen=True)
 class Interval:
-    """The values of a numeric property: any number from ``low`` to ``high``, both included.
+    """The values of a continuous property: all numbers from ``low`` to ``high``, both included.
 
-    A type of its own, so that ``(0, 1)`` is always two classes.
+    It is a type of its own, so that the tuple ``(0, 1)`` always means two classes.
 
     Parameters
     ----------
-    low, high : float
+    low : float
+        The smallest value.
+    high : float
+        The largest value.
+
+    Attributes
+    ----------
+    midpoint : float
+        The value halfway, the best guess of an adversary without a model.
 
     Raises
     ------
     InvalidInputError
         If the bounds are not finite numbers with ``low < high``.
+
+    See Also
+    --------
+    DistributionFamily : Takes an interval, or a list of intervals, as ``properties``.
 
     Examples
     --------
@@ -43,7 +52,8 @@ class Interval:
     def __post_init__(self) -> None:
         if not (_is_number(self.low) and _is_number(self.high) and self.low < self.high):
             raise InvalidInputError(
-                f"Interval({self.low!r}, {self.high!r}); wanted two finite numbers, low < high"
+                f"`low` and `high` must be finite with low < high; got {self.low!r} and "
+                f"{self.high!r}."
             )
 
     def __contains__(self, value: object) -> bool:
@@ -51,7 +61,7 @@ class Interval:
 
     @property
     def midpoint(self) -> float:
-        """The value halfway, which is the best guess of one who knows the prior alone."""
+        """The value halfway, the best guess of an adversary without a model."""
         return (self.low + self.high) / 2
 
 
@@ -65,24 +75,24 @@ def _is_number(value: object) -> bool:
 def check_properties(properties: Any, of: str = "the family") -> Properties:
     """Return a property's values as a tuple of classes, an Interval, or a list of Intervals.
 
-    Raises InvalidInputError if there are none, only one, or a mixture of classes and intervals.
+    Raises InvalidInputError for fewer than two classes, or a mixture of classes and intervals.
     """
     if isinstance(properties, Interval):
         return properties
     if isinstance(properties, (str, bytes)) or not isinstance(properties, (Sequence, np.ndarray)):
         raise InvalidInputError(
-            f"properties of {of} is {properties!r}; wanted a tuple of classes, an Interval, or a "
-            "list of Intervals"
+            f"`properties` of {of} must be a tuple of classes, an Interval, or a list of "
+            f"Intervals; got {properties!r}."
         )
-    given = properties.tolist() if isinstance(properties, np.ndarray) else properties
-    values: list[Any] = [tuple(value) if isinstance(value, list) else value for value in given]
+    entries = properties.tolist() if isinstance(properties, np.ndarray) else properties
+    values: list[Any] = [tuple(value) if isinstance(value, list) else value for value in entries]
     n_intervals = sum(isinstance(value, Interval) for value in values)
     if values and n_intervals == len(values):
         return values
     if n_intervals or len(values) < 2 or len(set(values)) < len(values):
         raise InvalidInputError(
-            f"properties of {of} is {properties!r}; wanted at least two different classes, an "
-            "Interval, or a list of Intervals alone"
+            f"`properties` of {of} must be at least two different classes, an Interval, or a list "
+            f"of Intervals only; got {properties!r}."
         )
     return tuple(values)
 
@@ -95,22 +105,22 @@ def check_value(properties: Properties, value: Any) -> None:
     else:
         fits = _contains(properties, value)
     if not fits:
-        wanted = f"one of {properties}" if isinstance(properties, tuple) else f"in {properties}"
-        raise InvalidInputError(f"property_value={value!r}; wanted {wanted}")
+        allowed = f"one of {properties}" if isinstance(properties, tuple) else f"in {properties}"
+        raise InvalidInputError(f"`property_value` must be {allowed}; got {value!r}.")
 
 
-def count_numbers(properties: Any) -> int:
-    """Return how many numbers a property value is, as far as its form tells."""
+def n_components(properties: Any) -> int:
+    """Return the number of components of a property value."""
     checked = check_properties(properties)
     if isinstance(checked, list):
         return len(checked)
     return np.size(checked[0]) if isinstance(checked, tuple) else 1
 
 
-def check_numbers(
-    properties: Any, low: float, high: float, wanted: str, n_numbers: int = 1
+def check_bounds(
+    properties: Any, low: float, high: float, expected: str, n_numbers: int = 1
 ) -> Properties:
-    """Return properties as ``check_properties`` does, if all are ``n_numbers`` between two bounds.
+    """Return checked properties whose values are ``n_numbers`` numbers within the bounds.
 
     Several numbers are a list of intervals, or classes that are tuples.
     """
@@ -125,12 +135,14 @@ def check_numbers(
     numbers = [number for value in values for number in value]
     if not fits or not all(_is_number(number) and low <= number <= high for number in numbers):
         form = "an Interval" if n_numbers == 1 else f"a list of {n_numbers} Intervals"
-        raise InvalidInputError(f"properties={properties!r}; wanted {wanted}, or {form} of such")
+        raise InvalidInputError(
+            f"`properties` must be {expected}, or {form} of such; got {properties!r}."
+        )
     return checked
 
 
 def central_value(properties: Properties) -> np.ndarray:
-    """Return the mean of the values, each a number or several, ``(n_numbers,)``."""
+    """Return the mean of the values, ``(n_numbers,)``."""
     if isinstance(properties, tuple):
         return np.mean([np.atleast_1d(value) for value in properties], axis=0)
     intervals = properties if isinstance(properties, list) else [properties]
@@ -142,7 +154,7 @@ def _contains(values: tuple | Interval, value: Any) -> bool:
 
 
 def draw_values(properties: Properties, n_values: int, random_state: Any = None) -> np.ndarray:
-    """Draw property values: classes in equal numbers and random order, numbers uniformly.
+    """Draw classes in equal numbers and random order, or numbers uniformly.
 
     Returns ``(n_values,)``, or ``(n_values, n_properties)`` for several intervals.
     """
@@ -157,7 +169,7 @@ def draw_values(properties: Properties, n_values: int, random_state: Any = None)
 
 
 def class_array(classes: tuple) -> np.ndarray:
-    """Return the classes as an array; classes of several types stay what they are, as objects."""
+    """Return the classes as an array; classes of several types stay unchanged, as objects."""
     if len({type(value) for value in classes}) == 1 and np.ndim(classes[0]) == 0:
         return np.asarray(classes)
     array = np.empty(len(classes), dtype=object)

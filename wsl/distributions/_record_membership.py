@@ -1,7 +1,4 @@
-"""``RecordMembershipFamily``: was one record among the rows that a model was trained on?
-
-Whole environments as members live in ``_environments``.
-"""
+"""Training sets with or without a given record of a real table."""
 
 from numbers import Integral
 from typing import Any
@@ -11,35 +8,46 @@ import numpy as np
 from .._random import resolve_random_state
 from ..exceptions import InvalidInputError
 from ._base import DistributionFamily, Sample
-from ._row_pool import Pool, check_fraction, check_table, join_shuffled
+from ._row_pool import RowPool, check_fraction, join_shuffled
+from ._table_rows import check_table, take_rows
 
 
 class RecordMembershipFamily(DistributionFamily):
-    """Training sets from a real table that hold a given record, property 1, or do not, property 0.
+    """Training sets from a real table with (property 1) or without (property 0) a given record.
 
-    Two distributions of training sets that differ in one row: dataset-level membership inference.
+    The two distributions of training sets differ in one row: dataset-level membership inference.
 
     Parameters
     ----------
-    X : array ``(n_rows, n_features)``
-    y : array ``(n_rows,)``
+    X : array-like or DataFrame of shape (n_rows, n_features)
+        The rows. DataFrames keep their columns and types; numeric arrays become float32.
+    y : array-like of shape (n_rows,)
+        The outcome of each row.
     record : int, default=0
         Index of the row that the adversary asks about.
 
     Attributes
     ----------
-    record_row : ndarray ``(1, n_features)`` float32
-    record_label : ndarray ``(1,)``
+    record : int
+        Index of the record.
+    record_row : ndarray of float32 or DataFrame of shape (1, n_features)
+        The record.
+    record_label : ndarray of shape (1,)
+        Its outcome.
 
     Raises
     ------
     InvalidInputError
-        If the lengths differ, X holds missing values, or there is no such row. From ``sample``: if
-        the table has fewer than ``n_samples`` other rows.
+        If the lengths differ, an array X has missing values, or there is no such row.
+
+    See Also
+    --------
+    EnvironmentMembershipFamily : Presence of a whole environment.
+    SubsampledFamily : Fractions and presence of groups in a table.
 
     Notes
     -----
-    Training sets are of one size: the record takes the place of a row. Rows are drawn without
+    Training sets have the same size: the record replaces a row. Rows are drawn without
     replacement.
 
     References
@@ -61,28 +69,47 @@ class RecordMembershipFamily(DistributionFamily):
     properties = (0, 1)
 
     record: int
-    record_row: np.ndarray
+    record_row: Any
     record_label: np.ndarray
-    _pool: Pool
+    _pool: RowPool
 
     def __init__(self, X: Any, y: Any, record: int = 0):
         rows, outcomes = check_table(X, y)
         if not isinstance(record, Integral) or not 0 <= record < len(rows):
             raise InvalidInputError(
-                f"record={record!r}; wanted the index of one of {len(rows)} rows"
+                f"`record` must be the index of one of {len(rows)} rows; got {record!r}."
             )
         self.record = int(record)
-        self.record_row, self.record_label = rows[[self.record]], outcomes[[self.record]]
-        others = np.arange(len(rows)) != self.record
-        self._pool = Pool(rows[others], outcomes[others], "the table without the record")
+        index = np.array([self.record])
+        self.record_row, self.record_label = take_rows(rows, index), outcomes[index]
+        others = np.flatnonzero(np.arange(len(rows)) != self.record)
+        self._pool = RowPool(
+            take_rows(rows, others), outcomes[others], "the table without the record"
+        )
 
     def sample(self, property_value: Any, n_samples: int, random_state: Any = None) -> Sample:
-        """Draw one training set; see :meth:`DistributionFamily.sample`.
+        """Draw one training set.
+
+        Parameters
+        ----------
+        property_value : object
+            One of the values of ``properties``.
+        n_samples : int
+            Number of rows.
+        random_state : int, Generator, RandomState, SeedSequence or None, default=None
+            Seed of the draw.
 
         Returns
         -------
-        X : ndarray ``(n_samples, n_features)`` float32, in random order
-        y : ndarray ``(n_samples,)``
+        X : ndarray of float32 or DataFrame of shape (n_samples, n_features)
+            The rows, in random order.
+        y : ndarray of shape (n_samples,)
+            Their outcomes.
+
+        Raises
+        ------
+        InvalidInputError
+            If ``property_value`` is not a value of the family, or the table has too few other rows.
         """
         self._check(property_value, n_samples)
         rng = resolve_random_state(random_state)
@@ -94,23 +121,32 @@ class RecordMembershipFamily(DistributionFamily):
     def split(
         self, fraction: float = 0.5, random_state: Any = None
     ) -> tuple["RecordMembershipFamily", "RecordMembershipFamily"]:
-        """Return two families, the target's and the adversary's, that share the record alone.
+        """Split into two families that share only the record, for the targets and the adversary.
 
         Parameters
         ----------
         fraction : float, default=0.5
-            Share of the other rows that goes to the first.
-        random_state : int, Generator, RandomState or None
+            Fraction of the other rows in the first family.
+        random_state : int, Generator, RandomState or None, default=None
+            Seed of the split.
 
         Returns
         -------
-        tuple of two RecordMembershipFamily
+        first : RecordMembershipFamily
+            The family with ``fraction`` of the rows.
+        second : RecordMembershipFamily
+            The family with the other rows.
+
+        Raises
+        ------
+        InvalidInputError
+            If ``fraction`` is not between 0 and 1.
         """
         check_fraction(fraction)
         first, second = self._pool.split(fraction, resolve_random_state(random_state))
         return self._with(first), self._with(second)
 
-    def _with(self, pool: Pool) -> "RecordMembershipFamily":
+    def _with(self, pool: RowPool) -> "RecordMembershipFamily":
         family = object.__new__(type(self))
         family.__dict__ = {**self.__dict__, "_pool": pool}
         return family

@@ -1,87 +1,70 @@
-"""``Pool``: rows of a real table to draw training sets from, and helpers to join what was drawn.
-
-Which rows go with which property value is decided by the families.
-"""
+"""Rows of a real table from which training sets are drawn without replacement."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from sklearn.utils import check_array
 
 from ..exceptions import InvalidInputError
+from ._table_rows import concatenate_rows, take_rows
 
 
 @dataclass(frozen=True, eq=False)
-class Pool:
-    """Rows that a sampler draws without replacement.
+class RowPool:
+    """Rows from which a sampler draws without replacement.
 
     Parameters
     ----------
-    X : ndarray ``(n_rows, n_features)`` float32
-    y : ndarray ``(n_rows,)``
+    X : ndarray or DataFrame of shape (n_rows, n_features)
+        The rows.
+    y : ndarray of shape (n_rows,) or (n_rows, n_outputs)
+        Their outcomes.
     name : str
-        What an error calls it.
+        Name of the pool in errors.
     """
 
-    X: np.ndarray
+    X: Any
     y: np.ndarray
     name: str
 
     def __len__(self) -> int:
         return len(self.X)
 
-    def __call__(self, n_samples: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
-        """Draw ``n_samples`` different rows; InvalidInputError if the pool has fewer."""
-        if n_samples > len(self):
-            raise InvalidInputError(
-                f"n_samples asks for {n_samples} rows of {self.name}, which has {len(self)}: rows "
-                "are drawn without replacement, so draw smaller training sets or give more rows"
-            )
+    def __call__(self, n_samples: int, rng: np.random.Generator) -> tuple[Any, np.ndarray]:
+        """Draw ``n_samples`` different rows; raise InvalidInputError if the pool has fewer."""
+        check_enough(n_samples, len(self), self.name)
         rows = rng.choice(len(self), n_samples, replace=False)
-        return self.X[rows], self.y[rows]
+        return take_rows(self.X, rows), self.y[rows]
 
-    def split(self, fraction: float, rng: np.random.Generator) -> tuple["Pool", "Pool"]:
-        """Split at random into two pools without a common row, ``fraction`` of them first."""
+    def split(self, fraction: float, rng: np.random.Generator) -> tuple["RowPool", "RowPool"]:
+        """Split at random into two pools without a common row, ``fraction`` of the rows first."""
         order = rng.permutation(len(self))
         cut = round(fraction * len(self))
         first, second = order[:cut], order[cut:]
         return (
-            Pool(self.X[first], self.y[first], self.name),
-            Pool(self.X[second], self.y[second], self.name),
+            RowPool(take_rows(self.X, first), self.y[first], self.name),
+            RowPool(take_rows(self.X, second), self.y[second], self.name),
         )
 
 
-def check_table(X: Any, y: Any, name: str = "") -> tuple[np.ndarray, np.ndarray]:
-    """Return ``X`` as float32 ``(n_rows, n_features)``, finite, and ``y`` with one entry a row."""
-    try:
-        rows = check_array(X, dtype=np.float32, input_name=f"{name}X")
-    except (ValueError, TypeError) as error:
-        raise InvalidInputError(f"{name}X: {error}") from error
-    return rows, check_column(y, len(rows), f"{name}y")
-
-
-def check_column(values: Any, n_rows: int, name: str) -> np.ndarray:
-    """Return ``values`` as an array ``(n_rows,)``."""
-    column = np.asarray(values)
-    if column.shape != (n_rows,):
+def check_enough(n_samples: int, n_rows: int, name: object) -> None:
+    """Raise InvalidInputError if more rows are drawn than there are."""
+    if n_samples > n_rows:
         raise InvalidInputError(
-            f"{name} has shape {column.shape}; wanted one entry for each of {n_rows} rows"
+            f"`n_samples` must leave enough rows to draw without replacement: {n_samples} are "
+            f"needed of {name}, which has {n_rows}. Draw smaller training sets or give more rows."
         )
-    return column
 
 
 def check_fraction(fraction: float) -> None:
     """Raise InvalidInputError unless ``fraction`` leaves rows on both sides of a split."""
     if not 0 < fraction < 1:
-        raise InvalidInputError(f"fraction={fraction!r}; wanted a number between 0 and 1")
+        raise InvalidInputError(f"`fraction` must be between 0 and 1; got {fraction!r}.")
 
 
-def join_shuffled(
-    parts: Sequence[Sequence[np.ndarray]], rng: np.random.Generator
-) -> tuple[np.ndarray, ...]:
-    """Concatenate parts ``(X, y, ...)`` row by row, and put the rows in random order."""
-    columns = [np.concatenate(arrays) for arrays in zip(*parts, strict=True)]
+def join_shuffled(parts: Sequence[Sequence[Any]], rng: np.random.Generator) -> tuple[Any, ...]:
+    """Concatenate parts ``(X, y, ...)`` row by row, and shuffle the rows."""
+    columns = [concatenate_rows(arrays) for arrays in zip(*parts, strict=True)]
     order = rng.permutation(len(columns[0]))
-    return tuple(column[order] for column in columns)
+    return tuple(take_rows(column, order) for column in columns)

@@ -1,54 +1,60 @@
-"""``Strata``: a real table's rows in groups, so many drawn from each, without replacement.
-
-How many rows of each group a property value asks for is decided in ``_quotas``.
-"""
+"""A real table with its rows in groups, from each of which a number of rows is drawn."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
-from ..exceptions import InvalidInputError
+from ._row_pool import check_enough
+from ._table_rows import take_rows
 
 
 @dataclass(frozen=True, eq=False)
-class Strata:
-    """Rows of a table, those of a group together.
+class StratifiedTable:
+    """Rows of a table, sorted by group.
 
     Parameters
     ----------
-    X : ndarray ``(n_rows, n_features)``
-    y : ndarray ``(n_rows,)``
-    sizes : ndarray ``(n_groups,)`` of int
-        How many rows each group has, in the order in which the rows stand.
-    names : sequence of str, or ndarray ``(n_groups,)``
-        What an error calls each group.
+    X : ndarray or DataFrame of shape (n_rows, n_features)
+        The rows.
+    y : ndarray of shape (n_rows,)
+        Their outcomes.
+    sizes : ndarray of int of shape (n_groups,)
+        Number of rows of each group, in the order of the rows.
+    names : sequence of object of length n_groups
+        Names of the groups in errors.
     """
 
-    X: np.ndarray
+    X: Any
     y: np.ndarray
     sizes: np.ndarray
     names: Sequence[object] | np.ndarray
 
     @classmethod
     def of(
-        cls, X: np.ndarray, y: np.ndarray, groups: np.ndarray, names: Sequence[object] | np.ndarray
-    ) -> "Strata":
-        """Return the strata of rows whose group is an index into ``names``."""
+        cls, X: Any, y: np.ndarray, groups: np.ndarray, names: Sequence[object] | np.ndarray
+    ) -> "StratifiedTable":
+        """Return the table of rows whose group is an index into ``names``."""
         order = groups.argsort(kind="stable")
-        return cls(X[order], y[order], np.bincount(groups, minlength=len(names)), names)
+        return cls(take_rows(X, order), y[order], np.bincount(groups, minlength=len(names)), names)
 
     def __len__(self) -> int:
         return len(self.X)
 
-    def draw(self, counts: np.ndarray, rng: np.random.Generator) -> tuple[np.ndarray, ...]:
-        """Draw ``counts[g]`` different rows of each group g, and put them in random order.
+    def draw(
+        self, counts: np.ndarray, rng: np.random.Generator
+    ) -> tuple[Any, np.ndarray, np.ndarray]:
+        """Draw ``counts[g]`` different rows of each group g, in random order.
 
         Returns
         -------
-        X : ndarray ``(n_samples, n_features)``
-        y : ndarray ``(n_samples,)``
-        groups : ndarray ``(n_samples,)`` of int
+        X : ndarray or DataFrame of shape (n_samples, n_features)
+            The rows.
+        y : ndarray of shape (n_samples,)
+            Their outcomes.
+        groups : ndarray of int of shape (n_samples,)
+            Their groups.
 
         Raises
         ------
@@ -56,26 +62,24 @@ class Strata:
             If a group has fewer rows.
         """
         for group in np.flatnonzero(counts > self.sizes)[:1]:
-            raise InvalidInputError(
-                f"n_samples asks for {counts[group]} rows of {self.names[group]}, which has "
-                f"{self.sizes[group]}: rows are drawn without replacement, so draw smaller "
-                "training sets or give more rows"
-            )
-        whole = counts == self.sizes  # nothing to choose: a column of numbers has many such groups
+            check_enough(counts[group], self.sizes[group], self.names[group])
+        whole = counts == self.sizes  # all rows: a column of numbers has many such groups
         starts = self._starts()
-        chosen = [
+        drawn = [
             starts[group] + rng.choice(self.sizes[group], counts[group], replace=False)
             for group in np.flatnonzero(~whole & (counts > 0)).tolist()
         ]
-        rows = np.concatenate([*chosen, np.flatnonzero(np.repeat(whole, self.sizes))])
+        rows = np.concatenate([*drawn, np.flatnonzero(np.repeat(whole, self.sizes))])
         rows = rows[rng.permutation(len(rows))]
         groups = np.searchsorted(starts, rows, side="right") - 1
-        return self.X[rows], self.y[rows], groups
+        return take_rows(self.X, rows), self.y[rows], groups
 
-    def split(self, fraction: float, rng: np.random.Generator) -> tuple["Strata", "Strata"]:
-        """Split at random into two without a common row, ``fraction`` of each group's rows first.
+    def split(
+        self, fraction: float, rng: np.random.Generator
+    ) -> tuple["StratifiedTable", "StratifiedTable"]:
+        """Split at random into two tables without a common row, ``fraction`` of each group first.
 
-        What does not divide evenly is rounded at random, up as often as makes the fraction right.
+        Fractional rows are rounded at random, so that the fraction is right in expectation.
         """
         orders = [
             start + rng.permutation(size)
@@ -89,6 +93,6 @@ class Strata:
     def _starts(self) -> np.ndarray:
         return np.cumsum(self.sizes) - self.sizes
 
-    def _take(self, parts: Sequence[np.ndarray], sizes: np.ndarray) -> "Strata":
+    def _take(self, parts: Sequence[np.ndarray], sizes: np.ndarray) -> "StratifiedTable":
         rows = np.concatenate(parts)
-        return Strata(self.X[rows], self.y[rows], sizes, self.names)
+        return StratifiedTable(take_rows(self.X, rows), self.y[rows], sizes, self.names)

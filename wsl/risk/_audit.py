@@ -178,7 +178,7 @@ def audit(
         n_repeats=n_repeats, seed=seeds["attacks"], n_jobs=n_jobs, progress=progress,
     )  # fmt: skip
     truth = encode_properties(targets.properties, properties)
-    table = attack_table(trials, truth, properties, family.property_is_share)
+    table = attack_table(trials, truth, properties, family.property_is_fraction)
     chances = chance_of(properties, truth)
     return AuditReport(
         table=table,

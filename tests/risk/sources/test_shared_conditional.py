@@ -24,7 +24,7 @@ def normal(n_samples, rng):
 FAMILIES = {
     "mean": GaussianFamily("mean", properties=(-0.5, 0.5), n_features=2),
     "deviation": GaussianFamily("deviation", properties=(0.5, 1.5), n_features=2),
-    "share": GaussianFamily("share", properties=(0.2, 0.8), n_features=2, on_inputs=2),
+    "share": GaussianFamily("fraction", properties=(0.2, 0.8), n_features=2, on_inputs=2),
     "binary": GaussianFamily("mean", properties=(-0.5, 0.5), n_features=2, binary=True),
     "no inputs": GaussianFamily("mean", properties=(-0.5, 0.5), n_features=2, on_inputs=0),
     "two": GaussianFamily("mean", properties=((-0.5, 0), (0.5, 0)), n_features=3),

@@ -79,5 +79,5 @@ def risk_of(losses: np.ndarray, goal: "Estimand", n_looks: int = 1) -> Estimate:
 def _bound(risk: float, goal: "Estimand", family: DistributionFamily) -> float:
     """Return the fewest rows that tell two shares apart as well, NaN of any other goal."""
     shares = goal.loss.classes
-    own = goal.is_exact and family.property_is_share and goal.loss.name == "zero_one"
+    own = goal.is_exact and family.property_is_fraction and goal.loss.name == "zero_one"
     return n_leaked(1 - risk, *shares) if own and shares and len(shares) == 2 else math.nan

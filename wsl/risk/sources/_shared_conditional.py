@@ -37,7 +37,7 @@ class PooledConditionalFamily(DistributionFamily):
     def __init__(self, family: DistributionFamily, model: Any, residuals: np.ndarray | None):
         self.family = family
         self.properties = family.property_values
-        self.property_is_share = family.property_is_share
+        self.property_is_fraction = family.property_is_fraction
         self.model = model
         self.residuals = residuals
 

@@ -1,0 +1,119 @@
+"""Rows of tables: arrays of numbers, and DataFrames that keep their columns and types."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import narwhals as nw
+import numpy as np
+import pandas as pd
+from sklearn.utils import check_array
+
+from ..exceptions import InvalidInputError
+
+
+def is_frame(X: Any) -> bool:
+    """Return True for a DataFrame of pandas, polars or another library that narwhals knows."""
+    if isinstance(X, pd.DataFrame):
+        return True
+    return isinstance(nw.from_native(X, pass_through=True), nw.DataFrame)
+
+
+def take_rows(X: Any, indices: np.ndarray) -> Any:
+    """Return rows of an array or a DataFrame by position."""
+    if isinstance(X, np.ndarray):
+        return X[indices]
+    if isinstance(X, pd.DataFrame):
+        return X.iloc[indices]
+    return nw.from_native(X, eager_only=True)[np.asarray(indices)].to_native()
+
+
+def concatenate_rows(parts: Sequence[Any]) -> Any:
+    """Return arrays, or DataFrames of the same columns, below each other."""
+    if not any(is_frame(part) for part in parts):
+        return np.concatenate(parts)
+    if isinstance(parts[0], pd.DataFrame):
+        return pd.concat(parts)
+    return nw.concat([nw.from_native(part, eager_only=True) for part in parts]).to_native()
+
+
+def column_of(X: Any, column: Any) -> Any:
+    """Return the column of a DataFrame if ``column`` is its name, otherwise ``column`` itself."""
+    if not isinstance(column, str) or not is_frame(X):
+        return column
+    names = list(X.columns)
+    if column not in names:
+        raise InvalidInputError(f"the column must be one of {names}; got {column!r}.")
+    return X[column]
+
+
+def check_table(X: Any, y: Any, name: str = "") -> tuple[Any, np.ndarray]:
+    """Return the rows of a table and their outcomes.
+
+    A DataFrame is returned as it is; anything else as a finite float32 array
+    ``(n_rows, n_features)``. ``y`` becomes an array with one entry per row, none missing.
+    """
+    if is_frame(X):
+        rows = X
+        _check_frame(X, f"{name}X")
+    else:
+        try:
+            rows = check_array(X, dtype=np.float32, input_name=f"{name}X")
+        except (ValueError, TypeError) as error:
+            raise InvalidInputError(
+                f"`{name}X` must be numeric, or a DataFrame, which may contain text and gaps: "
+                f"{error}"
+            ) from error
+    outcomes = check_column(y, len(rows), f"{name}y")
+    n_missing = int(pd.isna(outcomes).sum())
+    if n_missing:
+        raise InvalidInputError(
+            f"`{name}y` must not contain missing values; got {n_missing} of {len(outcomes)}."
+        )
+    return rows, outcomes
+
+
+def _check_frame(X: Any, name: str) -> None:
+    columns = list(X.columns)
+    repeated = sorted({str(column) for column in columns if columns.count(column) > 1})
+    if repeated:
+        raise InvalidInputError(f"`{name}` must have unique column names; got {repeated} twice.")
+    if not len(X) or not columns:
+        raise InvalidInputError(f"`{name}` must have rows and columns; got shape {X.shape}.")
+
+
+def check_column(values: Any, n_rows: int, name: str) -> np.ndarray:
+    """Return one value per row as an array ``(n_rows,)``."""
+    column = plain_column(values)
+    if column.shape != (n_rows,):
+        raise InvalidInputError(
+            f"`{name}` must have one entry for each of {n_rows} rows; got shape {column.shape}."
+        )
+    return column
+
+
+def plain_column(values: Any) -> np.ndarray:
+    """Return a column as an array; nullable numbers without gaps get numpy's own types."""
+    if isinstance(values, np.ndarray) or not hasattr(values, "dtype"):
+        return np.asarray(values)
+    dtype = values.dtype
+    if pd.api.types.is_extension_array_dtype(dtype) and not pd.isna(values).any():
+        for kind, plain in (("bool", bool), ("integer", np.int64), ("float", np.float64)):
+            if getattr(pd.api.types, f"is_{kind}_dtype")(dtype):
+                return np.asarray(values).astype(plain)
+    return np.asarray(values)
+
+
+def known_rows(column: np.ndarray, name: str, missing: str) -> np.ndarray:
+    """Return which rows have a value, ``(n_rows,)`` bool.
+
+    Missing values are an error that counts them unless ``missing="drop"``.
+    """
+    if missing not in ("error", "drop"):
+        raise InvalidInputError(f"`missing` must be 'error' or 'drop'; got {missing!r}.")
+    known = ~np.asarray(pd.isna(column))
+    if missing == "error" and not known.all():
+        raise InvalidInputError(
+            f"`{name}` must not contain missing values; got {int((~known).sum())} of "
+            f'{len(column)}. Pass missing="drop" to leave these rows out.'
+        )
+    return known
