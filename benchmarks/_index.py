@@ -50,7 +50,7 @@ def render_readme(text: str) -> str:
             content = to_markdown(index())
         else:
             notes, cells = read_table(block["what"].removeprefix("table "))
-            content = f"{'; '.join(notes)}\n\n{to_markdown(cells)}"
+            content = to_markdown(cells, notes)
         return f"{block[1]}{content}{block[3]}"
 
     return _BLOCK.sub(render, text)

@@ -179,10 +179,10 @@ class Run:
     def table(self, name: str, frame: pd.DataFrame) -> None:
         """Print a table, and write it as CSV and markdown with the command and the machine."""
         text = frame.map(format_cell)
-        header = f"# {self.command}, seed {self.seed}\n# {self.machine}\n"
+        notes = (self.command, f"seed {self.seed}", self.machine)
+        header = "".join(f"# {note}\n" for note in notes)
         (self.out / f"{name}.csv").write_text(header + text.to_csv(index=False))
-        caption = f"`{self.command}`, seed {self.seed}; {self.machine}\n\n"
-        (self.out / f"{name}.md").write_text(caption + to_markdown(text))
+        (self.out / f"{name}.md").write_text(to_markdown(text, notes))
         self.log(f"\n{name}\n{text.to_string(index=False)}\n")
 
     def raw(self, name: str, frame: pd.DataFrame) -> None:
@@ -236,7 +236,8 @@ def format_cell(value: Any) -> str:
     return "" if value is None else str(value)
 
 
-def to_markdown(frame: pd.DataFrame) -> str:
-    """Return a table of text cells in markdown."""
+def to_markdown(frame: pd.DataFrame, notes: Sequence[str] = ()) -> str:
+    """Return a table of text cells in markdown, below its command and the other notes."""
+    caption = f"`{notes[0]}`; {'; '.join(notes[1:])}.\n\n" if notes else ""
     lines = [frame.columns, ["---"] * frame.shape[1], *frame.to_numpy()]
-    return "".join(f"| {' | '.join(str(cell) for cell in line)} |\n" for line in lines)
+    return caption + "".join(f"| {' | '.join(map(str, line))} |\n" for line in lines)

@@ -173,6 +173,15 @@ def summarize(found: pd.DataFrame) -> pd.DataFrame:
     return table.reset_index()
 
 
+def strongest(found: pd.DataFrame) -> pd.DataFrame:
+    """Return one row per property: for each learner, the metric of the best attack."""
+    best = found.loc[found.groupby(["data", "property", "learner"])["advantage"].idxmax()]
+    cells = best.pivot(index=["data", "property"], columns="learner", values="value")
+    guessing = found.groupby(["data", "property"], sort=False)["chance"].first()
+    table = guessing.rename("guessing").to_frame().join(cells[list(LEARNERS)])
+    return table.reset_index()
+
+
 def draw(found: pd.DataFrame) -> Figure:
     """Draw, for each property, the advantage of each attack on each learner."""
     properties = found["property"].unique()
@@ -222,6 +231,7 @@ def run_benchmark(run: Run) -> None:
     run.raw("attacks", found)
     run.figure("attacks", draw(found))
     run.table("attacks", summarize(found))
+    run.table("strongest", strongest(found))
 
 
 BENCHMARK = Benchmark(

@@ -49,10 +49,9 @@ def test_quick_run_writes_tables(name, tmp_path):
     assert tables
     for path in tables:
         lines = path.read_text().splitlines()
-        assert lines[0].startswith(f"# {run.command}, seed 0")
-        assert lines[1].startswith("# ")
-        assert "torch" in lines[1]
-        frame = pd.read_csv(path, skiprows=2)
+        assert lines[:2] == [f"# {run.command}", "# seed 0"]
+        assert "torch" in lines[2]
+        frame = pd.read_csv(path, skiprows=3)
         assert len(frame)
         assert path.with_suffix(".md").read_text().count("\n|") == len(frame) + 2
 
@@ -70,8 +69,9 @@ def benchmark():
 
 def test_table_states_command_and_seed(benchmark, tmp_path):
     benchmark.main(["--out", str(tmp_path), "--seed", "5", "--set", "size=4"])
-    command, machine, *cells = (tmp_path / "sizes.csv").read_text().splitlines()
-    assert command == "# python -m benchmarks.toy --set size=4, seed 5"
+    command, seed, machine, *cells = (tmp_path / "sizes.csv").read_text().splitlines()
+    assert command == "# python -m benchmarks.toy --set size=4"
+    assert seed == "# seed 5"
     assert "cores" in machine
     assert cells == ["seed,size", "5,4"]
 
@@ -124,5 +124,6 @@ def test_readme_tables_are_those_of_the_result_files():
 def test_result_files_state_where_they_come_from():
     for path in (FOLDER / "results").glob("*/*/*.csv"):
         notes, cells = read_table(str(Path(path).relative_to(FOLDER / "results")))
-        assert notes, path
+        assert notes[0].startswith(f"python -m benchmarks.{path.parts[-3]}"), path
+        assert any(note.startswith("seed") for note in notes), path
         assert len(cells), path
