@@ -25,13 +25,18 @@ def new_subplots(width: float, height: float, n_columns: int = 1) -> Any:
     return figure.subplots(1, n_columns, squeeze=False)[0]
 
 
+def printable(text: str) -> str:
+    """Return text that every file takes: surrogates, which UTF-8 lacks, as their escapes."""
+    return text.encode("utf-8", "backslashreplace").decode("utf-8")
+
+
 def label(name: Any) -> str:
     """Return a name as matplotlib shows it unchanged: no formula, and never left out of a legend.
 
     matplotlib takes text between dollar signs for a formula, skips names that start with an
     underscore in legends, and fails on surrogates.
     """
-    text = str(name).encode("utf-8", "backslashreplace").decode("utf-8").replace("$", r"\$")
+    text = printable(str(name)).replace("$", r"\$")
     return f"\u200b{text}" if text.startswith("_") else text
 
 
@@ -43,6 +48,8 @@ def interval_reach(table: "pd.DataFrame", value: str = "value") -> list[np.ndarr
 
 def metric_title(metrics: list[str]) -> str:
     """Return the axis title of metrics, of which only the property's number may differ."""
+    if metrics in (["accuracy"], ["auc"]):
+        return {"accuracy": "accuracy of the guess", "auc": "area under the ROC curve"}[metrics[0]]
     if all(metric.startswith("mean_absolute_error") for metric in metrics):
         return "mean absolute error of the guess"
     return label(" and ".join(metric.replace("_", " ") for metric in metrics))
@@ -60,6 +67,9 @@ def row_names(table: "pd.DataFrame") -> list[str]:
 def draw_estimates(table: "pd.DataFrame", chance: Mapping[str, float], ax: Any) -> Any:
     """Draw estimates with their intervals, one below the other, and what guessing reaches.
 
+    Accuracies and areas under curves have an axis from chance to 1, whatever the estimates are;
+    one below chance is drawn as an arrow at its end.
+
     Parameters
     ----------
     table : DataFrame
@@ -68,31 +78,31 @@ def draw_estimates(table: "pd.DataFrame", chance: Mapping[str, float], ax: Any) 
     ax : matplotlib Axes
     """
     metrics = list(dict.fromkeys(table["metric"]))
+    least = 0.0
+    if metrics in (["accuracy"], ["auc"]):
+        least = chance.get(metrics[0], 0.5)
+        ax.set_xlim(least - 0.02 * (1 - least), 1 + 0.02 * (1 - least))
+    shown = table.assign(
+        **{name: table[name].clip(lower=least) for name in ("value", "ci_low", "ci_high")}
+    )
     positions = np.arange(len(table))
     ax.errorbar(
-        table["value"], positions, xerr=interval_reach(table), fmt="o", capsize=4, color="C0"
+        shown["value"], positions, xerr=interval_reach(shown), fmt="o", capsize=4, color="C0"
     )
+    below = np.flatnonzero(table["value"] < least)
+    ax.plot(np.full(len(below), least), below, "<", color="C0", markersize=9)
     style = {"linestyle": "--", "color": GREY}
-    if len(metrics) < 2:
-        for value in chance.values():
-            ax.axvline(value, label=f"guessing: {value:.3f}", **style)
-    else:
-        for i, metric in enumerate(table["metric"]):
-            name = None if i else "guessing"
-            ax.plot([chance[metric]] * 2, [i - 0.4, i + 0.4], label=name, **style)
+    for i, metric in enumerate(table["metric"]):
+        if metric in chance:
+            name = f"guessing: {chance[metric]:.3f}" if len(metrics) < 2 else "guessing"
+            ax.plot([chance[metric]] * 2, [i - 0.5, i + 0.5], label=None if i else name, **style)
     ax.set_yticks(positions, row_names(table))
     ax.set_ylim(max(len(table), 1) - 0.5, -0.5)
-    if metrics == ["accuracy"]:
-        ax.set_xlim(0, 1.02)
-    else:
+    if metrics and metrics[0].startswith("mean_absolute_error"):
         ax.set_xlim(left=0)
-    ax.set_xlabel(
-        "fraction of models whose property is guessed"
-        if metrics == ["accuracy"]
-        else metric_title(metrics)
-    )
-    if chance:
-        ax.legend(loc="best", frameon=False)
+    ax.set_xlabel(metric_title(metrics))
+    if len(table) and chance:
+        ax.legend(loc="lower center", bbox_to_anchor=(0.5, 1.0), frameon=False)
     return ax
 
 

@@ -122,15 +122,19 @@ def test_a_report_says_in_words_what_was_found():
     assert skipped == "Attack 'deepsets' skipped: no weights & <none>."
     assert "With 20 target models" in wide
     assert "still 20.0% wide, above `width`, 10.0%" in wide
-    none_enough = TWO.table.assign(n_leaked=np.inf)
-    assert "Not even 64 rows" in replace(TWO, table=none_enough).explain()[2]
+    infinite = TWO.table.assign(n_leaked=np.inf)
+    assert "Not even 64 rows" in replace(TWO, table=infinite).explain()[2]
     assert NUMBERS.explain()[1] == (
         "Without access to the model, the best guess pays 0.5 on average."
     )
     assert not any("wide" in text for text in NUMBERS.explain())
-    assert replace(TWO, table=TWO.table[1:]).explain()[0] == (
-        "A leak is not shown with this many models, nor excluded."
+    bounded = replace(TWO, table=TWO.table[1:])
+    assert bounded.explain()[0] == (
+        "No attack of this game guesses the property with an advantage above 0.20, where 0 is "
+        "guessing and 1 is certainty."
     )
+    wide = replace(bounded, table=bounded.table.assign(advantage_high=0.21))
+    assert wide.explain()[0].startswith("It is not shown with 20 target models, nor excluded")
 
 
 @REPORTS

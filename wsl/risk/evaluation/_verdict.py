@@ -1,5 +1,6 @@
-"""The verdict of an audit, by a rule on the intervals of its metrics."""
+"""The verdict of an audit or a game, by a rule on intervals."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -9,33 +10,52 @@ from ._n_leaked import advantage
 from ._tables import headline, perfect_value
 
 LEAKS, BOUNDED, NOT_SHOWN = "leaks", "bounded", "not shown"
-LARGEST_BOUND = 0.2  # an advantage that a report may still call bounded
+LARGEST_BOUND = 0.2  # the largest advantage that is still called bounded
+RULE = (
+    "The verdict is 'leaks' if the 95% interval of any metric of any attack excludes chance; "
+    "otherwise 'bounded' if the intervals of all attacks' guesses end at an advantage of at most "
+    f"{LARGEST_BOUND:g}; otherwise 'not shown'. By accident alone, about 1 interval in 40 lies "
+    "above chance, so a leak that is found by only one of many attacks should be audited again."
+)
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """What the intervals of an audit say together.
+    """What the intervals of several attacks say together.
 
     Attributes
     ----------
     outcome : {"leaks", "bounded", "not shown"}
-        "leaks" if the interval of any metric of any attack excludes chance; otherwise "bounded" if
-        the interval of every attack's guesses ends at an advantage of at most 0.2; otherwise
-        "not shown".
-    attack, metric : str or None
-        Those of the largest lower end among the intervals that exclude chance.
+        See ``RULE``.
+    evidence : index label or None
+        The row whose interval excludes chance by most; None unless the outcome is "leaks".
     bound : float
         The largest upper end of an advantage of guesses; NaN without guesses.
     """
 
     outcome: str
-    attack: str | None
-    metric: str | None
+    evidence: object
     bound: float
 
 
+def decide(ends: pd.DataFrame, guesses: pd.DataFrame) -> Verdict:
+    """Return the verdict on intervals of advantages, with columns ``low`` and ``high``.
+
+    Parameters
+    ----------
+    ends : DataFrame
+        The intervals of all metrics, any of which may show a leak.
+    guesses : DataFrame
+        The intervals of metrics of guesses, which bound the advantage.
+    """
+    bound = float(guesses["high"].max()) if len(guesses) else math.nan
+    if (ends["low"] > 0).any():
+        return Verdict(LEAKS, ends["low"].idxmax(), bound)
+    return Verdict(BOUNDED if bound <= LARGEST_BOUND else NOT_SHOWN, None, bound)
+
+
 def advantage_intervals(table: pd.DataFrame, chance: Mapping[str, float]) -> pd.DataFrame:
-    """Return columns ``low`` and ``high``: the intervals of a table's rows, as advantages."""
+    """Return columns ``low`` and ``high``: the intervals of an audit's table as advantages."""
     ends = [
         sorted(
             advantage(float(row[end]), chance[row["metric"]], perfect_value(row["metric"]))
@@ -46,12 +66,19 @@ def advantage_intervals(table: pd.DataFrame, chance: Mapping[str, float]) -> pd.
     return pd.DataFrame(ends, columns=["low", "high"], index=table.index, dtype=float)
 
 
-def verdict_of(table: pd.DataFrame, chance: Mapping[str, float]) -> Verdict:
+def audit_verdict(table: pd.DataFrame, chance: Mapping[str, float]) -> Verdict:
     """Return the verdict on an audit's table."""
     ends = advantage_intervals(table, chance)
-    guesses = ends.loc[headline(table).index, "high"]
-    bound = float(guesses.max()) if len(guesses) else float("nan")
-    if (ends["low"] > 0).any():
-        row = table.loc[ends["low"].idxmax()]
-        return Verdict(LEAKS, str(row["attack"]), str(row["metric"]), bound)
-    return Verdict(BOUNDED if bound <= LARGEST_BOUND else NOT_SHOWN, None, None, bound)
+    return decide(ends, ends.loc[headline(table).index])
+
+
+def targets_needed(ends: pd.DataFrame, n_targets: int) -> int:
+    """Return about how many targets would have shown an advantage of ``LARGEST_BOUND``.
+
+    The width of an interval falls with the root of the number of models, if target and shadow
+    models grow in proportion; the narrowest of the intervals ``ends`` counts.
+    """
+    half = float((ends["high"] - ends["low"]).min()) / 2
+    needed = n_targets * (half / LARGEST_BOUND) ** 2
+    digits = 1 - math.floor(math.log10(max(needed, 1)))
+    return max(int(round(needed, digits)), n_targets)

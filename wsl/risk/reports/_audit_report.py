@@ -1,6 +1,5 @@
 """``AuditReport``: the metrics of an audit, in words, plots and files."""
 
-import math
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -16,11 +15,25 @@ from ..._files import write_text
 from ..._plotting import axes_or_new, draw_confusion, draw_estimates, draw_guesses, draw_roc
 from ...exceptions import InvalidInputError
 from ..evaluation._roc import confusion_table, roc_points
-from ..evaluation._tables import COLUMNS, headline, is_headline
-from ..evaluation._verdict import BOUNDED, LEAKS, verdict_of
+from ..evaluation._tables import COLUMNS, headline
+from ..evaluation._thresholds import check_thresholds
+from ..evaluation._verdict import RULE
+from ._audit_text import NAMES, AuditText
 from ._base import Report
-from ._html import BulletList, DataTable, DefinitionList, Paragraph, Plot, Section, render_page
-from ._sections import guess_sections, knowledge_section
+from ._consistency import check_guesses
+from ._html import (
+    BulletList,
+    Code,
+    DataTable,
+    DefinitionList,
+    Lead,
+    Paragraph,
+    Plot,
+    Section,
+    render_page,
+)
+from ._reproduction import audit_code, provenance
+from ._sections import MITIGATIONS, guess_sections, knowledge_section
 from ._serialization import (
     ARRAY,
     ARRAYS,
@@ -76,6 +89,20 @@ class AuditReport(Report):
         The probabilities behind the guesses, for the attacks that have them.
     classes : tuple or None
         The values of the property if they are classes, otherwise None.
+    names : dict from str to str
+        Your own names for use in sentences: "property", "group" (whose proportion the property
+        is), "learner" and "data". By default, general words are used.
+    thresholds : dict from str to float
+        The largest values to accept, for "advantage" or metrics such as "auc". None by default.
+    provenance : dict from str to str
+        The date, and the versions of libraries; by default those of now.
+
+    Attributes
+    ----------
+    verdict : str
+        "leaks", "bounded" or "not shown".
+    passed : bool or None
+        Whether every threshold is kept.
 
     See Also
     --------
@@ -91,19 +118,25 @@ class AuditReport(Report):
 
     Examples
     --------
+    >>> from dataclasses import replace
     >>> import pandas as pd
     >>> from wsl.risk import AuditReport
-    >>> row = ("queries", "accuracy", 0.9, 0.85, 0.94, 0.8, 2.2)
+    >>> row = ("queries", "accuracy", 0.9, 0.85, 0.94, 0.8, 2.17)
     >>> report = AuditReport(pd.DataFrame([row], columns=list(AuditReport.COLUMNS)),
-    ...                      chance={"accuracy": 0.5})
+    ...                      chance={"accuracy": 0.5}, classes=(0.2, 0.5))
     >>> report
     AuditReport
      attack   metric  value  ci_low  ci_high  advantage  n_leaked
-    queries accuracy  0.900   0.850    0.940      0.800     2.200
+    queries accuracy  0.900   0.850    0.940      0.800     2.170
     chance: accuracy 0.500
-    >>> report.explain()[0]
-    "The models leak the property: attack 'queries' does better than guessing without access to \
-the model."
+    >>> report.verdict
+    'leaks'
+    >>> named = replace(report, names={"group": "women"}, thresholds={"advantage": 0.2})
+    >>> print(named.explain()[0])
+    The models leak whether 20% or 50% of the training rows are women: attack 'queries' guesses
+    it for 90.0% of models, where the best guess without access to the model is correct for 50.0%.
+    >>> named.passed
+    False
     """
 
     COLUMNS: ClassVar[tuple[str, ...]] = COLUMNS
@@ -121,6 +154,9 @@ the model."
             "guesses": ARRAYS,
             "scores": ARRAYS,
             "classes": optional(CLASSES),
+            "names": TEXTS,
+            "thresholds": NUMBERS,
+            "provenance": TEXTS,
         },
     )
 
@@ -133,9 +169,40 @@ the model."
     guesses: dict[str, np.ndarray] = field(default_factory=dict)
     scores: dict[str, np.ndarray] = field(default_factory=dict)
     classes: tuple | None = field(default_factory=NoneType)
+    names: dict[str, str] = field(default_factory=dict)
+    thresholds: dict[str, float] = field(default_factory=dict)
+    provenance: dict[str, str] = field(default_factory=provenance)
+
+    def __post_init__(self) -> None:
+        if not set(self.names) <= set(NAMES):
+            raise InvalidInputError(f"`names` must have keys among {NAMES}; got {self.names}.")
+        self.check_thresholds()
+
+    @property
+    def verdict(self) -> str:
+        """The verdict by a rule on intervals: "leaks", "bounded" or "not shown"."""
+        return self._text().verdict.outcome
+
+    @property
+    def passed(self) -> bool | None:
+        """Whether every threshold is kept; None without thresholds."""
+        checks = self.check_thresholds()
+        return None if not self.thresholds else bool(len(checks) and checks["passed"].all())
+
+    def check_thresholds(self) -> pd.DataFrame:
+        """Return whether each attack keeps each threshold.
+
+        Returns
+        -------
+        DataFrame
+            One row per threshold and attack: ``threshold`` (its metric), ``largest`` (its value),
+            ``attack``, ``metric``, ``value``, ``ci_high`` and ``passed``: whether the interval
+            ends at or below the threshold. A value below it is not enough.
+        """
+        return check_thresholds(self.thresholds, self.table, self.chance)
 
     def explain(self) -> list[str]:
-        """Return the findings in plain words: the verdict, then one sentence per attack.
+        """Return the findings in plain words: the verdict, then each attack.
 
         Returns
         -------
@@ -146,8 +213,16 @@ the model."
         --------
         to_html : The same with plots, settings and assumptions.
         """
-        texts = [self._verdict(), *map(self._finding, headline(self.table).to_dict("records"))]
-        return texts + [f"Attack '{name}' skipped: {why}." for name, why in self.skipped.items()]
+        words = self._text()
+        texts = [words.finding(), *words.attacks()]
+        texts += [f"Attack '{name}' skipped: {why}." for name, why in self.skipped.items()]
+        for row in self.check_thresholds().to_dict("records"):
+            texts.append(
+                f"{'Pass' if row['passed'] else 'Fail'}: {row['threshold']} of attack "
+                f"'{row['attack']}' is {row['value']:.3f}, its interval ends at "
+                f"{row['ci_high']:.3f}; the threshold is {row['largest']:g}."
+            )
+        return texts
 
     def plot(self, ax: Any = None) -> Any:
         """Plot the main metric of each attack with its interval, and what guessing reaches.
@@ -167,8 +242,8 @@ the model."
         wsl.displays.LeakageDisplay : Several audits side by side.
         """
         table = headline(self.table)
-        chance = {metric: value for metric, value in self.chance.items() if is_headline(metric)}
-        return draw_estimates(table, chance, axes_or_new(ax, 6.0, 1.4 + 0.4 * len(table)))
+        axes = axes_or_new(ax, 6.0, 1.4 + 0.4 * len(table))
+        return draw_estimates(table, self.chance, axes)
 
     def roc(self, attack: str) -> pd.DataFrame:
         """Return the ROC curve of an attack, averaged over its repeats.
@@ -297,55 +372,17 @@ the model."
         sections = self._sections(sources)
         return write_text(path, render_page(self._title, sections))
 
-    def _verdict(self) -> str:
-        """Return the finding in one sentence."""
-        if not len(self.table):
-            return "No attack could be run, so nothing is known about a leak."
-        verdict = verdict_of(self.table, self.chance)
-        if verdict.outcome == LEAKS:
-            return (
-                f"The models leak the property: attack '{verdict.attack}' does better than "
-                "guessing without access to the model."
-            )
-        if verdict.outcome == BOUNDED:
-            return (
-                f"The advantage of these attacks is bounded below {verdict.bound:.2f}, where 0 is "
-                "guessing and 1 is certainty. Other attacks may do better."
-            )
-        return (
-            "A leak is not shown with this many models, nor excluded: the intervals hold chance "
-            "but are wide."
-        )
+    def _check(self) -> None:
+        missing = sorted(set(self.table["metric"]) - self.chance.keys()) if len(self.table) else []
+        if missing:
+            raise ValueError(f"`chance` must have the metrics of the table; got no {missing}")
+        arrays = {"guesses": self.guesses, "scores": self.scores}
+        check_guesses(self.truth, arrays, self.classes)
+        super()._check()
 
-    def _finding(self, row: dict[Any, Any]) -> str:
-        """Return what one attack reached, in words."""
-        chance, value, low, high = (
-            self.chance[row["metric"]], row["value"], row["ci_low"], row["ci_high"],
-        )  # fmt: skip
-        name, n = f"{row['attack']}{_access(row['attack'])}", self._n_targets()
-        if row["metric"] == "accuracy":
-            said = (
-                f"{name}: the property is guessed correctly for {value:.1%} of models (95% "
-                f"interval {low:.1%} to {high:.1%}{n}); without access to the model, the best "
-                f"guess is correct for {chance:.1%}."
-            )
-        else:
-            said = (
-                f"{name}: the guess is off by {value:.3f} on average (95% interval {low:.3f} to "
-                f"{high:.3f}{n}); without access to the model, the best guess is off by "
-                f"{chance:.3f}."
-            )
-        if low <= chance <= high:
-            return f"{said} The interval holds chance."
-        if math.isfinite(row["n_leaked"]):
-            said += (
-                f" At least {row['n_leaked']:.3g} rows of the training distribution are needed to "
-                "learn as much from data."
-            )
-        return said
-
-    def _n_targets(self) -> str:
-        return "" if self.truth is None else f", n = {len(self.truth)} target models"
+    def _text(self) -> AuditText:
+        n_targets = None if self.truth is None else len(self.truth)
+        return AuditText(self.table, self.chance, self.classes, n_targets, self.names)
 
     def _part(self, name: str, attack: str) -> np.ndarray:
         arrays = getattr(self, name)
@@ -363,23 +400,37 @@ the model."
         return self.truth
 
     def _sections(self, sources: SourcesReport | None = None) -> Sequence[Section]:
-        size = 0.9 + 0.4 * len(headline(self.table))
+        finding, *further = self.explain()
         return [
-            Section(
-                None,
-                [
-                    BulletList(self.explain()),
-                    Plot(self.plot, "Main metric of each attack, with its interval", height=size),
-                    DataTable(self.table),
-                    Paragraph(NOTE),
-                ],
-            ),
+            Section(None, [Lead(finding), BulletList(further), *self._charts()]),
+            Section("All metrics", [DataTable(self.table), Paragraph(NOTE), Paragraph(RULE)]),
             *self._details(),
             *([] if sources is None else [sources.section("Sources of the leak")]),
             knowledge_section(self.settings),
             Section("Utility of the target models", [DataTable(self.utility)]),
-            Section("Settings", [DefinitionList(self.settings)]),
+            Section("What reduces a leak", [BulletList(MITIGATIONS)]),
+            Section("How to reproduce this", self._reproduction()),
         ]
+
+    def _charts(self) -> list[Plot]:
+        """Return one plot per question: how well attacks guess, how well they rank."""
+        tables = [headline(self.table), self.table[self.table["metric"] == "auc"]]
+        alts = ["How well each attack guesses", "How well each attack ranks models"]
+        return [
+            Plot(
+                partial(draw_estimates, table, self.chance), f"{alt}, with its interval",
+                height=0.9 + 0.35 * len(table),
+            )
+            for table, alt in zip(tables, alts, strict=True)
+            if len(table)
+        ]  # fmt: skip
+
+    def _reproduction(self) -> list[Any]:
+        blocks: list[Any] = [DefinitionList(self.provenance)]
+        if {"learner", "family", "n_targets", "n_samples", "n_repeats"} <= self.settings.keys():
+            attacks = list(dict.fromkeys([*self.table["attack"], *self.skipped]))
+            blocks.append(Code(audit_code(self.settings, attacks)))
+        return [*blocks, DefinitionList(self.settings)]
 
     def _details(self) -> list[Section]:
         """Return the parts of the page that need the guesses."""
@@ -410,12 +461,3 @@ NOTE = (
     "area under the ROC curve: the probability that a model with the property is ranked above one "
     "without it."
 )
-
-
-def _access(attack: str) -> str:
-    """Return what a strategy observes, in words; nothing for an attack under a user's name."""
-    from ...attacks import STRATEGIES
-
-    if attack not in STRATEGIES:
-        return ""
-    return f" (observes {'weights' if STRATEGIES[attack].white_box else 'responses to queries'})"

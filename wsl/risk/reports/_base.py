@@ -106,11 +106,15 @@ class Report:
         InvalidInputError
             If the file is damaged, or holds something else or another version.
         """
-        report = cls(**cls._format.read(path))
+        fields = cls._format.read(path)
         try:
+            report = cls(**fields)
             report._check()
-        except (ValueError, TypeError, KeyError, IndexError) as error:
-            raise InvalidInputError(f"{os.fspath(path)!r} is damaged: {error}") from error
+        except (ValueError, TypeError, KeyError, IndexError, AttributeError) as error:
+            raise InvalidInputError(
+                f"{os.fspath(path)!r} is damaged, its fields contradict each other: "
+                f"{type(error).__name__}: {error}"
+            ) from error
         return report
 
     def _sections(self) -> Sequence[Section]:
@@ -118,8 +122,8 @@ class Report:
         raise NotImplementedError
 
     def _check(self) -> None:
-        """Raise ValueError if fields contradict each other."""
-        self.explain()
+        """Raise an error if fields contradict each other, or the report cannot be shown."""
+        self.to_markdown()
 
     def _repr_html_(self) -> str:
         return render_fragment(self._title, self._sections()[:1])

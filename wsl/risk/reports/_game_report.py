@@ -11,9 +11,12 @@ import pandas as pd
 from ..._plotting import axes_or_new, draw_risk_curve
 from ...exceptions import InvalidInputError
 from ..evaluation._confidence_intervals import Estimate
+from ..evaluation._verdict import BOUNDED, LEAKS, decide
 from ..game._game_tables import COLUMNS
 from ..game._sequential_stopping import InterimAnalysis
+from ._audit_text import digits
 from ._base import Report
+from ._consistency import check_guesses
 from ._html import BulletList, DataTable, DefinitionList, Paragraph, Plot, Section
 from ._sections import guess_sections, knowledge_section
 from ._serialization import (
@@ -201,17 +204,32 @@ class GameReport(Report):
             )
         return texts
 
+    def _check(self) -> None:
+        arrays = {"guesses": self.guesses, "losses": self.losses}
+        check_guesses(self.truth, arrays, self.classes)
+        super()._check()
+
     def _verdict(self) -> str:
         """Return the finding in one sentence."""
         if not len(self.table):
             return "No attack could be run, so nothing is known about a leak."
-        best = self.table.loc[self.table["advantage_low"].idxmax()]
-        if best["advantage_low"] > 0:
+        ends = self.table[["advantage_low", "advantage_high"]].set_axis(["low", "high"], axis=1)
+        verdict = decide(ends, ends)
+        if verdict.outcome == LEAKS:
+            attack = self.table.loc[verdict.evidence, "attack"]
             return (
-                f"The models leak the property: attack '{best['attack']}' does better than "
-                "guessing without access to the model."
+                f"The models leak the property: attack '{attack}' does better than guessing "
+                "without access to the model."
             )
-        return "A leak is not shown with this many models, nor excluded."
+        if verdict.outcome == BOUNDED:
+            return (
+                "No attack of this game guesses the property with an advantage above "
+                f"{verdict.bound:.2f}, where 0 is guessing and 1 is certainty."
+            )
+        return (
+            f"It is not shown with {len(self.truth)} target models, nor excluded, that the models "
+            "leak the property: the intervals hold an advantage of 0, but are wide."
+        )
 
     def _finding(self, row: dict[Any, Any]) -> str:
         """Return what one attack reached, in words."""
@@ -229,10 +247,11 @@ class GameReport(Report):
         if math.isnan(row["n_leaked"]):
             return said
         low, high = row["n_leaked_low"], row["n_leaked_high"]
-        upper = f"more than {most}" if math.isinf(high) else f"{high:.3g}"
+        upper = f"more than {most}" if math.isinf(high) else digits(high)
+        n_rows = digits(row["n_leaked"])
         return (
-            f"{said} About {row['n_leaked']:.3g} rows of the training distribution reveal as much "
-            f"({low:.3g} to {upper})."
+            f"{said} About {n_rows} rows of the training distribution reveal as much "
+            f"({digits(low)} to {upper})."
         )
 
     def _cost(self, value: float) -> str:
@@ -242,7 +261,7 @@ class GameReport(Report):
 
     def _amount(self, value: float) -> str:
         """Return a risk in digits: a fraction of models in percent."""
-        return f"{value:.1%}" if self.settings.get("loss") == "zero_one" else f"{value:.3g}"
+        return f"{value:.1%}" if self.settings.get("loss") == "zero_one" else digits(value)
 
     def _sections(self) -> Sequence[Section]:
         alt = "Risk of an adversary who observes rows of data, and of each attack"

@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from functools import cache
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from ..._plotting import printable
+
 if TYPE_CHECKING:
     import pandas as pd
 
@@ -19,6 +21,20 @@ class Paragraph:
 
     kind: ClassVar[str] = "paragraph"
     text: str
+
+
+@dataclass(frozen=True)
+class Lead(Paragraph):
+    """The sentence that a document opens with."""
+
+    kind: ClassVar[str] = "lead"
+
+
+@dataclass(frozen=True)
+class Code(Paragraph):
+    """Lines of code."""
+
+    kind: ClassVar[str] = "code"
 
 
 @dataclass(frozen=True)
@@ -39,7 +55,7 @@ class DefinitionList:
 
 @dataclass(frozen=True, eq=False)
 class DataTable:
-    """A table; numbers are shown with three decimals, missing ones as a dash."""
+    """A table; numbers have three decimals, or three digits if small; missing ones are a dash."""
 
     kind: ClassVar[str] = "table"
     frame: "pd.DataFrame"
@@ -97,7 +113,9 @@ def _cell(value: Any) -> str:
     """Return a value of a table as text."""
     if value is None or value != value:  # NaN
         return "–"
-    return f"{value:.3f}" if isinstance(value, float) else str(value)
+    if isinstance(value, float):
+        return f"{value:.3g}" if 0 < abs(value) < 0.001 else f"{value:.3f}"
+    return str(value)
 
 
 @cache
@@ -112,12 +130,16 @@ def _templates() -> Any:
 
 def render_page(title: str, sections: Sequence[Section]) -> str:
     """Return a page that needs no other file."""
-    return _templates().get_template("page.html").render(title=title, sections=sections)
+    return _render("page.html", title, sections)
 
 
 def render_fragment(title: str, sections: Sequence[Section]) -> str:
     """Return what a notebook shows: an element with its own style."""
-    return _templates().get_template("fragment.html").render(title=title, sections=sections)
+    return _render("fragment.html", title, sections)
+
+
+def _render(template: str, title: str, sections: Sequence[Section]) -> str:
+    return printable(_templates().get_template(template).render(title=title, sections=sections))
 
 
 def render_markdown(title: str, sections: Sequence[Section]) -> str:
@@ -126,7 +148,7 @@ def render_markdown(title: str, sections: Sequence[Section]) -> str:
     for section in sections:
         lines += [] if section.title is None else [f"## {_escaped(section.title)}"]
         lines += [_MARKDOWN[block.kind](block) for block in section.blocks]
-    return "\n\n".join(lines) + "\n"
+    return printable("\n\n".join(lines) + "\n")
 
 
 def _escaped(value: Any) -> str:
@@ -144,6 +166,8 @@ def _markdown_table(table: DataTable) -> str:
 
 _MARKDOWN: dict[str, Callable[[Any], str]] = {
     "paragraph": lambda block: _escaped(block.text),
+    "lead": lambda block: f"**{_escaped(block.text)}**",
+    "code": lambda block: f"```python\n{block.text}\n```",
     "bullets": lambda block: "\n".join(f"- {_escaped(text)}" for text in block.texts),
     "definitions": lambda block: "\n".join(
         f"- {_escaped(name)}: {_escaped(value)}" for name, value in block.entries.items()

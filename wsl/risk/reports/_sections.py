@@ -10,6 +10,19 @@ from ..._plotting import draw_confusion, draw_guesses
 from ..evaluation._roc import confusion_table
 from ._html import BulletList, Plot, Section
 
+MITIGATIONS = [
+    "Training data that are resampled so that the property is the same for every model: then "
+    "little of it is left to guess.",
+    "Causal or invariant features, and invariant risk minimization, if the relation between inputs "
+    "and outcome differs between the distributions (Hartmann et al., SaTML 2023).",
+    "More training rows, or regularization, if the leak comes from the sampling of training data "
+    "(Hartmann et al., SaTML 2023).",
+    "Fewer outputs: labels instead of probabilities, and a limit on the number of queries, reduce "
+    "what black-box attacks observe.",
+    "Audit the mitigated learner again with several attacks, retrained against it: a defence "
+    "against one attack often fails against the next. wsl.risk.leakage_sources measures where a "
+    "leak comes from.",
+]
 QUERIES = {
     "family": "drawn from its own distributions",
     "random": "of independent random numbers",
@@ -28,6 +41,11 @@ def knowledge_of(settings: Mapping[str, Any]) -> list[str]:
     ):  # fmt: skip
         if settings[f"adversary_{name}"] == settings[name]:
             texts.append(f"The adversary knows the {same}.")
+            if name == "family":
+                texts.append(
+                    "Its training sets and those of the targets come from the same family: if that "
+                    "draws from a table, they may have rows in common."
+                )
         else:
             texts.append(f"The adversary assumes {other}: {settings[f'adversary_{name}']}.")
     texts.append(

@@ -79,8 +79,8 @@ class FileFormat:
         try:
             document = json.loads(Path(path).read_text(encoding="utf-8"))
             found = document["format"], document["version"]
-        except (ValueError, KeyError, TypeError) as error:
-            raise InvalidInputError(f"{name!r} must be a {self.name}; it is none.") from error
+        except (ValueError, KeyError, TypeError, RecursionError) as error:
+            raise InvalidInputError(f"{name!r} must be a {self.name}; {_reason(error)}.") from error
         if found != (self.name, self.version):
             raise InvalidInputError(
                 f"{name!r} must be a {self.name} of version {self.version}; "
@@ -98,6 +98,17 @@ class FileFormat:
     @property
     def _fields(self) -> list[tuple[str, FieldCodec]]:
         return list(self.codecs.items())
+
+
+def _reason(error: Exception) -> str:
+    """Return why a file is no report."""
+    if isinstance(error, json.JSONDecodeError):
+        return f"it holds no JSON ({error})"
+    if isinstance(error, UnicodeDecodeError):
+        return "it holds no text in UTF-8"
+    if isinstance(error, RecursionError):
+        return "it is nested too deeply"
+    return "it says nothing of its format and version"
 
 
 def plain(value: Any) -> Any:

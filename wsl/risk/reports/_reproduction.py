@@ -1,0 +1,55 @@
+"""How a result came about: date, versions, and code that gives it again."""
+
+import platform
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from importlib.metadata import version
+from typing import Any
+
+from ... import __version__
+
+LIBRARIES = ("numpy", "scikit-learn", "torch")
+
+
+def provenance() -> dict[str, str]:
+    """Return the date, and the versions that computed a result."""
+    versions = {name: version(name) for name in LIBRARIES}
+    return {
+        "date": datetime.now(UTC).isoformat(timespec="seconds"),
+        "wsl": __version__,
+        "python": platform.python_version(),
+        **versions,
+    }
+
+
+def audit_code(settings: Mapping[str, Any], attacks: Sequence[str]) -> str:
+    """Return code that runs an audit again; what has no short form is left to the reader."""
+    same = {"learner": "learner", "family": "family"}
+    shadows = [
+        f"{name}={settings[f'adversary_{name}']}"
+        for name in same
+        if settings.get(f"adversary_{name}", settings[name]) != settings[name]
+    ]
+    if settings.get("adversary_n_samples", settings["n_samples"]) != settings["n_samples"]:
+        shadows.append(f"n_samples={settings['adversary_n_samples']}")
+    for name in ("n_shadows", "n_queries", "n_selected_queries", "labels_only", "queries"):
+        value = settings.get(name)
+        if value not in (None, False, "given", "family"):
+            shadows.append(f"{name}={value!r}")
+    if settings.get("queries") == "given":
+        shadows.append("queries=queries")
+    counts = [f"{name}={settings[name]}" for name in ("n_targets", "n_samples", "n_repeats")]
+    return "\n".join(
+        [
+            "from wsl import Adversary, audit",
+            "",
+            f"learner = {settings['learner']}",
+            f"family = {settings['family']}",
+            "report = audit(",
+            f"    learner, family, attacks={list(attacks)!r},",
+            f"    {', '.join(counts)},",
+            f"    adversary=Adversary({', '.join(shadows)}),",
+            f"    random_state={settings.get('random_state')!r},",
+            ")",
+        ]
+    )
