@@ -1,4 +1,5 @@
 import copy
+import html
 import pickle
 
 import numpy as np
@@ -81,8 +82,25 @@ def test_batches_are_the_zoo_in_order(batch_size, monkeypatch):
 def test_batches_of_nothing():
     assert list(make_zoo()[:0].batches()) == []
     assert make_zoo()[:0].accuracy(np.zeros((2, 3)), [0, 1]).shape == (0,)
-    with pytest.raises(InvalidInputError, match="batch_size=0; wanted at least 1, or None"):
+    with pytest.raises(InvalidInputError, match="`batch_size` must be at least 1 or None; got 0"):
         make_zoo().batches(0)
+
+
+def test_html_shows_size_architecture_and_escaped_metadata():
+    table = pd.DataFrame({"<b>": [f"<i>{i}</i>" for i in range(N_MODELS)], "seed": range(N_MODELS)})
+    zoo = make_zoo()
+    page = ModelZoo(zoo.weights, zoo.architecture, table)._repr_html_()
+    assert f"{N_MODELS} models of {ARCHITECTURE.n_weights} weights" in page
+    assert html.escape(repr(ARCHITECTURE)) in page
+    assert "&lt;b&gt;" in page
+    assert "&lt;i&gt;4&lt;/i&gt;" in page
+    assert "<i>" not in page
+    assert "&lt;i&gt;5" not in page  # the first five rows only
+    assert "first 5 rows" in page
+    plain = ModelZoo(zoo.weights, zoo.architecture)._repr_html_()
+    assert "Metadata" not in plain
+    wide = pd.DataFrame({f"column_{i}": range(N_MODELS) for i in range(50)})
+    assert "12 of 50 columns" in ModelZoo(zoo.weights, zoo.architecture, wide)._repr_html_()
 
 
 @pytest.mark.parametrize("mmap", [False, True])
@@ -190,7 +208,9 @@ def test_a_diverged_model_may_stay():
 
 def test_errors_name_the_parameter_and_its_value():
     rows = np.zeros((4, ARCHITECTURE.n_weights))
-    with pytest.raises(InvalidInputError, match=r"weights has shape \(31,\); wanted \(n_models, n"):
+    with pytest.raises(
+        InvalidInputError, match=r"`weights` must have shape \(n_models, n.*; got \(31,\)"
+    ):
         ModelZoo(rows[0], ARCHITECTURE)
     with pytest.raises(InvalidInputError, match=r"`weights` must have 31 columns, .*; got 5"):
         ModelZoo(rows[:, :5], ARCHITECTURE)

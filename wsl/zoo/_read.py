@@ -1,10 +1,5 @@
-"""``read_zoo``: models that others have stored, as a zoo.
+"""``read_zoo``: models that other software has stored, as a zoo."""
 
-Which files they are lives in ``_layouts``, how one is opened safely in ``_checkpoints``.
-"""
-
-import hashlib
-import warnings
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -14,8 +9,10 @@ import pandas as pd
 from torch import Tensor
 
 from .._batches import row_slices
+from .._digest import text_digest
+from .._diverged import diverged_rows, warn_of_diverged
 from ..architectures import Architecture
-from ..exceptions import DivergedModelWarning, InvalidInputError, ZooFileError
+from ..exceptions import InvalidInputError, ZooFileError
 from ._zoo import ModelZoo
 from .storage._formats import Checkpoint, Epochs, Layout, detect_layout, list_checkpoints
 from .storage._state_dicts import float_tensors
@@ -37,55 +34,70 @@ def read_zoo(
     group: bool = False,
     out: str | Path | None = None,
 ) -> ModelZoo | dict[Architecture, ModelZoo]:
-    """Read models that others have stored, one file after the other, and run no code in them.
+    """Read models that other software has stored, without running code from the files.
+
+    Files are read one after another, so that with ``out`` a zoo may be larger than memory.
 
     Parameters
     ----------
     path : str or Path
-        A folder that ``ModelZoo.save`` wrote; a folder of ``.safetensors`` files, a model each; a
-        folder of state dicts (``.pt``, ``.pth``, ``.bin``), a model each; a single file of either
-        kind, which may hold a list or dict of state dicts; or a folder of ray-tune trials, as the
-        published model zoos are: each has ``params.json``, ``result.json`` and checkpoints
-        ``checkpoint_000010/checkpoints``.
-    architecture : Architecture, sequence of them, or callable, optional
-        What the weights mean: a state dict does not tell. Of several, the first that fits is
-        taken; a callable maps a state dict to its Architecture. Not needed for a zoo of our own
-        format. A prefix common to all names, as in ``module_list.0.weight``, is passed over.
-    layout : {"auto", "zoo", "safetensors", "state_dicts", "ray"}
-        What ``path`` is, where its contents leave that open.
-    epochs : {"last", "all"}, int or sequence of int
-        Which checkpoints of each ray-tune trial to read.
-    group : bool
-        Return one zoo for each architecture, where the models are of several.
+        One of:
+
+        - a folder that :meth:`ModelZoo.save` wrote;
+        - a folder of ``.safetensors`` files, one model per file;
+        - a folder of state dicts (``.pt``, ``.pth``, ``.bin``), one model per file;
+        - a single file of these kinds, which may also hold a list or dict of state dicts;
+        - a folder of ray-tune trials, as in published model zoos [1]_: each trial has
+          ``params.json``, ``result.json`` and checkpoints ``checkpoint_000010/checkpoints``.
+    architecture : Architecture, sequence of Architecture, or callable, optional
+        The network of the models, which a state dict does not describe. With a sequence, each model
+        is of the first architecture that it fits; a callable maps a state dict to its Architecture.
+        Not needed for a folder that :meth:`ModelZoo.save` wrote. A prefix that all names of a
+        state dict share, as in ``module_list.0.weight``, is ignored.
+    layout : {"auto", "zoo", "safetensors", "state_dicts", "ray"}, default="auto"
+        The kind of ``path``. "auto" infers it, and is enough unless a folder holds files of several
+        kinds.
+    epochs : {"last", "all"}, int or sequence of int, default="last"
+        The checkpoints to read from each ray-tune trial.
+    group : bool, default=False
+        If True, models may be of several architectures, and one zoo per architecture is returned.
     out : str or Path, optional
-        Write the zoo into this folder on the way and return it memory-mapped, for zoos larger than
-        memory. A call that was killed goes on where it was.
+        Folder to write the zoo into while it is read, for zoos that are larger than memory. The
+        result is memory-mapped. The same call resumes an interrupted one.
 
     Returns
     -------
-    ModelZoo, or with ``group`` a dict from Architecture to ModelZoo
-        Weights as float32, models in the order of their names. The metadata tell the ``model``;
-        of a ray-tune trial also the ``epoch``, its settings as ``config/...`` and its results.
+    ModelZoo or dict of Architecture to ModelZoo
+        The models in the order of their names, weights as float32; a dict with ``group=True``. The
+        metadata has the column ``model``, the name; for ray-tune trials also ``epoch``, the
+        settings as ``config/...`` and the results.
 
     Raises
     ------
     ZooFileError
-        If a file is damaged, of another kind, a link that leads out of the folder, or a pickle that
-        asks for code to run.
+        If a file is damaged, of another format, a link out of the folder, or a pickle that would
+        run code.
     InvalidInputError
-        If models do not fit the architecture, which lists them; or an epoch is not there.
+        If models do not fit the architecture, with a list of them; if a trial lacks an epoch.
 
     Warns
     -----
     DivergedModelWarning
-        If models hold weights that are not finite.
+        If models diverged, so that their weights are not finite; the files are named.
     IncompleteZooWarning
-        If trials have no checkpoint; they are left out.
+        If trials have no checkpoint. They are left out.
+
+    See Also
+    --------
+    ModelZoo.load : Read a zoo that this package has stored.
+    train_zoo : Train a zoo.
+    Architecture.flatten : Convert modules or state dicts in memory to rows.
 
     References
     ----------
-    Schürholt et al. (2022), "Model Zoos: A Dataset of Diverse Populations of Neural Network
-    Models"; modelzoos.cc.
+    .. [1] Schürholt, Taskiran, Knyazev, Giró-i-Nieto and Borth (2022), "Model Zoos: A Dataset of
+       Diverse Populations of Neural Network Models", NeurIPS Datasets and Benchmarks;
+       modelzoos.cc.
 
     Examples
     --------
@@ -105,12 +117,14 @@ def read_zoo(
     _check_options(path, layout, group, out)
     layout = detect_layout(path) if layout == "auto" else layout
     if layout != "ray" and epochs != "last":
-        raise InvalidInputError(f"epochs={epochs!r}, but {path} holds no ray-tune trials")
+        raise InvalidInputError(
+            f"`epochs` is only used for ray-tune trials, and {path} holds none; got {epochs!r}."
+        )
     if layout == "zoo":
-        zoos = [_own_zoo(path, architecture, out)]
+        zoos = [_stored_zoo(path, architecture, out)]
     elif architecture is None:
         raise InvalidInputError(
-            f"architecture=None, but the state dicts in {path} do not tell what they compute"
+            f"`architecture` must say what network the state dicts in {path} are of; got None."
         )
     else:
         checkpoints = list_checkpoints(path, layout, epochs)
@@ -123,51 +137,57 @@ def read_zoo(
 
 def _check_options(path: Path, layout: str, group: bool, out: str | Path | None) -> None:
     if layout not in _LAYOUTS:
-        raise InvalidInputError(f"layout={layout!r}; wanted one of {_LAYOUTS}")
+        raise InvalidInputError(f"`layout` must be one of {_LAYOUTS}; got {layout!r}.")
     if group and out is not None:
-        raise InvalidInputError("out= takes one zoo, and group=True may give several")
+        raise InvalidInputError(
+            f"`out` must be None with group=True, as there may be several zoos; got {out!r}."
+        )
     if not path.exists():
-        raise ZooFileError(f"{path} is not there")
+        raise ZooFileError(f"{path} does not exist.")
 
 
-def _own_zoo(path: Path, architecture: Any, out: str | Path | None) -> ModelZoo:
+def _stored_zoo(path: Path, architecture: Any, out: str | Path | None) -> ModelZoo:
+    """Return a zoo that ``ModelZoo.save`` wrote, copied to ``out`` if there is one."""
     if not isinstance(architecture, Architecture | None):
-        raise InvalidInputError(f"{path} is a stored zoo; wanted one Architecture for it, or None")
+        raise InvalidInputError(
+            f"`architecture` must be an Architecture or None for the stored zoo {path}; got a "
+            f"{type(architecture).__name__}."
+        )
     zoo = ModelZoo.load(path, architecture, mmap=out is not None)
     return zoo if out is None else ModelZoo.load(zoo.save(out), architecture, mmap=True)
 
 
 def _collect(checkpoints: list[Checkpoint], candidates: Candidates, group: bool) -> list[ModelZoo]:
-    """Read all models into memory: one zoo, or one for each architecture."""
-    rows: dict[Architecture, bytearray] = {}  # grows in place, where a list to stack would double
+    """Read all models into memory: one zoo, or one per architecture."""
+    rows: dict[Architecture, bytearray] = {}  # grows in place; stacking a list takes twice as much
     members: dict[Architecture, list[Checkpoint]] = {}
-    offenders = []
+    misfits = []
     for checkpoint in checkpoints:
         try:
             fitted, row = _fit(checkpoint, candidates)
         except InvalidInputError as error:
-            offenders.append(str(error))
+            misfits.append(str(error))
             continue
         if not group:
             candidates = fitted
         rows.setdefault(fitted, bytearray()).extend(row.tobytes())
         members.setdefault(fitted, []).append(checkpoint)
-    _refuse(offenders, len(checkpoints))
+    _refuse(misfits, len(checkpoints))
     zoos = []
-    for fitted, found in members.items():
-        weights = np.frombuffer(rows[fitted], np.float32).reshape(len(found), -1)
-        zoos.append(ModelZoo(weights, fitted, _table(found)))
-        _warn_of_diverged(zoos[-1], found)
+    for fitted, group_members in members.items():
+        weights = np.frombuffer(rows[fitted], np.float32).reshape(len(group_members), -1)
+        zoos.append(ModelZoo(weights, fitted, _table(group_members)))
+        _warn_of_diverged(zoos[-1], group_members)
     return zoos
 
 
 def _stream(checkpoints: list[Checkpoint], candidates: Candidates, out: Path) -> ModelZoo:
-    """Read the models a batch at a time into a stored zoo, and return that, memory-mapped."""
+    """Read the models batch by batch into a stored zoo, and return it memory-mapped."""
     architecture, _ = _fit(checkpoints[0], candidates)
     n_models, table = len(checkpoints), _table(checkpoints)
     parts = list(row_slices(n_models, DTYPE.itemsize * architecture.n_weights))
     writer = ZooWriter(out, architecture, n_models, _fingerprint(checkpoints, architecture, parts))
-    offenders = []
+    misfits = []
     for part in parts:
         if any(first <= part.start and part.stop <= last for first, last in writer.done):
             continue
@@ -176,17 +196,17 @@ def _stream(checkpoints: list[Checkpoint], candidates: Candidates, out: Path) ->
             try:
                 rows.append(_fit(checkpoint, architecture)[1])
             except InvalidInputError as error:
-                offenders.append(str(error))
+                misfits.append(str(error))
         if len(rows) == part.stop - part.start:
             writer.write(part.start, np.stack(rows), table[part])
-    _refuse(offenders, n_models)
+    _refuse(misfits, n_models)
     zoo = ModelZoo.load(writer.finish(), architecture, mmap=True)
     _warn_of_diverged(zoo, checkpoints)
     return zoo
 
 
 def _fit(checkpoint: Checkpoint, candidates: Candidates) -> tuple[Architecture, np.ndarray]:
-    """Return the first architecture that a model fits, and its row ``(n_weights,)``."""
+    """Return the first architecture that fits a model, and the model's row ``(n_weights,)``."""
     reasons = []
     try:
         tensors = float_tensors(checkpoint.load())
@@ -208,7 +228,7 @@ def _options(candidates: Candidates, tensors: dict[str, Tensor]) -> Sequence[Arc
 
 
 def _renamed(tensors: dict[str, Tensor], architecture: Architecture) -> dict[str, Tensor]:
-    """Return the tensors without the prefix, common to all, that the architecture lacks."""
+    """Return the tensors without the prefix of all names that the architecture does not have."""
     first = architecture.parameter_names[0]
     if first not in tensors:
         for name in tensors:
@@ -218,13 +238,14 @@ def _renamed(tensors: dict[str, Tensor], architecture: Architecture) -> dict[str
     return tensors
 
 
-def _refuse(offenders: list[str], n_models: int) -> None:
-    if offenders:
-        more = f"\nand {len(offenders) - _N_NAMED} more" if len(offenders) > _N_NAMED else ""
+def _refuse(misfits: list[str], n_models: int) -> None:
+    """Raise InvalidInputError if there are models that fit no architecture."""
+    if misfits:
+        more = f"\nand {len(misfits) - _N_NAMED} more" if len(misfits) > _N_NAMED else ""
         raise InvalidInputError(
-            f"{len(offenders)} of {n_models} models do not fit the architecture; those of several "
-            "architectures are read with group=True and all of these as architecture=\n"
-            + "\n".join(offenders[:_N_NAMED])
+            f"`architecture` must fit all models; {len(misfits)} of {n_models} models do not fit. "
+            "For models of several architectures pass a list of these and group=True.\n"
+            + "\n".join(misfits[:_N_NAMED])
             + more
         )
 
@@ -236,23 +257,17 @@ def _table(checkpoints: list[Checkpoint]) -> pd.DataFrame:
 def _fingerprint(
     checkpoints: list[Checkpoint], architecture: Architecture, parts: list[slice]
 ) -> str:
-    """Name what decides the zoo: the files as they are now, what is known of them, the cut."""
-    digest = hashlib.sha256(repr((architecture, architecture.parameter_names, parts)).encode())
+    """Return a digest of what decides the zoo: the files, their metadata and the batches."""
+    parts_of_digest = [repr((architecture, architecture.parameter_names, parts))]
     for checkpoint in checkpoints:
         status = checkpoint.file.stat()
-        known = (checkpoint.file.resolve(), status.st_size, status.st_mtime_ns, checkpoint.metadata)
-        digest.update(repr(known).encode())
-    return digest.hexdigest()
+        identity = (checkpoint.file.resolve(), status.st_size, status.st_mtime_ns)
+        parts_of_digest.append(repr((*identity, checkpoint.metadata)))
+    return text_digest("\n".join(parts_of_digest))
 
 
 def _warn_of_diverged(zoo: ModelZoo, checkpoints: list[Checkpoint]) -> None:
-    finite = [np.isfinite(piece.weights).all(axis=1) for piece in zoo.batches()]
-    bad = np.flatnonzero(~np.concatenate(finite))
-    if bad.size:
-        named = ", ".join(str(checkpoints[index].file) for index in bad[:_N_NAMED])
-        warnings.warn(
-            f"{bad.size} of {len(zoo)} models hold weights that are not finite: {named}"
-            + (", ..." if bad.size > _N_NAMED else ""),
-            DivergedModelWarning,
-            stacklevel=4,
-        )
+    """Name the files of diverged models in a warning to the caller of ``read_zoo``."""
+    diverged = np.flatnonzero(diverged_rows(batch.weights for batch in zoo.batches()))
+    files = [str(checkpoints[index].file) for index in diverged]
+    warn_of_diverged(files, len(zoo), stacklevel=4)

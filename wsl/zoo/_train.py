@@ -1,9 +1,5 @@
-"""``train_zoo``: many models trained at once, from arguments to a zoo.
+"""``train_zoo``: many models trained at once, from arguments to a zoo."""
 
-Chunks of them are spread over workers in ``_spread`` and trained in ``_chunk``.
-"""
-
-import warnings
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from numbers import Integral, Real
 from pathlib import Path
@@ -15,9 +11,9 @@ import torch
 from joblib import effective_n_jobs
 
 from .._device import resolve_device
+from .._diverged import diverged_rows, warn_of_diverged
 from .._sklearn_compat import HasMethods, Interval, StrOptions, validate_params
 from ..architectures import Architecture
-from ..exceptions import DivergedModelWarning
 from ._zoo import ModelZoo
 from .training._arguments import (
     check_dropout,
@@ -105,123 +101,164 @@ def train_zoo(
 ) -> ModelZoo:
     """Train many models of one architecture together.
 
-    Parameters carry a leading model axis and a chunk of models, sized for the cache, goes through
-    each step in one batched product. A model's result depends on its seed, its data and its
-    hyper-parameters; other models, chunk size and ``n_jobs`` change it by float rounding at most.
+    All parameters have a leading model axis, and a chunk of models, sized for the cache, goes
+    through each training step in one batched product. A model depends on its seed, its data and its
+    hyperparameters; the other models, ``chunk_size`` and ``n_jobs`` change it by float rounding at
+    most.
 
     Parameters
     ----------
     architecture : Architecture
+        The network that every model is.
     datasets : tuple, sequence of tuples, or callable
-        One ``(X, y[, environments[, sample_weight]])`` for all models; or a sequence with one for
-        each model, or a function from a model's index to its tuple. X is ``(n_samples,
-        n_features)``; ``environments`` may be None. Each mean over samples of a batch, in all of
-        it or in an environment, is weighted by ``sample_weight``: on all samples at once that
-        counts as repeating them. A function is called where the model is trained, so it must
-        pickle if ``n_jobs`` is used.
+        The training data: one ``(X, y[, environments[, sample_weight]])`` that all models share, a
+        sequence with one such tuple per model, or a function from a model's index to its tuple.
+
+        - ``X``: array-like of shape (n_samples, n_inputs) or (n_samples, *input_shape).
+        - ``y``: array-like of shape (n_samples,) or (n_samples, n_outputs); class labels are
+          whole numbers from 0.
+        - ``environments``: array-like of shape (n_samples,), or None; labels of any type. Used by
+          penalties and by ``validation="environment"``.
+        - ``sample_weight``: array-like of shape (n_samples,), or None. Weights every mean over
+          samples of a batch, in all of it or in an environment. With ``batch_size=None`` a whole
+          weight is the same as repeating the sample.
+
+        A function is called in the process that trains the model, so it must pickle if ``n_jobs``
+        is used.
     n_models : int, optional
-        Needed unless datasets, ``seeds``, ``init`` or an array of hyper-parameters tells it.
+        How many models to train. Required unless datasets, ``seeds``, ``init`` or an array of
+        hyperparameters determines it.
     loss : {"auto", "mse", "cross_entropy", "binary"}, default="auto"
-        "auto": "mse" for targets of float type, else "binary" with one output, "cross_entropy"
-        with several. Outputs are logits.
+        The loss of the outputs, which are logits for "cross_entropy" and "binary". "auto" is "mse"
+        for targets of float type; for other targets it is "binary" with one output and
+        "cross_entropy" with several.
     epochs : int, default=20
+        Passes over the training data; 0 returns the starting weights.
     batch_size : int or None, default=256
-        None trains on all samples at once.
-    learning_rate, weight_decay : float or array ``(n_models,)``
+        Samples per step. None trains on all samples at once.
+    learning_rate : float or array-like of shape (n_models,), default=1e-3
+        Step size of the optimizer, one for all models or one per model. The default is torch's for
+        Adam; "sgd" usually needs a larger one.
+    weight_decay : float or array-like of shape (n_models,), default=0.0
+        Weight decay of the optimizer, one for all models or one per model.
     optimizer : {"adam", "adamw", "sgd"}, default="adam"
-        As in ``torch.optim``, with its default settings.
+        The optimizer of the same name in ``torch.optim``, with its default settings.
     penalty : callable, optional
-        ``penalty(outputs, targets, members, loss) -> (n_models,)``, which torch can differentiate
-        in the outputs: ``wsl.causal.irm_penalty`` says what they are, ``wsl.causal.PENALTIES``
-        which others there are. Datasets must then hold environments, and the objective is the loss
-        averaged over environments plus ``penalty_weight`` times the penalty. A penalty with a
-        parameter ``inputs`` is given the samples, ``(n_models or 1, n_samples, n_features)``; one
-        with ``features``, what the last layer takes, ``(n_models, n_samples, n_features)``, in
-        which it is differentiated, too; one with ``state``, a dict of tensors ``(n_models, ...)``
-        to keep from step to step.
+        A function ``penalty(outputs, targets, members, loss)`` that returns a tensor of shape
+        (n_models,) and that torch can differentiate in the outputs. Datasets must then hold
+        environments, and the objective is the loss averaged over environments plus
+        ``penalty_weight`` times the penalty. The penalties of ``wsl.causal`` have this form, see
+        :func:`~wsl.causal.irm_penalty` for the arguments. A penalty may have further parameters:
+        ``inputs``, the samples, of shape (n_models or 1, n_samples, n_features); ``features``, the
+        inputs of the last layer, of shape (n_models, n_samples, n_features), in which the penalty
+        is differentiated too; ``state``, a dict of tensors of shape (n_models, ...) that is kept
+        from step to step.
     penalty_weight : float, default=1.0
+        Factor of the penalty in the objective.
     penalty_warmup : int, default=0
-        Epochs before the penalty counts.
+        Epochs before the penalty counts, so that models can fit the data first.
     penalty_anneal : int, default=0
-        Epochs after those over which its weight grows in equal steps, to be
-        ``penalty_weight`` in the next. The loss keeps its own weight, which is one.
+        Epochs after the warm-up during which the penalty's weight grows in equal steps, to reach
+        ``penalty_weight`` in the next epoch. The weight of the loss stays 1.
     early_stopping : bool, default=False
-        Whether to set samples aside and keep the weights with which a model's objective is least
-        on them. It stops when ``n_iter_no_change`` epochs have brought nothing lower, not
-        counting those until the penalty has its full weight.
+        If True, hold samples out and return the weights with the least objective on them. A model
+        stops when ``n_iter_no_change`` epochs have not improved it, not counting the epochs before
+        the penalty has its full weight.
     validation : {"split", "environment"}, default="split"
-        What to set aside, by each model's own seed: some samples of every environment, or whole
-        environments. On the latter the objective is the loss without the penalty.
+        What early stopping holds out, drawn from each model's own seed: samples of every
+        environment, or whole environments. For the latter the objective is the loss without the
+        penalty.
     validation_fraction : float, default=0.1
-        The share of samples or of environments to set aside, rounded, but at least one.
+        Fraction of the samples or environments to hold out, rounded, but at least one. Only used
+        with ``early_stopping``.
     n_iter_no_change : int, default=10
-    stop_at_loss : float or array ``(n_models,)``, optional
+        Epochs without improvement after which a model stops. Only used with ``early_stopping``.
+    stop_at_loss : float or array-like of shape (n_models,), optional
         A model stops after the first epoch whose mean training loss, over the batches as they were
-        trained, is below this.
+        trained, is below this. By default no model does.
     checkpoints : sequence of int, optional
-        Epochs at which to keep every model; 0 is before training. Rows are ordered by model, then
-        epoch. By default the last epoch only. A model that stopped early repeats its last weights.
-        With ``early_stopping``, a model's weights are the best until then.
-    init : str or array ``(n_models, n_weights)``, default="default"
-        Starting rows, or how to draw them: "default" (as torch does), "kaiming_uniform",
-        "kaiming_normal", "lecun_uniform", "lecun_normal"; or one such name for each model.
-    dropout : float or array ``(n_models,)``, optional
-        The probability of every dropout layer of a model; by default each layer's own.
-    seeds : array of int ``(n_models,)``, optional
-        Each model's own seed, for its start and the order of its samples. Drawn from
-        ``random_state`` by default and recorded, so that any model can be trained again alone.
+        Epochs at which every model is kept; 0 is before training. Rows are ordered by model, then
+        by epoch. By default the last epoch only. A model that stopped early repeats its last
+        weights. With ``early_stopping``, the weights at a checkpoint are the best until then.
+    init : str or array-like, default="default"
+        How starting weights are drawn, one name for all models or a sequence of one per model:
+        "default" (as torch does), "kaiming_uniform", "kaiming_normal", "lecun_uniform" or
+        "lecun_normal". An array of shape (n_models, n_weights) holds the starting weights
+        themselves.
+    dropout : float or array-like of shape (n_models,), optional
+        The probability of every dropout layer of a model. By default each layer's own.
+    seeds : array-like of int of shape (n_models,), optional
+        The seed of each model, for its starting weights and the order of its samples. By default
+        drawn from ``random_state``. Seeds are part of the metadata, so that any model can be
+        trained again alone.
     hyperparameters : DataFrame or iterable of mappings, optional
-        One row a model, such as scikit-learn's ``ParameterGrid`` and ``ParameterSampler`` give.
-        Columns take the place of the arguments of that name: ``learning_rate``,
-        ``weight_decay``, ``init``, ``dropout``, ``seed``. ``activation`` takes the place of the
-        architecture's; it must be one for all, as a zoo has one architecture (see
-        :func:`train_zoos`). ``model`` is the index with which ``datasets`` is asked, by default
-        the row's number: columns of a zoo's metadata train some of its models again.
+        One row per model, such as scikit-learn's ``ParameterGrid`` and ``ParameterSampler`` return.
+        The columns ``learning_rate``, ``weight_decay``, ``init``, ``dropout`` and ``seed`` replace
+        the arguments of that name. ``activation`` replaces that of the architecture; it must be the
+        same for all models, as a zoo has one architecture (see :func:`train_zoos`). ``model`` is
+        the index into ``datasets``, by default the number of the row: with columns of a zoo's
+        metadata, some of its models can be trained again.
     test_set : tuple, sequence of tuples, or callable, optional
         Samples on which each model is evaluated at each checkpoint, in the forms of ``datasets``.
     chunk_size : int, optional
-        Models trained in one pass; by default as many as the cache holds.
+        Models that are trained in one pass; by default as many as fit the cache.
     device : str or torch.device, default="auto"
+        Where to train. "auto" is the first of cuda, mps and cpu that is available.
     n_jobs : int, optional
-        Workers over which joblib spreads the chunks: processes, or what
-        ``joblib.parallel_config`` says, such as a Dask cluster. On CPU each keeps to one core.
-    random_state : int, Generator, RandomState or None
+        Workers over which joblib distributes the chunks: processes, or the backend of
+        ``joblib.parallel_config``, such as a Dask cluster. On the CPU each worker uses one core.
+        None means 1.
+    random_state : int, Generator, RandomState or None, default=None
+        From which ``seeds`` are drawn. An int makes the zoo reproducible.
     out : str or Path, optional
-        A folder to write the zoo into, each chunk as soon as it is trained. A run that is killed
-        or stopped leaves what is finished, and the same call made again trains the rest, whatever
-        its ``n_jobs`` and ``chunk_size``. What the call can see of a function is its name and the
-        sets that it gives for the first and the last model: if it changes otherwise, give another
-        folder. Needs ``seeds``, or a ``random_state`` that is not None.
+        Folder to write the zoo into, chunk by chunk as they are trained. An interrupted run leaves
+        the finished chunks there, and the same call trains the rest, with any ``n_jobs`` and
+        ``chunk_size``. Requires ``seeds``, or a ``random_state`` that is not None. A function in
+        the arguments is recognized by its name and by the datasets that it returns for the first
+        and the last model: use another folder if it changes in any other way.
     progress : bool or "auto", default="auto"
         Whether to show a progress bar on stderr; "auto" shows it on a terminal or in a notebook.
 
     Returns
     -------
     ModelZoo
-        Its ``metadata`` has a row for each model and checkpoint: ``model``, ``seed``, ``epoch``
-        (where it stopped, if earlier), ``train_loss``, ``learning_rate``, ``weight_decay``,
-        ``init``, and ``dropout`` and ``activation`` where given. With ``test_set`` also
-        ``train_accuracy``, on the model's own training set, ``test_loss`` and ``test_accuracy``;
-        there is no accuracy with the loss "mse". With ``early_stopping`` also ``best_epoch``, that
-        of the weights, and their ``validation_loss``. With ``out``, its weights are a memory map.
+        The trained models. The metadata has a row per model and checkpoint: ``model``, ``seed``,
+        ``epoch`` (the last epoch of a model that stopped early), ``train_loss``,
+        ``learning_rate``, ``weight_decay``, ``init``, and ``dropout`` and ``activation`` if they
+        were given. With ``test_set`` also ``train_accuracy``, on the model's own training set,
+        ``test_loss`` and ``test_accuracy``; there is no accuracy with the loss "mse". With
+        ``early_stopping`` also ``best_epoch``, that of the weights, and their
+        ``validation_loss``. With ``out``, the weights are a memory map.
 
     Raises
     ------
     InvalidInputError
-        If an argument has a wrong value or length; it is named.
+        If an argument has an invalid value or length; it is named.
     UnsupportedModuleError
-        If a layer of the architecture cannot be trained; it is named. If the penalty takes features
-        and the last layer is no Linear.
+        If the architecture has a layer that cannot be trained, which is named; if the penalty takes
+        features and the last layer is not Linear.
     TrainingFailedError
-        If chunks raised, or a worker was killed; its ``models`` are the indices of the models that
-        were not trained. All other chunks are trained, and written if there is ``out``, before.
+        If chunks raised an error or a worker was killed. Its ``models`` are the indices of the
+        models that were not trained. All other chunks are trained first, and written to ``out``.
     ZooFileError
         If ``out`` holds another zoo.
 
     Warns
     -----
     DivergedModelWarning
-        If weights are no longer finite; the models' indices are named.
+        If models diverged, so that their weights are not finite; their indices are named.
+
+    See Also
+    --------
+    train_zoos : Train one zoo per activation function.
+    read_zoo : Read models that are trained already.
+    wsl.causal.CausalMitigatedClassifier : The estimator that trains single models with a penalty.
+    wsl.datasets.load_digits_zoo : A zoo that is trained on first use.
+
+    Notes
+    -----
+    Starting weights, order of samples and dropout masks come from each model's own seed. No global
+    random state is read or changed.
 
     Examples
     --------
@@ -235,7 +272,7 @@ def train_zoo(
     >>> bool(zoo.accuracy(X, y).mean() > 0.9)
     True
 
-    A grid of hyper-parameters, with what every model of it scores:
+    A grid of hyperparameters, and the test accuracy of each model:
 
     >>> from sklearn.model_selection import ParameterGrid
     >>> grid = ParameterGrid({"learning_rate": [0.01, 0.05], "init": ["default", "lecun_normal"]})
@@ -254,14 +291,15 @@ def train_zoo(
     }
     if "activation" in columns:
         architecture = with_one_activation(architecture, columns["activation"])
-    source = Datasets(datasets, architecture)
-    test = None if test_set is None else Datasets(test_set, architecture, "test_set")
-    given = [source] if test is None else [source, test]
+    train_sets = Datasets(datasets, architecture)
+    test_sets = None if test_set is None else Datasets(test_set, architecture, "test_set")
+    all_sets = [train_sets] if test_sets is None else [train_sets, test_sets]
     models = resolve_models(
-        architecture, given, n_models, columns, stop_at_loss, random_state, out is not None
+        architecture, all_sets, n_models, columns, stop_at_loss, random_state, out is not None
     )
     check_dropout(architecture, models.table.get("dropout"))
-    first_y = source[int(models.table["model"].iloc[0])][1]
+    first_model = int(models.table["model"].iloc[0])
+    first_y = train_sets[first_model][1]
     config = TrainingConfig(
         architecture=architecture,
         loss=resolve_loss(loss, first_y, architecture.n_outputs),
@@ -278,25 +316,15 @@ def train_zoo(
         else None,
     )
     check_features(config)
-    if test is not None:
-        check_test_set(
-            test, int(models.table["model"].iloc[0]), config.loss, architecture.n_outputs
-        )
+    if test_sets is not None:
+        check_test_set(test_sets, first_model, config.loss, architecture.n_outputs)
     job, n_workers = ChunkJob(config, resolve_device(device)), effective_n_jobs(n_jobs)
     size = chunk_size or fitting_chunk_size(job, len(first_y), len(models), n_workers)
-    zoo = collect(job, models, source, test, out, chunk_size=size, n_jobs=n_jobs, progress=progress)
-    _warn_of_diverged(zoo)
+    zoo = collect(
+        job, models, train_sets, test_sets, out, chunk_size=size, n_jobs=n_jobs, progress=progress
+    )
+    diverged = diverged_rows(batch.weights for batch in zoo.batches())
+    models = zoo.metadata["model"]
+    # past scikit-learn's check of parameters, to the caller
+    warn_of_diverged(np.unique(models[diverged]).tolist(), models.nunique(), stacklevel=3)
     return zoo
-
-
-def _warn_of_diverged(zoo: ModelZoo) -> None:
-    finite = [np.isfinite(part.weights).all(axis=1) for part in zoo.batches()]
-    diverged = np.unique(zoo.metadata["model"][~np.concatenate(finite)])
-    if len(diverged):
-        warnings.warn(
-            f"{len(diverged)} of {zoo.metadata['model'].nunique()} models diverged, their weights "
-            f"are not finite: models {diverged[:20].tolist()}"
-            f"{' and more' if len(diverged) > 20 else ''}",
-            DivergedModelWarning,
-            stacklevel=4,  # past scikit-learn's check of parameters, to the caller
-        )

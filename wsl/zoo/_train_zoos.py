@@ -1,7 +1,4 @@
-"""``train_zoos``: models that differ in what they compute, trained into a zoo for each kind.
-
-Training one zoo lives in ``_train``.
-"""
+"""``train_zoos``: one zoo per activation function."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
@@ -28,36 +25,42 @@ def train_zoos(
     out: str | Path | None = None,
     **options: Any,
 ) -> dict[str, ModelZoo]:
-    """Train a zoo for each activation in a table of hyper-parameters.
+    """Train one zoo per activation in a table of hyperparameters.
 
-    Models of one zoo compute the same function of their weights; with another activation they are
-    of another architecture, and of another zoo.
+    The models of a zoo compute the same function of their weights, so models with different
+    activations belong to different zoos.
 
     Parameters
     ----------
     architecture : Architecture
-        Its activations are replaced by those of ``hyperparameters``.
+        The network. Its activations are replaced by those of ``hyperparameters``.
     datasets : tuple, sequence of tuples, or callable
-        As for :func:`train_zoo`; for each model, its row's number in ``hyperparameters`` counts.
+        The training data, in the forms that :func:`train_zoo` takes. A sequence or function is
+        indexed by the number of a model's row in ``hyperparameters``.
     hyperparameters : DataFrame or iterable of mappings
-        As for :func:`train_zoo`, with a column ``activation``.
-    random_state : int, Generator, RandomState or None
-        A model's seed depends on its row's number, not on how rows fall into zoos.
+        One row per model, as for :func:`train_zoo`, with a column ``activation``.
+    random_state : int, Generator, RandomState or None, default=None
+        From which the models' seeds are drawn, one per row of ``hyperparameters``, so that they do
+        not depend on the activations.
     out : str or Path, optional
-        A folder to write the zoos into, each in one named after its activation.
-    options
-        All else that :func:`train_zoo` takes, the same for all models.
+        Folder to write the zoos into, each in a subfolder that has the name of its activation.
+    **options : dict
+        Further arguments of :func:`train_zoo`, the same for all models.
 
     Returns
     -------
     dict of str to ModelZoo
-        By activation, in the order in which they first appear. ``model`` in the metadata is the
-        row's number in ``hyperparameters``.
+        The zoo of each activation, in order of first appearance. ``model`` in the metadata is the
+        number of the row in ``hyperparameters``.
 
     Raises
     ------
     InvalidInputError
-        As :func:`train_zoo` does, or if there is no column ``activation``.
+        If ``hyperparameters`` has no column ``activation``, or as :func:`train_zoo` does.
+
+    See Also
+    --------
+    train_zoo : Train one zoo, with any other hyperparameters.
 
     Examples
     --------
@@ -74,7 +77,8 @@ def train_zoos(
     table = read_table(hyperparameters)
     if "activation" not in table:
         raise InvalidInputError(
-            f"hyperparameters has columns {list(table.columns)}; wanted activation among them"
+            "`hyperparameters` must have a column activation; got columns "
+            f"{list(table.columns)}. train_zoo trains models that share the architecture's."
         )
     table["seed"] = resolve_seeds(table.get("seed"), random_state, len(table), out is not None)
     if "model" not in table:

@@ -1,8 +1,6 @@
-"""``ModelZoo``: rows of weights, the architecture that gives them meaning, what is known of each.
+"""``ModelZoo``: rows of weights, the architecture that gives them meaning, and metadata."""
 
-Training lives in ``_train``, the file format in ``_storage``.
-"""
-
+import html
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -16,23 +14,47 @@ from ..architectures import Architecture
 from ..exceptions import InvalidInputError
 from .storage._folder import read_folder, write_folder
 
+_ROWS_SHOWN, _COLUMNS_SHOWN = 5, 12  # of the metadata, in notebooks
+
 
 class ModelZoo:
-    """A population of models of one architecture.
+    """A population of trained models of one architecture.
+
+    A zoo behaves like a sequence of models: it has a length, and slices, masks and arrays of
+    indices select models as they select rows of an array. Its ``weights`` are the X that the
+    estimators of this package take.
 
     Parameters
     ----------
-    weights : array ``(n_models, n_weights)``
-        Kept as float32, without a copy where it already is; a memory map stays one. A diverged
-        model may hold NaN.
+    weights : array-like of shape (n_models, n_weights)
+        One row per model. Kept as float32, without a copy where it already is; a memory map stays
+        one. A diverged model may hold NaN.
     architecture : Architecture
-    metadata : DataFrame, optional
-        One row for each model; the index is dropped. Empty by default.
+        The meaning of a row: which network the models are and where each parameter is in a row.
+    metadata : DataFrame of shape (n_models, n_columns), optional
+        What is known about each model, one row per model; the index is dropped. By default a
+        DataFrame without columns.
+
+    Attributes
+    ----------
+    weights : ndarray of shape (n_models, n_weights)
+        The rows, float32.
+    architecture : Architecture
+        The architecture of all models.
+    metadata : DataFrame of shape (n_models, n_columns)
+        The metadata, indexed from 0.
 
     Raises
     ------
     InvalidInputError
-        If weights and architecture, or weights and metadata, do not fit.
+        If ``weights`` is not 2-D, its columns do not fit the architecture or its rows do not fit
+        the metadata.
+
+    See Also
+    --------
+    train_zoo : Train a zoo.
+    read_zoo : Read models that other software has stored.
+    wsl.datasets.load_digits_zoo : A zoo of small CNNs that is trained on first use.
 
     Examples
     --------
@@ -51,7 +73,7 @@ class ModelZoo:
         self.architecture = architecture
         if self.weights.ndim != 2:
             raise InvalidInputError(
-                f"weights has shape {self.weights.shape}; wanted (n_models, n_weights)"
+                f"`weights` must have shape (n_models, n_weights); got {self.weights.shape}."
             )
         check_n_columns(self.weights, architecture.n_weights)
         if metadata is None:
@@ -65,7 +87,7 @@ class ModelZoo:
     def __getitem__(self, index) -> "ModelZoo":
         """Return the zoo of the models in a slice, a mask, an array of indices, or one index.
 
-        The weights of a slice or of one model are a view, as numpy has it; others are a copy.
+        As in numpy, the weights of a slice or of one model are a view, others are a copy.
         """
         if isinstance(index, slice):
             rows = index
@@ -82,28 +104,78 @@ class ModelZoo:
     def __repr__(self) -> str:
         return f"ModelZoo({len(self)} models of {self.architecture!r})"
 
+    def _repr_html_(self) -> str:
+        """Return size, architecture and the first rows of the metadata, for notebooks."""
+        head = self.metadata.iloc[:_ROWS_SHOWN, :_COLUMNS_SHOWN]
+        shown = [f"first {len(head)} rows"] if len(head) < len(self) else []
+        if head.shape[1] < self.metadata.shape[1]:
+            shown.append(f"{head.shape[1]} of {self.metadata.shape[1]} columns")
+        title = f"Metadata ({', '.join(shown)})" if shown else "Metadata"
+        table = f"<div>{title}:</div>{head.to_html(escape=True)}" if head.shape[1] else ""
+        return (
+            f"<div><div><b>ModelZoo</b>: {len(self):,} models of {self.weights.shape[1]:,} weights"
+            f"</div><div><code>{html.escape(repr(self.architecture))}</code></div>{table}</div>"
+        )
+
     def batches(self, batch_size: int | None = None) -> Iterator["ModelZoo"]:
-        """Yield the zoo in pieces, in order and without a copy.
+        """Return an iterator over the zoo in batches, in order and without a copy of the weights.
 
         Parameters
         ----------
         batch_size : int, optional
-            Models in a piece; by default as many as hold 32 MiB of weights.
+            Models per batch. By default as many as hold 32 MiB of weights, so that memory stays
+            bounded for a zoo of any size.
+
+        Returns
+        -------
+        iterator of ModelZoo
+            The batches; the last one may be smaller.
+
+        Raises
+        ------
+        InvalidInputError
+            If ``batch_size`` is less than 1.
         """
         if batch_size is not None and batch_size < 1:
-            raise InvalidInputError(f"batch_size={batch_size}; wanted at least 1, or None")
+            raise InvalidInputError(f"`batch_size` must be at least 1 or None; got {batch_size}.")
         if batch_size is None:
             return (self[part] for part in row_slices(len(self), self._row_bytes))
         return (self[i : i + batch_size] for i in range(0, len(self), batch_size))
 
     def forward(self, X, batch_size: int | None = None) -> np.ndarray:
-        """Return the outputs of all models on X, ``(n_models, n_samples, n_outputs)``."""
+        """Return the outputs of all models for X.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_inputs) or (n_samples, *input_shape)
+            The inputs, the same for all models.
+        batch_size : int, optional
+            Models that are run at once; by default as many as fit bounded memory.
+
+        Returns
+        -------
+        ndarray of shape (n_models, n_samples, n_outputs)
+            The outputs, float32; logits for the models of :func:`train_zoo`.
+        """
         return self.architecture.forward(self.weights, X, batch_size)
 
     def accuracy(self, X, y) -> np.ndarray:
-        """Return the share of samples that each model classifies right, ``(n_models,)``.
+        """Return each model's fraction of correctly classified samples.
 
-        With one output, class 1 is predicted where the logit is positive.
+        With one output, class 1 is predicted where the logit is positive; with several outputs,
+        the class of the largest.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_inputs) or (n_samples, *input_shape)
+            The inputs.
+        y : array-like of shape (n_samples,)
+            The true classes, whole numbers from 0.
+
+        Returns
+        -------
+        ndarray of shape (n_models,)
+            The accuracies.
         """
         y = np.asarray(y)
         check_length(y, len(X), "y", "X")
@@ -111,7 +183,21 @@ class ModelZoo:
         return _joined(metrics.accuracy(self[part].forward(X), y) for part in parts)
 
     def agreement(self, other: "ModelZoo", X) -> np.ndarray:
-        """Return each model's share of samples on which its twin in ``other`` predicts the same."""
+        """Return the fraction of samples for which each pair of models predicts the same class.
+
+        Parameters
+        ----------
+        other : ModelZoo
+            A zoo of as many models, such as the reconstruction of this one. Model ``i`` is
+            compared with model ``i``.
+        X : array-like of shape (n_samples, n_inputs) or (n_samples, *input_shape)
+            The inputs.
+
+        Returns
+        -------
+        ndarray of shape (n_models,)
+            The agreement of each pair.
+        """
         check_length(other, len(self), "other", "the zoo")
         parts = row_slices(len(self), max(self._score_bytes(X), other._score_bytes(X)))
         return _joined(
@@ -124,24 +210,38 @@ class ModelZoo:
         return self.weights.itemsize * self.architecture.n_weights
 
     def _score_bytes(self, X) -> int:
-        """Return what one model takes when it is run on X, outputs included."""
+        """Return the bytes that one model takes when it is run on X, outputs included."""
         outputs = self.weights.itemsize * len(X) * self.architecture.forward_pass.activation_size
         return max(self._row_bytes, outputs)
 
     def save(self, path: str | Path) -> Path:
-        """Write the zoo into a folder and return it.
+        """Write the zoo into a folder.
 
-        Weights are stored as safetensors, the rest as JSON. What a folder held before stays
-        readable until the new zoo is complete, even if the process is killed. Metadata may hold
-        numbers, booleans, text and None. An architecture that cannot be traced, or has layers of
-        a kind of its own, is not stored; ``load`` then asks for it.
+        Weights are stored as safetensors, everything else as JSON. An earlier zoo in the folder
+        stays readable until the new one is complete, even if the process is killed.
+
+        Parameters
+        ----------
+        path : str or Path
+            The folder, which is created if needed.
+
+        Returns
+        -------
+        Path
+            The folder.
 
         Raises
         ------
         ZooFileError
             If ``path`` is a file.
         InvalidInputError
-            If the metadata hold something else; the column is named.
+            If the metadata holds anything but numbers, booleans, text and None; the column is
+            named.
+
+        Notes
+        -----
+        An architecture that cannot be traced, or that has layers of a class of its own, is not
+        stored; :meth:`load` then needs it as an argument.
         """
         return write_folder(Path(path), self.weights, self.architecture, self.metadata)
 
@@ -153,23 +253,30 @@ class ModelZoo:
         mmap: bool = False,
         verify: bool = True,
     ) -> "ModelZoo":
-        """Read a zoo that ``save`` wrote; no code in it is run.
+        """Read a zoo that :meth:`save` wrote, without running code from its files.
 
         Parameters
         ----------
         path : str or Path
             The folder.
         architecture : Architecture, optional
-            Takes the place of the stored one; needed where none could be stored.
-        mmap : bool
-            Leave the weights on disk, as a read-only memory map: for zoos larger than memory.
-        verify : bool
-            Compare the checksum of the weights. False opens a large zoo that you trust at once.
+            Replaces the stored architecture. Required if none was stored.
+        mmap : bool, default=False
+            If True, leave the weights on disk as a read-only memory map, for zoos that are larger
+            than memory.
+        verify : bool, default=True
+            If True, check that the weights have the checksum that was stored with them. False
+            opens a large zoo from a trusted source without reading all of it.
+
+        Returns
+        -------
+        ModelZoo
+            The stored zoo.
 
         Raises
         ------
         ZooFileError
-            If a file is missing, damaged or of another kind; it is named.
+            If a file is missing, damaged or of another format; it is named.
         """
         return cls(**read_folder(Path(path), architecture, mmap=mmap, verify=verify))
 

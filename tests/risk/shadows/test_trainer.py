@@ -160,7 +160,9 @@ def test_utility_is_the_learners_own_score():
 def test_diverged_models_are_left_out_and_named():
     learner = ZooOfLines()
     learner.diverged = (1, 3)
-    with pytest.warns(DivergedModelWarning, match=r"2 of 5 models diverged .* \[1, 3\]"):
+    with pytest.warns(
+        DivergedModelWarning, match=r"2 of 5 models diverged .* \[1, 3\]\. They are left out"
+    ):
         population = Trainer(learner, QUERIES).train(draw(CAUSAL, 5, 50, seed=0), 0)
     assert len(population) == len(population.weights) == 3
 

@@ -216,7 +216,9 @@ def test_zoos_in_folders(tmp_path):
 
 
 def test_activations_are_asked_for():
-    with pytest.raises(InvalidInputError, match="wanted activation among them"):
+    with pytest.raises(
+        InvalidInputError, match="`hyperparameters` must have a column activation; got"
+    ):
         train_zoos(ARCHITECTURE, SHARED, [{"learning_rate": 0.1}], **QUICK)
 
 

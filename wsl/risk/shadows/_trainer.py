@@ -3,7 +3,6 @@
 What one trained model shows lives in ``_observe``; attacks on populations in ``_trials``.
 """
 
-import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -15,11 +14,12 @@ from sklearn.utils.validation import has_fit_parameter
 
 from ..._batches import row_slices
 from ..._digest import digest_of, identify
+from ..._diverged import diverged_rows, warn_of_diverged
 from ..._interrupts import interrupts_reach_caller
 from ..._progress import progress_bar
 from ..._random import draw_seed, draw_seeds
 from ..._threads import one_thread
-from ...exceptions import DivergedModelWarning, InvalidInputError, TrainingFailedError
+from ...exceptions import InvalidInputError, TrainingFailedError
 from .._input_checks import is_zoo_classifier
 from ._cache import Cache
 from ._drawn_sets import DrawnSets
@@ -271,15 +271,10 @@ def _train_one(
 
 def _finite(weights: np.ndarray, start: int) -> np.ndarray:
     """Return the indices of the models whose weights are finite; warn of the others."""
-    finite = np.isfinite(weights).all(1)
-    if not finite.all():
-        lost = (start + np.flatnonzero(~finite)).tolist()
-        warnings.warn(
-            f"{len(lost)} of {len(weights)} models diverged and are left out: {lost[:10]}",
-            DivergedModelWarning,
-            stacklevel=2,
-        )
-    return np.flatnonzero(finite)
+    diverged = diverged_rows([weights])
+    indices = (start + np.flatnonzero(diverged)).tolist()
+    warn_of_diverged(indices, len(weights), "They are left out.")
+    return np.flatnonzero(~diverged)
 
 
 def _score_zoo(

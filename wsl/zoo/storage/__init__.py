@@ -1,1 +1,1 @@
-"""Zoos in files: the manifest, the safetensors file, and formats of other projects."""
+"""Zoos in files: the manifest, the file of weights, and formats of other software."""

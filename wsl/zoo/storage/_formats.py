@@ -1,7 +1,4 @@
-"""Which files in a folder are models, and what stands beside them about each.
-
-Opening the weights is for ``_checkpoints``; making a zoo of them for ``_read``.
-"""
+"""The formats of stored models: which files of a folder are models, and their metadata."""
 
 import re
 import warnings
@@ -20,12 +17,12 @@ Epochs = Literal["last", "all"] | int | Sequence[int]
 
 _CHECKPOINT = re.compile(r"checkpoint_(\d+)")
 _WEIGHTS = "checkpoints"
-# what params.json tells too, what tells of the machine, and names that are taken
+# what params.json holds too, facts about the machine, and names that are used otherwise
 _LEFT_OUT = {"config", "hostname", "node_ip", "pid", "checkpoint_dir_name", "model", "epoch"}
 
 
 class Checkpoint(NamedTuple):
-    """One model to be read: where it lies, how it is opened, and what is known of it."""
+    """A model to be read: its file, a function that reads it, and its metadata."""
 
     file: Path
     load: Callable[[], Mapping[str, Any]]
@@ -33,52 +30,55 @@ class Checkpoint(NamedTuple):
 
 
 def detect_layout(path: Path) -> Layout:
-    """Return the layout of a folder or file; ZooFileError where it is none or not one."""
+    """Return the layout of a folder or file; raise ZooFileError if there is not exactly one."""
     if not path.exists():
-        raise ZooFileError(f"{path} is not there")
+        raise ZooFileError(f"{path} does not exist.")
     if path.is_file():
         return "safetensors" if path.suffix in SAFETENSORS else "state_dicts"
     if (path / MANIFEST).exists():
         return "zoo"
-    found: list[Layout] = []
+    layouts: list[Layout] = []
     names: dict[Layout, tuple[str, ...]] = {"safetensors": SAFETENSORS, "state_dicts": PICKLES}
     for layout, suffixes in names.items():
         if _files(path, suffixes):
-            found.append(layout)
+            layouts.append(layout)
     if any((folder / "params.json").exists() or _epochs_in(folder) for folder in _folders(path)):
-        found.append("ray")
-    if len(found) != 1:
-        several = f"files of several layouts: give layout= one of {found}"
-        raise ZooFileError(f"{path} holds {several if found else 'no models of a known layout'}")
-    return found[0]
+        layouts.append("ray")
+    if not layouts:
+        raise ZooFileError(f"{path} does not hold models of a known layout.")
+    if len(layouts) > 1:
+        raise ZooFileError(
+            f"{path} holds models of several layouts; pass layout= as one of {layouts}."
+        )
+    return layouts[0]
 
 
 def list_checkpoints(path: Path, layout: Layout, epochs: Epochs) -> list[Checkpoint]:
     """Return the models in a folder or file, in the order of their names."""
     if layout == "ray" and path.is_file():
-        raise ZooFileError(f"{path} is a file; wanted a folder of ray-tune trials")
+        raise ZooFileError(f"{path} must be a folder of ray-tune trials; got a file.")
     if layout == "ray":
-        found = _ray_checkpoints(path, epochs)
+        checkpoints = _ray_checkpoints(path, epochs)
     elif path.is_file():
         states = load_states(path)
-        found = [
+        checkpoints = [
             Checkpoint(path, partial(states.__getitem__, name), {"model": name or path.stem})
             for name in states
         ]
     else:
         files = _files(path, SAFETENSORS if layout == "safetensors" else PICKLES)
-        found = [
+        checkpoints = [
             Checkpoint(file, partial(load_state, file), {"model": file.stem}) for file in files
         ]
-    for checkpoint in found:
+    for checkpoint in checkpoints:
         refuse_escape(checkpoint.file, path)
-    if not found:
-        raise ZooFileError(f"{path} holds no models of the layout {layout!r}")
-    return found
+    if not checkpoints:
+        raise ZooFileError(f"{path} does not hold models of the layout {layout!r}.")
+    return checkpoints
 
 
 def _visible(path: Path) -> list[Path]:
-    """Return what lies in a folder, without what archivers and editors hide there."""
+    """Return the contents of a folder, without hidden files of archivers and editors."""
     return sorted(child for child in path.iterdir() if not child.name.startswith((".", "__")))
 
 
@@ -92,48 +92,51 @@ def _folders(path: Path) -> list[Path]:
 
 def _epochs_in(folder: Path) -> dict[int, Path]:
     """Return the checkpoints of one trial by the number in their names, in order."""
-    found = {
+    files = {
         int(match[1]): file
         for child in sorted(folder.iterdir())
         if (match := _CHECKPOINT.fullmatch(child.name)) and (file := child / _WEIGHTS).is_file()
     }
-    return dict(sorted(found.items()))
+    return dict(sorted(files.items()))
 
 
 def _ray_checkpoints(path: Path, epochs: Epochs) -> list[Checkpoint]:
     """Return the chosen checkpoints of all trials of a ray-tune experiment."""
-    found, empty = [], []
+    checkpoints, empty = [], []
     for folder in _folders(path):
         refuse_escape(folder, path)
         trial = _trial(folder)
         chosen = _choose(trial, epochs, folder)
-        found += [trial[epoch] for epoch in chosen]
+        checkpoints += [trial[epoch] for epoch in chosen]
         empty += [] if trial else [folder.name]
-    if empty and found:
+    if empty and checkpoints:
         warnings.warn(
-            f"{len(empty)} folders of {path} hold no checkpoint and are left out: {empty[:10]}",
+            f"{len(empty)} folders of {path} have no checkpoint and are left out: {empty[:10]}",
             IncompleteZooWarning,
             stacklevel=4,
         )
-    return found
+    return checkpoints
 
 
 def _choose(trial: dict[int, Checkpoint], epochs: Epochs, folder: Path) -> list[int]:
+    """Return the epochs to read of one trial."""
     if isinstance(epochs, str):
         if epochs not in ("last", "all"):
-            raise InvalidInputError(f"epochs={epochs!r}; wanted 'last', 'all' or numbers")
+            raise InvalidInputError(
+                f"`epochs` must be 'last', 'all', an int or a sequence of ints; got {epochs!r}."
+            )
         return sorted(trial)[-1:] if epochs == "last" else sorted(trial)
-    wanted = [epochs] if isinstance(epochs, int) else list(epochs)
-    lacking = [epoch for epoch in wanted if epoch not in trial]
+    chosen = [epochs] if isinstance(epochs, int) else list(epochs)
+    lacking = [epoch for epoch in chosen if epoch not in trial]
     if lacking and trial:
         raise InvalidInputError(
-            f"epochs={epochs!r}, but {folder} has no checkpoint of {lacking}: it has {list(trial)}"
+            f"`epochs` must be among {list(trial)}, the checkpoints of {folder}; got {lacking}."
         )
-    return wanted if trial else []
+    return chosen if trial else []
 
 
 def _trial(folder: Path) -> dict[int, Checkpoint]:
-    """Return the checkpoints of one trial by epoch, each with its settings and results."""
+    """Return the checkpoints of one trial by epoch, each with settings and results."""
     files = _epochs_in(folder)
     config = _settings(folder / "params.json") if files else {}
     results = _results(folder / "result.json") if files else []
@@ -141,23 +144,24 @@ def _trial(folder: Path) -> dict[int, Checkpoint]:
     by_name = {str(line.get("checkpoint_dir_name")): line for line in results}
     trial = {}
     for number, file in files.items():
-        # recent releases of ray number checkpoints apart from epochs, and note which is whose
+        # recent releases of ray number checkpoints independently of epochs, and record both
         result = by_name.get(file.parent.name) or by_epoch.get(number, {})
-        first = {"model": folder.name, "epoch": result.get("training_iteration", number)}
-        kept = _flat({key: value for key, value in result.items() if key not in _LEFT_OUT})
-        trial[first["epoch"]] = Checkpoint(file, partial(load_state, file), first | config | kept)
+        identity = {"model": folder.name, "epoch": result.get("training_iteration", number)}
+        scores = _flat({key: value for key, value in result.items() if key not in _LEFT_OUT})
+        metadata = identity | config | scores
+        trial[identity["epoch"]] = Checkpoint(file, partial(load_state, file), metadata)
     return trial
 
 
 def _settings(file: Path) -> dict[str, Any]:
-    """Return what ``params.json`` tells of a trial, if it is there."""
+    """Return the settings of a trial in ``params.json``, if it exists."""
     if not file.exists():
         return {}
     return _flat(_mapping(read_json(refuse_escape(file, file.parent)), file), "config/")
 
 
 def _results(file: Path) -> list[dict[str, Any]]:
-    """Return the lines of ``result.json`` that tell of an epoch, if it is there."""
+    """Return the lines of ``result.json`` that hold the results of an epoch, if it exists."""
     if not file.exists():
         return []
     lines = [_mapping(line, file) for line in read_json_lines(refuse_escape(file, file.parent))]
@@ -166,12 +170,14 @@ def _results(file: Path) -> list[dict[str, Any]]:
 
 def _mapping(value: Any, file: Path) -> dict[str, Any]:
     if not isinstance(value, dict):
-        raise ZooFileError(f"{file} holds a {type(value).__name__}; wanted names and values")
+        raise ZooFileError(
+            f"{file} must hold an object of names and values; got a {type(value).__name__}."
+        )
     return value
 
 
 def _flat(values: dict[str, Any], prefix: str = "") -> dict[str, Any]:
-    """Return nested settings as one level, joined as ray does; lists become their text."""
+    """Return nested settings as one level, with names joined as ray does; lists become text."""
     flat: dict[str, Any] = {}
     for name, value in values.items():
         if isinstance(value, dict):

@@ -1,6 +1,6 @@
-"""The manifest of a stored zoo: its file of weights, what they mean, what is known of each.
+"""The manifest of a stored zoo: the name of its weights file, the architecture, the metadata.
 
-It is JSON with a checksum of its own, and reading it runs no code. The weights are for ``_rows``.
+It is JSON with a checksum of its own, and reading it runs no code.
 """
 
 import json
@@ -31,8 +31,8 @@ def write_manifest(
 ) -> Path:
     """Make ``weights_file`` the weights of the zoo in its folder; return the folder.
 
-    ``table`` is what ``table_to_json`` gives. This is the moment at which a new zoo takes the
-    place of an old one.
+    ``table`` is what ``table_to_json`` returns. A new zoo replaces an old one when this has written
+    the manifest.
     """
     path = weights_file.parent
     manifest = {
@@ -50,38 +50,40 @@ def write_manifest(
 
 
 def read_manifest(path: Path) -> dict[str, Any]:
-    """Return the checked contents of the manifest in a folder; ZooFileError if it is not one."""
+    """Return the checked contents of the manifest in a folder; raise ZooFileError if invalid."""
     file = contained(path, MANIFEST, path)
     try:
         manifest = json.loads(file.read_bytes())
     except OSError as error:
         raise unreadable(file, error) from error
     except (ValueError, RecursionError) as error:
-        raise ZooFileError(f"{file} is not JSON: {error}") from error
+        raise ZooFileError(f"{file} is not valid JSON: {error}") from error
     if not isinstance(manifest, dict) or manifest.get("format") != FORMAT:
-        raise ZooFileError(f"{file} is not the manifest of a stored zoo")
+        raise ZooFileError(f"{file} is not the manifest of a stored zoo.")
     if manifest.get("version") not in (1, VERSION):
         raise ZooFileError(
-            f"{file} has format version {manifest.get('version')!r}; this release reads 1 to "
-            f"{VERSION}"
+            f"{file} must have a format version from 1 to {VERSION}, which this release reads; got "
+            f"{manifest.get('version')!r}."
         )
     if _ENTRIES - set(manifest):
         lacking = sorted(_ENTRIES - set(manifest))
-        raise ZooFileError(f"{file} is not the manifest of a stored zoo: it lacks {lacking}")
+        raise ZooFileError(f"{file} is not the manifest of a stored zoo: it lacks {lacking}.")
     if manifest["version"] > 1 and manifest.get("checksum") != _checksum(manifest):
-        raise ZooFileError(f"{file} is damaged: its checksum is not that of its contents")
+        raise ZooFileError(f"{file} is damaged: its checksum differs from that of its contents.")
     return manifest
 
 
 def table_to_json(table: pd.DataFrame) -> dict[str, Any]:
-    """Return the columns with their types; numbers written so lose nothing.
+    """Return the columns with their types; numbers keep their exact values.
 
-    Raises InvalidInputError, naming the column, if it holds what JSON does not.
+    Raises InvalidInputError, naming the column, if it holds values that JSON cannot represent.
     """
     names = table.columns.map(str)
     if not names.is_unique:
-        twice = names[names.duplicated()].tolist()
-        raise InvalidInputError(f"metadata has several columns named {twice}; wanted one each")
+        repeated = names[names.duplicated()].tolist()
+        raise InvalidInputError(
+            f"`metadata` must have distinct column names; got two of {repeated}."
+        )
     return {str(name): _column_to_json(name, column) for name, column in table.items()}
 
 
@@ -90,21 +92,21 @@ def _column_to_json(name: Hashable, column: pd.Series) -> dict[str, Any]:
     for value in values:
         if not isinstance(value, (bool, int, float, str, type(None))):
             raise InvalidInputError(
-                f"metadata[{name!r}] holds a {type(value).__name__}; a stored zoo takes numbers, "
-                "booleans, text and None"
+                f"`metadata[{name!r}]` must hold numbers, booleans, text or None to be stored; got "
+                f"a {type(value).__name__}."
             )
     return {"dtype": str(column.dtype), "values": values}
 
 
 def _plain(value: Any) -> Any:
-    """Return numpy's scalars as Python's, and pandas' own sign of a missing value as None."""
+    """Return numpy's scalars as Python's, and ``pandas.NA`` as None."""
     if value is pd.NA:
         return None
     return value.item() if hasattr(value, "item") else value
 
 
 def table_from_json(columns: dict[str, Any], n_rows: int) -> pd.DataFrame:
-    """Undo ``table_to_json``."""
+    """Return the DataFrame of ``n_rows`` rows that ``table_to_json`` has encoded."""
     series = {
         name: pd.Series(column["values"], dtype=column["dtype"]) for name, column in columns.items()
     }

@@ -1,7 +1,4 @@
-"""One file of weights to state dicts, without running code in it.
-
-Which files make a zoo is for ``_layouts``.
-"""
+"""From a file of weights to state dicts, without running code from the file."""
 
 import json
 from collections.abc import Mapping
@@ -22,9 +19,9 @@ _COUNTER = "num_batches_tracked"
 
 
 def load_states(file: Path) -> dict[str, Mapping[str, Any]]:
-    """Return the state dicts in a file by name; a file that is one state dict names it "".
+    """Return the state dicts in a file by name; the name is "" if the file is one state dict.
 
-    Raises ZooFileError if the file is not to be read, holds other things, or asks for code to run.
+    Raises ZooFileError if the file is unreadable, holds anything else, or would run code.
     """
     contents = _load(file)
     if _is_state(contents):
@@ -33,7 +30,7 @@ def load_states(file: Path) -> dict[str, Mapping[str, Any]]:
         contents = {str(index): state for index, state in enumerate(contents)}
     if isinstance(contents, Mapping) and contents and all(map(_is_state, contents.values())):
         return {str(name): _unwrapped(state) for name, state in contents.items()}
-    raise ZooFileError(f"{file} holds a {type(contents).__name__} that is no state dict")
+    raise ZooFileError(f"{file} holds a {type(contents).__name__} that is not a state dict.")
 
 
 def load_state(file: Path) -> Mapping[str, Any]:
@@ -41,15 +38,16 @@ def load_state(file: Path) -> Mapping[str, Any]:
     states = load_states(file)
     if "" not in states:
         raise ZooFileError(
-            f"{file} holds {len(states)} state dicts, wanted one; read_zoo takes such a file itself"
+            f"{file} must hold one state dict, as it is one of several files; got {len(states)}. "
+            "Pass the file itself to read_zoo."
         )
     return states[""]
 
 
 def float_tensors(state: Mapping[str, Any]) -> dict[str, Tensor]:
-    """Return the weights of a state dict as float32; the counters of batch norm are left out.
+    """Return the weights of a state dict as float32, without the counters of batch norm.
 
-    Raises InvalidInputError, naming the entry, if one holds no floating point numbers.
+    Raises InvalidInputError, naming the entry, if one does not hold floating point numbers.
     """
     tensors = {}
     for name, value in state.items():
@@ -58,37 +56,37 @@ def float_tensors(state: Mapping[str, Any]) -> dict[str, Tensor]:
         dense = isinstance(value, Tensor) and value.layout == torch.strided and not value.is_meta
         if not dense or not value.is_floating_point():
             kind = value.dtype if isinstance(value, Tensor) else type(value).__name__
-            raise InvalidInputError(f"{name!r} is a {kind}; wanted floating point weights")
+            raise InvalidInputError(f"{name!r} must hold floating point weights; got a {kind}.")
         tensors[name] = value.detach().to(torch.float32)
     return tensors
 
 
 def read_json_lines(file: Path) -> list[Any]:
-    """Return what stands in a file of JSON lines; a torn last line is left out."""
+    """Return the values of a file of JSON lines; an incomplete last line is left out."""
     try:
         lines = file.read_text(encoding="utf-8").splitlines()
     except OSError as error:
         raise unreadable(file, error) from error
     except ValueError as error:
-        raise ZooFileError(f"{file} is no text: {error}") from error
+        raise ZooFileError(f"{file} is not UTF-8 text: {error}") from error
     entries = []
     for number, line in enumerate(lines, start=1):
         try:
             entries.append(json.loads(line))
         except (ValueError, RecursionError) as error:
             if number < len(lines):
-                raise ZooFileError(f"{file}, line {number}, is not JSON: {error}") from error
+                raise ZooFileError(f"{file}, line {number}, is not valid JSON: {error}") from error
     return entries
 
 
 def read_json(file: Path) -> Any:
-    """Return what stands in a JSON file."""
+    """Return the value of a JSON file."""
     try:
         return json.loads(file.read_bytes())
     except OSError as error:
         raise unreadable(file, error) from error
     except (ValueError, RecursionError) as error:
-        raise ZooFileError(f"{file} is not JSON: {error}") from error
+        raise ZooFileError(f"{file} is not valid JSON: {error}") from error
 
 
 def _load(file: Path) -> Any:
@@ -99,15 +97,15 @@ def _load(file: Path) -> Any:
     except OSError as error:
         raise unreadable(file, error) from error
     except Exception as error:  # a damaged or hostile pickle may raise anything
-        reason = type(error).__name__  # torch's own text advises to switch the safety off
+        reason = type(error).__name__  # torch's own text recommends to turn off the protection
         raise ZooFileError(
-            f"{file} cannot be read as weights without running code in it ({reason}): it is "
-            "damaged, or holds more than tensors"
+            f"{file} cannot be read as weights without running code from it ({reason}): it is "
+            "damaged, or holds more than tensors."
         ) from error
 
 
 def _is_state(value: Any) -> bool:
-    """Tell whether a value maps names to tensors, or wraps something that does."""
+    """Return whether a value maps names to tensors, or wraps a mapping that does."""
     return isinstance(value, Mapping) and any(
         isinstance(entry, Tensor) for entry in _unwrapped(value).values()
     )

@@ -1,7 +1,6 @@
-"""Rows of weights in a safetensors file: laid out beforehand, written and read in place.
+"""Rows of weights in a safetensors file that is allocated first, and written and read in place.
 
-The file holds one float32 tensor, ``weights`` ``(n_models, n_weights)``. What the rows mean, and
-which file counts, is for ``_manifest``.
+The file holds one float32 tensor, ``weights`` ``(n_models, n_weights)``.
 """
 
 import hashlib
@@ -22,7 +21,7 @@ _LONGEST_HEADER = 2**20
 
 
 def prepare_rows(file: Path, shape: tuple[int, int]) -> None:
-    """Make a file that holds ``shape``; the rows it already has keep their places."""
+    """Allocate a file for rows of that shape; rows that it already holds stay."""
     flags = os.O_RDWR | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0)
     with os.fdopen(os.open(file, flags, 0o666), "r+b") as handle:
         header = _header(shape)
@@ -44,7 +43,7 @@ def write_rows(file: Path, start: int, rows: np.ndarray) -> str:
 
 
 def rows_digest(file: Path, shape: tuple[int, int], start: int, stop: int) -> str:
-    """Return the checksum of some rows, as ``write_rows`` did."""
+    """Return the checksum of the rows ``start`` to ``stop``, as ``write_rows`` does."""
     digest = hashlib.sha256()
     rows = map_rows(file, shape)[start:stop]
     for part in row_slices(len(rows), DTYPE.itemsize * shape[1]):
@@ -80,22 +79,22 @@ def map_rows(file: Path, shape: tuple[int, int] | None = None) -> np.ndarray:
     """Return the rows as a read-only memory map ``(n_models, n_weights)``."""
     try:
         with file.open("rb") as handle:
-            found = _shape(handle, file)
+            stored_shape = _shape(handle, file)
             offset = _offset(handle)
     except OSError as error:
         raise unreadable(file, error) from error
-    if shape is not None and found != tuple(shape):
-        raise ZooFileError(f"{file} holds weights of shape {found}; wanted {tuple(shape)}")
-    if not math.prod(found):  # nothing cannot be mapped
-        return np.empty(found, DTYPE)
-    return np.memmap(file, DTYPE, "r", offset, found)
+    if shape is not None and stored_shape != tuple(shape):
+        raise ZooFileError(f"{file} must hold weights of shape {tuple(shape)}; got {stored_shape}.")
+    if not math.prod(stored_shape):  # an empty array cannot be mapped
+        return np.empty(stored_shape, DTYPE)
+    return np.memmap(file, DTYPE, "r", offset, stored_shape)
 
 
 def unreadable(file: Path, error: OSError) -> ZooFileError:
-    """Return our error for a file that cannot be opened; one that is ours already stays."""
+    """Return the ZooFileError of a file that cannot be opened; a ZooFileError stays as it is."""
     if isinstance(error, ZooFileError):
         return error
-    return ZooFileError(f"{file} cannot be read: {error.strerror}")
+    return ZooFileError(f"{file} cannot be read: {error.strerror}.")
 
 
 def _header(shape: tuple[int, int]) -> bytes:
@@ -108,7 +107,7 @@ def _header(shape: tuple[int, int]) -> bytes:
 
 
 def _offset(handle: BufferedIOBase) -> int:
-    """Return where the rows begin."""
+    """Return the position of the first row."""
     handle.seek(0)
     offset = 8 + int.from_bytes(handle.read(8), "little")
     handle.seek(0)
@@ -116,11 +115,11 @@ def _offset(handle: BufferedIOBase) -> int:
 
 
 def _shape(handle: BufferedIOBase, file: Path) -> tuple[int, int]:
-    """Return the shape that the header tells; ZooFileError unless the file is just that long."""
+    """Return the shape in the header; raise ZooFileError unless the file has its length."""
     n_bytes = os.fstat(handle.fileno()).st_size
     offset = _offset(handle)
     if not 8 < offset <= min(n_bytes, _LONGEST_HEADER):
-        raise ZooFileError(f"{file} is damaged: it is no safetensors file, or cut short")
+        raise ZooFileError(f"{file} is damaged: it is not a safetensors file, or incomplete.")
     try:
         header = json.loads(handle.read(offset)[8:])
         tensor = header["weights"]
@@ -128,15 +127,15 @@ def _shape(handle: BufferedIOBase, file: Path) -> tuple[int, int]:
         others = header.keys() - {"weights", "__metadata__"}
         sizes = [type(size) is int and size >= 0 for size in shape]
     except (AttributeError, KeyError, TypeError, ValueError) as error:
-        raise ZooFileError(f"{file} is no safetensors file of weights: {error!r}") from error
+        raise ZooFileError(f"{file} is not a safetensors file of weights: {error!r}") from error
     if kind != "F32" or len(shape) != 2 or not all(sizes) or others:
         raise ZooFileError(
-            f"{file} holds weights of type {kind} and shape {shape}, and {sorted(others)}; "
-            "wanted one float32 tensor (n_models, n_weights)"
+            f"{file} must hold one float32 tensor (n_models, n_weights) only; got weights of type "
+            f"{kind} and shape {shape}, and {sorted(others)}."
         )
     if n_bytes != offset + math.prod(shape) * DTYPE.itemsize:
         raise ZooFileError(
             f"{file} is damaged: it has {n_bytes} bytes, too few or too many for weights of "
-            f"shape {shape}"
+            f"shape {shape}."
         )
     return shape
