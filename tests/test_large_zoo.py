@@ -103,7 +103,7 @@ ROUTES = {
     "metrics": lambda X: [
         np.asarray(metrics.explained_variance(X, np.roll(X, 1, axis=0))),
         np.asarray(metrics.diversity(X)),
-        np.asarray(metrics.spread_ratio(X, X[:9])),
+        np.asarray(metrics.variance_ratio(X, X[:9])),
     ],
 }  # fmt: skip
 

@@ -1,6 +1,6 @@
 """Trained neural networks as data, the scikit-learn way.
 
-Only the public names live here; each is imported when first used, so that ``import wsl`` is cheap.
+Each public name is imported when it is first used, so that ``import wsl`` is fast.
 """
 
 from importlib import import_module

@@ -1,20 +1,17 @@
-"""Rows of a zoo in batches of bounded bytes: how an array that may be larger than memory is read.
-
-What is done with a batch lives where it is used; how a stored zoo is mapped lives in ``wsl.zoo``.
-"""
+"""Rows in batches of bounded bytes, for arrays that may be larger than memory."""
 
 from collections.abc import Callable, Iterable, Iterator
 
 import numpy as np
 
 BATCH_BYTES = 32 * 2**20
-CACHE_BYTES = 256 * 2**20  # a copy of rows in another form may be kept where it takes no more
+CACHE_BYTES = 256 * 2**20  # the largest converted copy of rows that is kept
 
 
 def row_slices(n_rows: int, row_bytes: int) -> Iterator[slice]:
     """Cut ``n_rows`` into slices of at most ``BATCH_BYTES``, and of at least one row.
 
-    ``row_bytes`` is what work on one row takes.
+    ``row_bytes`` is the memory that one row takes, with its intermediate results.
     """
     size = max(1, BATCH_BYTES // row_bytes)
     return (slice(start, min(start + size, n_rows)) for start in range(0, n_rows, size))
@@ -25,8 +22,8 @@ def map_rows(
 ) -> np.ndarray:
     """Return ``function(rows)``, computed batch by batch.
 
-    ``function`` takes ``(n_batch, n_weights)`` and returns an array with one entry a row, whose
-    other axes and type do not depend on the batch. Beside the result one batch is held.
+    ``function`` takes ``(n_batch, n_weights)`` and returns an array with one entry per row, whose
+    other axes and dtype do not depend on the batch. Only one batch is in memory beside the result.
     """
     joined = None
     for part in row_slices(len(rows), row_bytes or rows[:1].nbytes):
@@ -43,8 +40,8 @@ def map_rows(
 def column_moments(batches: Callable[[], Iterable[np.ndarray]]) -> tuple[np.ndarray, np.ndarray]:
     """Return mean and variance of the columns, each ``(n_columns,)`` float64.
 
-    ``batches`` gives the rows afresh at each call, ``(n_batch, n_columns)`` at a time: deviations
-    are taken in a second pass, as a difference of moments would lose small variances.
+    Each call of ``batches`` yields all rows, ``(n_batch, n_columns)`` at a time. Deviations are
+    computed in a second pass, as a difference of moments would lose small variances.
     """
     mean = _column_mean(batches())
     return mean, _column_mean(np.square(batch - mean) for batch in batches())

@@ -1,4 +1,4 @@
-"""The one place where a ``device`` parameter becomes a ``torch.device``."""
+"""The ``torch.device`` of a ``device`` parameter."""
 
 import torch
 
@@ -6,7 +6,7 @@ from .exceptions import InvalidInputError
 
 
 def resolve_device(device="auto") -> torch.device:
-    """Return the torch device; ``"auto"`` is cuda, then mps, then cpu, whichever is there first."""
+    """Return the torch device; ``"auto"`` is the first available of cuda, mps and cpu."""
     if device == "auto":
         if torch.cuda.is_available():
             return torch.device("cuda")
@@ -16,7 +16,7 @@ def resolve_device(device="auto") -> torch.device:
         torch.empty(0, device=resolved)
     except (RuntimeError, TypeError, AssertionError) as error:
         raise InvalidInputError(
-            f"device={device!r} is not available here; wanted 'auto', 'cpu', 'cuda' or 'mps' "
-            f"({str(error).splitlines()[0]})"
+            f"`device` must be 'auto' or a device that is available, such as 'cpu'; got {device!r} "
+            f"({str(error).splitlines()[0]})."
         ) from error
     return resolved

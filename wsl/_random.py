@@ -1,7 +1,4 @@
-"""The one place where a ``random_state`` becomes random generators.
-
-Nothing here, and nothing in wsl, changes the global state of numpy or torch.
-"""
+"""Random generators from a ``random_state``; the global state of numpy and torch is unchanged."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,7 +12,7 @@ MAX_SEED = 2**31 - 1
 def resolve_random_state(random_state) -> np.random.Generator:
     """Return a numpy Generator for an int, None, a RandomState, a SeedSequence or a Generator.
 
-    None is fresh entropy, not numpy's global generator: nothing here moves that one's state.
+    None is fresh entropy, not numpy's global generator, whose state does not change.
     """
     if isinstance(random_state, np.random.Generator):
         return random_state
@@ -25,7 +22,7 @@ def resolve_random_state(random_state) -> np.random.Generator:
 
 
 def draw_seed(rng: np.random.Generator | np.random.RandomState) -> int:
-    """Draw an int below 2**31 - 1, the form of seed that scikit-learn and torch both take."""
+    """Draw an int below 2**31 - 1, a seed that scikit-learn and torch both take."""
     draw = rng.integers if isinstance(rng, np.random.Generator) else rng.randint
     return int(draw(MAX_SEED))
 
@@ -44,9 +41,9 @@ def torch_generator(rng: np.random.Generator, device="cpu"):
 
 @contextmanager
 def scoped_torch_seed(rng: np.random.Generator, device="cpu") -> Iterator[None]:
-    """Seed torch's own generators inside the block and give them back their state after it.
+    """Seed torch's global generators inside the block and restore their state after it.
 
-    Module initialisation and dropout draw from torch's default generators and take no other.
+    Module initialization and dropout only draw from torch's global generators.
     """
     import torch
 

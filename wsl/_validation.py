@@ -46,6 +46,28 @@ def quoted(name: str) -> str:
     return name if " " in name or "`" in name else f"`{name}`"
 
 
+def check_class_indices(y, n_samples: int, n_classes: int, name: str = "y") -> np.ndarray:
+    """Return the class index of each sample, ``(n_samples,)`` int64, from 0 to ``n_classes - 1``.
+
+    A column ``(n_samples, 1)`` is taken too; other labels, such as text or counts from 1, are not.
+    """
+    labels = np.asarray(y)
+    if labels.shape == (n_samples, 1):
+        labels = labels[:, 0]
+    if labels.shape != (n_samples,):
+        raise InvalidInputError(
+            f"{quoted(name)} must have shape ({n_samples},), one class index per sample; got "
+            f"{labels.shape}."
+        )
+    valid = np.isin(labels, np.arange(n_classes))
+    if not valid.all():
+        raise InvalidInputError(
+            f"{quoted(name)} must hold class indices from 0 to {n_classes - 1}; got "
+            f"{labels[~valid].tolist()[0]!r}."
+        )
+    return labels.astype(np.int64)
+
+
 def check_environments(labels, n_samples: int, of: str = "") -> np.ndarray:
     """Return the environment of each sample, ``(n_samples,)``; ``of`` names the dataset."""
     labels, name = np.asarray(labels), f"environments of `{of}`" if of else "`environments`"

@@ -1,7 +1,4 @@
-"""The errors and warnings that wsl raises; each error is also the standard one that it specialises.
-
-No logic lives here, and no other module defines an exception.
-"""
+"""The errors and warnings of wsl; each error is also the standard error that it specializes."""
 
 
 class WslError(Exception):

@@ -124,10 +124,10 @@ def test_a_model_of_another_architecture_is_refused():
     tanh = fitted("MLPClassifier 0, two classes")
     architecture = Architecture.mlp(4, [5, 3], 1, "relu")
     with pytest.raises(
-        InvalidInputError, match=r"like is a MLPClassifier of .*Tanh.*; wanted .*ReLU"
+        InvalidInputError, match=r"`like` must be of .*ReLU.*; got a MLPClassifier of .*Tanh"
     ):
         architecture.to_sklearn(np.zeros(architecture.n_weights), tanh)
-    with pytest.raises(InvalidInputError, match="9 columns"):
+    with pytest.raises(InvalidInputError, match=r"must have 47 columns.*got 9"):
         Architecture.mlp(4, [5, 3], 1, "tanh").to_sklearn(np.zeros(9), tanh)
     with pytest.raises(UnsupportedModuleError, match="fitted"):
         architecture.to_sklearn(np.zeros(architecture.n_weights), MLPClassifier((5, 3)))
@@ -136,13 +136,15 @@ def test_a_model_of_another_architecture_is_refused():
 def test_errors_name_the_model():
     two, three = (fitted(f"MLPClassifier {n}") for n in ("0, two classes", "3, three classes"))
     architecture = Architecture.from_sklearn(two)
-    with pytest.raises(InvalidInputError, match=r"models\[1\]: .*2 layers has 4 arrays.*takes 6"):
+    with pytest.raises(InvalidInputError, match=r"models\[1\]: .* must have 6 arrays.*got .* 4\."):
         architecture.flatten([two, three])
-    with pytest.raises(UnsupportedModuleError, match=r"models\[2\]: a MLPClassifier .* fitted"):
+    with pytest.raises(
+        UnsupportedModuleError, match=r"models\[2\]: .* fitted .* got a MLPClassifier"
+    ):
         architecture.flatten([two, two, MLPClassifier()])
     linear = fitted("LinearRegression 11, a number")
     with pytest.raises(
-        InvalidInputError, match=r"models\[0\]: weights '0.weight' has shape \(2, 4\)"
+        InvalidInputError, match=r"models\[0\]: '0.weight' must have shape .* got \(2, 4\)"
     ):
         Architecture.from_sklearn(linear).flatten([fitted("Ridge 15, two numbers")])
 

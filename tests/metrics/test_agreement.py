@@ -92,17 +92,23 @@ def test_diversity_is_the_distance_over_pairs():
     rows = np.random.default_rng(0).normal(size=(6, 4))
     squares = [((rows[i] - rows[j]) ** 2).sum() for i, j in itertools.permutations(range(6), 2)]
     assert metrics.diversity(rows) == pytest.approx(np.sqrt(np.mean(squares)))
-    assert metrics.spread_ratio(rows, 0.5 * rows + 3.0) == pytest.approx(0.25)
+    assert metrics.variance_ratio(rows, 0.5 * rows + 3.0) == pytest.approx(0.25)
 
 
 @pytest.mark.parametrize(
     ("call", "message"),
     [
-        (lambda o: metrics.agreement(o, o[:, :4]), r"other has shape \(5, 4, 3\), but outputs"),
-        (lambda o: metrics.agreement(o, o, average="all"), "average='all'"),
-        (lambda o: metrics.agreement(o[0], o[0]), r"wanted \(n_models, n_queries, n_outputs\)"),
-        (lambda o: metrics.accuracy(o, [0, 1]), "y has shape"),
-        (lambda o: metrics.behavioral_r2(o, o * np.nan), "rebuilt holds values"),
+        (
+            lambda o: metrics.agreement(o, o[:, :4]),
+            r"`other` must have the shape of.*; got \(5, 4, 3\)",
+        ),
+        (lambda o: metrics.agreement(o, o, average="all"), "`average` must be .* got 'all'"),
+        (
+            lambda o: metrics.agreement(o[0], o[0]),
+            r"\(n_models, n_queries, n_outputs\); got \(11, 3\)",
+        ),
+        (lambda o: metrics.accuracy(o, [0, 1]), r"`y` must have shape \(11,\), .* got \(2,\)"),
+        (lambda o: metrics.behavioral_r2(o, o * np.nan), "`rebuilt` must be finite"),
         (lambda o: metrics.shuffled_agreement(o[:1], o[:1]), "at least 2"),
         (lambda o: metrics.diversity(o[:1, 0]), "at least 2"),
     ],

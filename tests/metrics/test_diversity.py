@@ -21,7 +21,7 @@ def test_the_compression_factor_is_weights_over_latents():
 
 
 def test_rows_that_do_not_fit_are_refused():
-    with pytest.raises(InvalidInputError, match="zoo has 6 columns, but rows has 7"):
+    with pytest.raises(InvalidInputError, match="`zoo` must have 7 columns, as `rows` has; got 6"):
         metrics.nearest_distance(ROWS, ZOO[:, :6])
     with pytest.raises(
         InvalidInputError, match="`latents` must have 5 entries, as rows has; got 9"

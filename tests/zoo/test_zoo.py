@@ -221,7 +221,7 @@ def test_errors_name_the_parameter_and_its_value():
     zoo = ModelZoo(rows, ARCHITECTURE)
     with pytest.raises(InvalidInputError, match="`y` must have 5 entries, as X has; got 2"):
         zoo.accuracy(np.zeros((5, 3)), [0, 1])
-    with pytest.raises(InvalidInputError, match=r"inputs has 4 features, but .* takes 3"):
+    with pytest.raises(InvalidInputError, match=r"`inputs` must have 3 columns, .* got 4"):
         zoo.accuracy(np.zeros((2, 4)), [0, 1])
     with pytest.raises(
         InvalidInputError, match="`other` must have 4 entries, as the zoo has; got 2"

@@ -1,7 +1,6 @@
-"""Template modules for the common architectures, as plain ``nn.Sequential`` networks.
+"""Template modules of multi-layer perceptrons and CNNs, as plain ``nn.Sequential`` networks.
 
-No weights are kept here: what comes out is a shape for ``Architecture`` to describe. As torch draws
-weights for every layer, its global generator is given back its state.
+Torch draws weights for every layer; the state of its global generator is restored.
 """
 
 from collections.abc import Sequence
@@ -25,7 +24,7 @@ ACTIVATIONS: dict[str, type[nn.Module]] = {
 
 
 class SelectFeatures(nn.Module):
-    """Keeps some of the input's columns: a model that does not use the others still takes them."""
+    """Selects columns of the input, for models that take all columns and use some."""
 
     def __init__(self, n_features: int, columns: Sequence[int]):
         super().__init__()
@@ -33,7 +32,7 @@ class SelectFeatures(nn.Module):
         self.columns = list(columns)
         if not self.columns or not all(0 <= column < n_features for column in self.columns):
             raise InvalidInputError(
-                f"features={self.columns}; wanted one or more indices below {n_features}"
+                f"`features` must be one or more indices below {n_features}; got {self.columns}."
             )
 
     def forward(self, inputs: Tensor) -> Tensor:
@@ -48,14 +47,12 @@ class SelectFeatures(nn.Module):
 def activation_class(name: str) -> type[nn.Module]:
     """Return the module class of a named activation."""
     if name not in ACTIVATIONS:
-        raise InvalidInputError(
-            f"activation={name!r} is unknown; wanted one of {sorted(ACTIVATIONS)}"
-        )
+        raise InvalidInputError(f"`activation` must be one of {sorted(ACTIVATIONS)}; got {name!r}.")
     return ACTIVATIONS[name]
 
 
 def replace_activations(module: nn.Module, activation: str) -> nn.Module:
-    """Put a named activation in the place of every activation layer, and return the module."""
+    """Replace every activation layer by the named one, in place, and return the module."""
     new, kinds = activation_class(activation), tuple(ACTIVATIONS.values())
     found = [
         (parent, name)
@@ -65,8 +62,8 @@ def replace_activations(module: nn.Module, activation: str) -> nn.Module:
     ]
     if not found:
         raise UnsupportedModuleError(
-            f"module {type(module).__name__} has no activation layers to make {activation!r}; "
-            f"wanted one of {sorted(kind.__name__ for kind in kinds)}"
+            f"a module must have layers among {sorted(kind.__name__ for kind in kinds)} to take "
+            f"another activation; got a {type(module).__name__} without any."
         )
     for parent, name in found:
         setattr(parent, name, new())
@@ -76,16 +73,16 @@ def replace_activations(module: nn.Module, activation: str) -> nn.Module:
 @fork_rng(devices=[])
 def build_mlp(
     n_inputs: int,
-    hidden: Sequence[int],
+    hidden_layer_sizes: int | Sequence[int],
     n_outputs: int,
     activation: str,
     features: Sequence[int] | None = None,
     dropout: float | None = None,
 ) -> nn.Sequential:
-    """Return Linear layers of widths ``hidden`` with activations between, and a linear output."""
-    act = activation_class(activation)
+    """Return Linear layers with activations between them, and a linear output."""
+    act, hidden = activation_class(activation), _layer_sizes(hidden_layer_sizes)
     if dropout is not None and not 0 <= dropout <= 1:
-        raise InvalidInputError(f"dropout={dropout}; wanted a probability, or None")
+        raise InvalidInputError(f"`dropout` must be a probability or None; got {dropout}.")
     drop = [] if dropout is None else [nn.Dropout(dropout)]
     layers: list[nn.Module] = [] if features is None else [SelectFeatures(n_inputs, features)]
     widths = [n_inputs if features is None else len(features), *hidden, n_outputs]
@@ -98,7 +95,7 @@ def build_mlp(
 def build_cnn(
     image_shape: tuple[int, int, int],
     channels: Sequence[int],
-    hidden: Sequence[int],
+    hidden_layer_sizes: int | Sequence[int],
     n_outputs: int,
     kernel_size: int | Sequence[int],
     pool: int | Sequence[int],
@@ -107,8 +104,8 @@ def build_cnn(
 ) -> nn.Sequential:
     """Return convolution, activation and max-pooling blocks, a flatten, and an MLP head.
 
-    Inputs are flat rows, ``(n, channels * height * width)``, as scikit-learn keeps images. A block
-    whose image is already smaller than the pooling window is not pooled.
+    Inputs are flat rows, ``(n_samples, channels * height * width)``, as scikit-learn keeps images.
+    A block whose image is smaller than the pooling window is not pooled.
     """
     act = activation_class(activation)
     n_channels, height, width = image_shape
@@ -119,8 +116,8 @@ def build_cnn(
         height, width = height - kernel + 1, width - kernel + 1
         if min(height, width) < 1:
             raise InvalidInputError(
-                f"channels={list(channels)} has more convolutions of kernel_size={kernel_size} "
-                f"than an image of {image_shape[1]} x {image_shape[2]} can take"
+                f"`channels` must have fewer convolutions for an image of {image_shape[1]} x "
+                f"{image_shape[2]} and kernel_size={kernel_size}; got {list(channels)}."
             )
         layers += [nn.Conv2d(n_channels, n_out, kernel), act()]
         if window > 1 and min(height, width) >= window:
@@ -128,15 +125,27 @@ def build_cnn(
             height, width = height // window, width // window
         n_channels = n_out
     n_inputs = n_channels * height * width
-    head = build_mlp(n_inputs, hidden, n_outputs, activation, dropout=dropout)
+    head = build_mlp(n_inputs, hidden_layer_sizes, n_outputs, activation, dropout=dropout)
     return nn.Sequential(*layers, nn.Flatten(), *head)
 
 
 def _for_each(value: int | Sequence[int], n_layers: int, name: str) -> list[int]:
-    """Return one number for each convolution."""
+    """Return one value per convolution."""
     values = [int(value)] * n_layers if isinstance(value, (int, np.integer)) else list(value)
     if len(values) != n_layers or not all(v >= 1 for v in values):
         raise InvalidInputError(
-            f"{name}={value}; wanted a number from 1, or {n_layers}, one for each of channels"
+            f"`{name}` must be an int of at least 1, or {n_layers} of them, one per entry of "
+            f"`channels`; got {value}."
         )
     return values
+
+
+def _layer_sizes(value: int | Sequence[int]) -> list[int]:
+    """Return the width of each hidden layer; a single number is one layer."""
+    sizes = np.atleast_1d(np.asarray(value)).tolist() if np.size(value) else []
+    if not all(type(size) is int and size > 0 for size in sizes):
+        raise InvalidInputError(
+            "`hidden_layer_sizes` must be an int of at least 1 or a sequence of them; got "
+            f"{value!r}."
+        )
+    return sizes

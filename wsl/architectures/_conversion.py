@@ -1,10 +1,7 @@
-"""Models to rows of weights: modules, state dicts and fitted scikit-learn models, and these back.
-
-Everything that computes lives elsewhere.
-"""
+"""Models to rows of weights and back: modules, state dicts and fitted scikit-learn models."""
 
 import copy
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -12,6 +9,7 @@ from torch import nn
 
 from ..exceptions import InvalidInputError, UnsupportedModuleError
 from ._builders import build_mlp
+from ._parameter_layout import ParameterLayout
 
 ACTIVATIONS = {
     "relu": "relu",
@@ -21,29 +19,43 @@ ACTIVATIONS = {
 }
 
 
-def flatten_model(
-    model: Any, names: Sequence[str], shapes: Sequence[tuple[int, ...]]
-) -> np.ndarray:
-    """Return one model's weights as a float32 row, in the order of ``names``.
+def flatten_models(models: Iterable[Any], layout: ParameterLayout) -> np.ndarray:
+    """Return models as float32 rows ``(n_models, n_weights)``.
 
-    Raises InvalidInputError, naming the parameter that is missing, left over or misshapen.
+    Raises InvalidInputError or UnsupportedModuleError; the model is named by its index.
     """
-    tensors = named_tensors(model, names)
-    missing = [name for name in names if name not in tensors]
-    extra = [name for name in tensors if name not in set(names)]
-    if missing or extra:
+    rows = []
+    for index, model in enumerate(models):
+        try:
+            rows.append(_flatten_model(model, layout))
+        except (InvalidInputError, UnsupportedModuleError) as error:
+            raise type(error)(f"models[{index}]: {error}") from error
+    if not rows:
+        raise InvalidInputError("`models` must hold at least one model; got none.")
+    return np.stack(rows)
+
+
+def _flatten_model(model: Any, layout: ParameterLayout) -> np.ndarray:
+    tensors = named_tensors(model, layout.names)
+    missing = [name for name in layout.names if name not in tensors]
+    unknown = [name for name in tensors if name not in layout.by_name]
+    if missing or unknown:
         raise InvalidInputError(
-            f"the parameters do not fit the architecture: missing {missing}, left over {extra}"
-        )
-    parts = []
-    for name, shape in zip(names, shapes, strict=True):
-        values = np.asarray(tensors[name], dtype=np.float32)
-        if values.shape != tuple(shape):
-            raise InvalidInputError(
-                f"weights {name!r} has shape {values.shape}, the architecture takes {tuple(shape)}"
+            "the parameters must be those of the architecture; got "
+            + " and ".join(
+                f"{what} {names}"
+                for what, names in (("none called", missing), ("unknown", unknown))
+                if names
             )
-        parts.append(values.ravel())
-    return np.concatenate(parts)
+            + "."
+        )
+    arrays = []
+    for name, shape in layout.by_name.items():
+        values = np.asarray(tensors[name], dtype=np.float32)
+        if values.shape != shape:
+            raise InvalidInputError(f"{name!r} must have shape {shape}; got {values.shape}.")
+        arrays.append(values.ravel())
+    return np.concatenate(arrays)
 
 
 def named_tensors(model: Any, names: Sequence[str]) -> dict[str, np.ndarray]:
@@ -62,8 +74,8 @@ def named_tensors(model: Any, names: Sequence[str]) -> dict[str, np.ndarray]:
     arrays = [array for layer in layers for array in layer]
     if len(arrays) != len(names):
         raise InvalidInputError(
-            f"a {type(model).__name__} of {len(layers)} layers has {len(arrays)} arrays of "
-            f"weights, the architecture takes {len(names)}"
+            f"the model must have {len(names)} arrays of weights, as the architecture has; got a "
+            f"{type(model).__name__} with {len(arrays)}."
         )
     return dict(zip(names, arrays, strict=True))
 
@@ -73,21 +85,20 @@ def _to_numpy(value: Any) -> np.ndarray:
 
 
 def sklearn_layers(model: Any) -> list[tuple[np.ndarray, np.ndarray]]:
-    """Return ``(weight (out, in), bias (out,))`` of each layer of a fitted MLP or linear model.
+    """Return weight ``(n_out, n_in)`` and bias ``(n_out,)`` of each layer of a fitted model.
 
     Raises UnsupportedModuleError if the model holds no such weights.
     """
     if hasattr(model, "coefs_") and hasattr(model, "intercepts_"):
         return [(w.T, b) for w, b in zip(model.coefs_, model.intercepts_, strict=True)]
-    centred = hasattr(model, "support_") or hasattr(
-        model, "_x_mean"
-    )  # SVM and PLS: more than these
-    if hasattr(model, "coef_") and hasattr(model, "intercept_") and not centred:
+    # a kernel SVM predicts from more than these two, PLS centers its input
+    needs_more = hasattr(model, "support_") or hasattr(model, "_x_mean")
+    if hasattr(model, "coef_") and hasattr(model, "intercept_") and not needs_more:
         weight = np.atleast_2d(_to_numpy(model.coef_))
         return [(weight, np.broadcast_to(model.intercept_, weight.shape[0]))]
     raise UnsupportedModuleError(
-        f"a {type(model).__name__} holds no known weights; wanted an nn.Module, a state dict, or a "
-        "fitted scikit-learn MLP or linear model"
+        "a model must be an nn.Module, a state dict, or a fitted scikit-learn MLP or linear model; "
+        f"got a {type(model).__name__}."
     )
 
 
@@ -101,7 +112,7 @@ def sklearn_module(model: Any) -> nn.Sequential:
 def sklearn_model(like: Any, arrays: Sequence[np.ndarray]) -> Any:
     """Return a copy of a fitted scikit-learn model that holds other weights.
 
-    ``arrays`` are weight ``(out, in)`` and bias ``(out,)`` of each layer, shaped as its own are.
+    ``arrays`` are weight ``(n_out, n_in)`` and bias ``(n_out,)`` of each layer.
     """
     model = copy.deepcopy(like)
     weights, biases = arrays[::2], arrays[1::2]
@@ -113,6 +124,6 @@ def sklearn_model(like: Any, arrays: Sequence[np.ndarray]) -> Any:
     dtype = like.coef_.dtype
     model.coef_ = weights[0].reshape(like.coef_.shape).astype(dtype)
     bias = biases[0].astype(dtype)
-    is_number = np.ndim(like.intercept_) == 0 and len(bias) == 1
-    model.intercept_ = bias[0] if is_number else bias
+    is_scalar = np.ndim(like.intercept_) == 0 and len(bias) == 1
+    model.intercept_ = bias[0] if is_scalar else bias
     return model

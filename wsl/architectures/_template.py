@@ -1,11 +1,8 @@
-"""What a module must be to serve as an architecture's template, and what it tells of itself.
-
-Nothing here runs a model.
-"""
+"""The template of an architecture: what a module must be, and what it determines about inputs."""
 
 import copy
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
@@ -21,20 +18,23 @@ def refuse_unsupported(module: nn.Module) -> None:
     for name, layer in module.named_modules():
         if isinstance(layer, _NORMS) and layer.track_running_stats and layer.momentum is None:
             raise UnsupportedModuleError(
-                f"layer {name!r} ({type(layer).__name__}) has momentum=None, whose averages depend "
-                "on how often they were updated; wanted a number"
+                f"`momentum` of layer {name!r} ({type(layer).__name__}) must be a number; got "
+                "None, whose averages depend on how often they were updated."
             )
     parameters = list(module.parameters())
     if not parameters:
-        raise UnsupportedModuleError(f"module {type(module).__name__} has no parameters")
+        raise UnsupportedModuleError(
+            f"`module` must have parameters; got a {type(module).__name__} without any."
+        )
     if any(isinstance(p, nn.parameter.UninitializedParameter) for p in parameters):
         raise UnsupportedModuleError(
-            f"module {type(module).__name__} has lazy parameters; run it once on an input before"
+            f"the parameters of `module` must be initialized; got a {type(module).__name__} with "
+            "lazy ones: run it once on an input first."
         )
 
 
 def running_statistics(module: nn.Module) -> dict[str, Tensor]:
-    """Return the running means and variances of normalisation layers by name."""
+    """Return the running means and variances of normalization layers by name."""
     return {
         f"{prefix}.{name}" if prefix else name: buffer
         for prefix, layer in module.named_modules()
@@ -45,7 +45,7 @@ def running_statistics(module: nn.Module) -> dict[str, Tensor]:
 
 
 def uses_batch_statistics(module: nn.Module) -> bool:
-    """Tell whether a layer normalises by the inputs at hand, in evaluation too."""
+    """Return True if a layer normalizes by the statistics of the batch in evaluation mode too."""
     return any(
         isinstance(layer, nn.modules.batchnorm._BatchNorm) and layer.running_mean is None
         for layer in module.modules()
@@ -57,14 +57,14 @@ def make_template(module: nn.Module) -> nn.Module:
     template = copy.deepcopy(module).cpu().float().eval().requires_grad_(False)
     for layer in template.modules():
         if getattr(layer, "inplace", False):
-            vars(layer)["inplace"] = False  # an input shared by all models would be overwritten
+            vars(layer)["inplace"] = False  # else an input that models share is overwritten
     for parameter in template.parameters():
         parameter.zero_()
     return template
 
 
 def first_shape(module: nn.Module, input_shape: Sequence[int] | None) -> tuple[int, ...] | None:
-    """Return the shape of one input, as given or as the first layer tells it; None if neither."""
+    """Return the shape of one input, as given or as the first layer has it; None if unknown."""
     if input_shape is not None:
         return tuple(int(n) for n in input_shape)
     layer = module
@@ -77,20 +77,6 @@ def first_shape(module: nn.Module, input_shape: Sequence[int] | None) -> tuple[i
     if isinstance(layer, nn.Unflatten) and layer.dim == 1:
         return (math.prod(layer.unflattened_size),)
     return None
-
-
-def layer_names(module: nn.Module) -> Iterator[str]:
-    """Yield what to call each layer of a nest of Sequentials."""
-    if isinstance(module, nn.Sequential):
-        for layer in module:
-            yield from layer_names(layer)
-    elif isinstance(module, nn.Linear):
-        yield f"Linear({module.in_features}, {module.out_features})"
-    elif isinstance(module, nn.Conv2d):
-        kernel = "x".join(map(str, module.kernel_size))
-        yield f"Conv2d({module.in_channels}, {module.out_channels}, {kernel})"
-    else:
-        yield type(module).__name__
 
 
 def largest_value(module: nn.Module, input_shape: Sequence[int]) -> int:

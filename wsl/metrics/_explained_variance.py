@@ -1,7 +1,4 @@
-"""The share of what differs between models that is rebuilt: of their outputs, of their weights.
-
-Both read their arrays in batches; ``streamed_r2`` takes batches that are nowhere held together.
-"""
+"""The fraction of the variance between models, in outputs or weights, that is rebuilt."""
 
 from collections.abc import Iterable, Iterator
 
@@ -12,21 +9,27 @@ from ._output_checks import check_pair, in_batches
 
 
 def behavioral_r2(outputs, rebuilt) -> float:
-    """Return the share of the variance between models that the rebuilt models' outputs explain.
-
-    1 for a perfect rebuild; 0 for giving everybody the averaged prediction; negative where the
-    rebuilt models are further from their originals than the average is.
+    """Return the fraction of the variance between models' outputs that rebuilt models explain.
 
     Parameters
     ----------
-    outputs, rebuilt : array ``(n_models, n_queries, n_outputs)``
-        Logits, compared after a softmax; a single output is compared as it stands.
+    outputs : array-like of shape (n_models, n_queries, n_outputs)
+        Logits of the original models, compared after a softmax; a single output is compared as it
+        is.
+    rebuilt : array-like of shape (n_models, n_queries, n_outputs)
+        Logits of the rebuilt models, in the same order.
 
     Returns
     -------
     float
-        As in scikit-learn's ``r2_score``, where the originals do not differ: 1 for a perfect
-        rebuild and 0 otherwise.
+        1 for a perfect rebuild, 0 for the averaged prediction, negative where the rebuilt models
+        are further from their originals than the average is. Where the originals do not differ, 1
+        for a perfect rebuild and 0 otherwise, as in scikit-learn's ``r2_score``.
+
+    See Also
+    --------
+    explained_variance : The same of weights.
+    agreement : Compares predicted classes only.
 
     Examples
     --------
@@ -43,52 +46,89 @@ def behavioral_r2(outputs, rebuilt) -> float:
 
 
 def explained_variance(rows, rebuilt) -> float:
-    """Return the share of the variance of the weights, around their mean, that is rebuilt.
+    """Return the fraction of the variance of the weights, around their mean, that is rebuilt.
 
     Parameters
     ----------
-    rows, rebuilt : array ``(n_models, n_weights)``
-        Compared place by place: bring hidden units into the same order first.
+    rows : array-like of shape (n_models, n_weights)
+        The weights of the original models.
+    rebuilt : array-like of shape (n_models, n_weights)
+        The weights of the rebuilt models, in the same order, compared weight by weight: bring
+        hidden units into one order first (see ``Architecture.canonicalize``).
+
+    Returns
+    -------
+    float
+        1 for a perfect rebuild, 0 for the mean of all models.
+
+    See Also
+    --------
+    behavioral_r2 : The same of outputs.
+
+    Examples
+    --------
+    >>> from wsl.metrics import explained_variance
+    >>> explained_variance([[0.0], [4.0]], [[1.0], [3.0]])
+    0.75
     """
     rows, rebuilt = check_pair(rows, rebuilt, "rows", "rebuilt", 2)
     return streamed_r2(_batch_pairs(rows, rebuilt))
 
 
 def streamed_r2(pairs: Iterable[tuple[np.ndarray, np.ndarray]]) -> float:
-    r"""Return ``behavioral_r2`` of outputs, or ``explained_variance`` of rows, given in batches.
+    r"""Return ``behavioral_r2`` of outputs, or ``explained_variance`` of rows, from batches.
 
     Parameters
     ----------
-    pairs : iterable of pairs of arrays, each ``(n_batch, n_queries, n_outputs)`` or
-        ``(n_batch, n_weights)``
-        Originals, and what was rebuilt of the same models.
+    pairs : iterable of pairs of arrays
+        Batches of originals and of the rebuilt models, each of shape (n_batch, n_queries,
+        n_outputs) or (n_batch, n_weights). Only one pair is in memory at a time.
+
+    Returns
+    -------
+    float
+        1 for a perfect rebuild, 0 for the mean of all models.
+
+    See Also
+    --------
+    behavioral_r2 : Of outputs that are in memory.
+    explained_variance : Of rows that are in memory.
 
     Notes
     -----
-    Sums of squares around the mean of two sets of models are joined as
+    Sums of squares around the mean of two sets of models are combined as
     :math:`S = S_a + S_b + \|m_a - m_b\|^2 n_a n_b / (n_a + n_b)`.
 
     References
     ----------
     Chan, Golub and LeVeque (1983), "Algorithms for computing the sample variance", equation 2.1.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from wsl.metrics import streamed_r2
+    >>> batches = (np.full((1, 2), value) for value in (0.0, 4.0))
+    >>> streamed_r2((batch, 0.5 * batch + 1.0) for batch in batches)
+    0.75
     """
-    n_seen, mean, total, lost, first, alike = 0, np.float64(0.0), 0.0, 0.0, None, True
+    n_models, mean, total, lost, first, equal = 0, np.float64(0.0), 0.0, 0.0, None, True
     for originals, rebuilt in pairs:
         pair = check_pair(originals, rebuilt, "outputs", "rebuilt", np.ndim(originals))
         values, copies = map(as_behavior, pair)
         first = values[0] if first is None else first
-        alike = alike and bool((values == first).all())
+        equal = equal and bool((values == first).all())
         lost += float(np.square(values - copies).sum())
-        n_own, own = len(values), values.mean(axis=0)
-        weight = n_seen * n_own / (n_seen + n_own)
-        total += float(np.square(values - own).sum()) + weight * float(np.square(own - mean).sum())
-        n_seen += n_own
-        mean = mean + (own - mean) * (n_own / n_seen)
-    return float(lost == 0.0) if alike else 1.0 - lost / total
+        n_batch, center = len(values), values.mean(axis=0)
+        weight = n_models * n_batch / (n_models + n_batch)
+        between = weight * float(np.square(center - mean).sum())
+        total += float(np.square(values - center).sum()) + between
+        n_models += n_batch
+        mean = mean + (center - mean) * (n_batch / n_models)
+    return float(lost == 0.0) if equal else 1.0 - lost / total
 
 
 def as_behavior(values: np.ndarray) -> np.ndarray:
-    """Return rows as they stand, and outputs after a softmax unless single, in float64."""
+    """Return rows as they are, and outputs after a softmax unless single, in float64."""
     values = values.astype(np.float64)
     return values if values.ndim == 2 or values.shape[2] == 1 else softmax(values, axis=2)
 

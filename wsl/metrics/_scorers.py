@@ -1,7 +1,6 @@
 """Scorers of autoencoders for scikit-learn's searches: callables of an estimator and rows.
 
-scikit-learn looks names up in a registry of its own, which has no public way in. So a name is
-resolved here, and the scorer is what ``scoring=`` takes.
+The registry of scikit-learn's own scorer names cannot be extended, so names are resolved here.
 """
 
 from collections.abc import Callable, Mapping
@@ -32,15 +31,16 @@ _METRICS: dict[str, tuple[Callable[[Any, Any], float], bool]] = {
 
 @dataclass(frozen=True, eq=False)
 class ReconstructionScorer:
-    """A metric between models and what an autoencoder rebuilds of them; greater is better.
+    """A metric between models and the models that an autoencoder rebuilds; greater is better.
 
     Made by :func:`wsl.metrics.get_scorer`.
 
     Attributes
     ----------
     name : str
-    queries : ndarray ``(n_queries, n_features)`` or None
-        None takes those of the scored autoencoder.
+        The name of the metric.
+    queries : ndarray of shape (n_queries, n_inputs) or None
+        None means the queries of the scored autoencoder.
     """
 
     name: str
@@ -58,8 +58,8 @@ class ReconstructionScorer:
         """
         if not hasattr(estimator, "reconstruct"):
             raise UnsupportedModuleError(
-                f"the scorer {self.name!r} got a {type(estimator).__name__}; wanted an autoencoder "
-                "with a method reconstruct"
+                f"the scorer {self.name!r} needs an autoencoder with a method reconstruct; got a "
+                f"{type(estimator).__name__}."
             )
         metric, of_outputs = _METRICS[self.name]
         rows, rebuilt = np.asarray(X, dtype=np.float32), estimator.reconstruct(X)
@@ -70,15 +70,16 @@ class ReconstructionScorer:
             queries = _first_queries(getattr(estimator, "queries", None))
         if queries is None or estimator.architecture is None:
             raise InvalidInputError(
-                f"the scorer {self.name!r} runs models on queries, but the autoencoder has "
-                "architecture=None or queries=None; wanted both, or queries= of get_scorer"
+                f"the scorer {self.name!r} runs models on queries and needs an autoencoder with "
+                "architecture= and queries= (or get_scorer with queries=); got one with "
+                "architecture=None or queries=None."
             )
         forward = estimator.architecture.forward
         return metric(forward(rows, queries), forward(rebuilt, queries))
 
 
 def _first_queries(queries) -> np.ndarray | None:
-    """Return the first of the queries; of several sets by name, as many of each."""
+    """Return the first of the queries; of several named sets, equally many of each."""
     sets = list(queries.values()) if isinstance(queries, Mapping) else [queries]
     if not sets or sets[0] is None:
         return None
@@ -86,16 +87,16 @@ def _first_queries(queries) -> np.ndarray | None:
 
 
 def get_scorer(name: str, *, queries=None) -> ReconstructionScorer:
-    """Return the scorer of a name, for ``scoring=`` of scikit-learn's searches.
+    """Return a scorer by name, for ``scoring=`` of scikit-learn's searches.
 
     Parameters
     ----------
     name : {"agreement", "agreement_gain", "behavioral_r2", "explained_variance"}
-        Metrics between models and their rebuilds. ``"agreement_gain"`` is the agreement less the
-        shuffled one: agreement alone is highest for one good model given to everybody.
-    queries : array-like ``(n_queries, n_features)``, optional
-        Inputs on which models are compared; by default the first 1,000 of the autoencoder's own,
-        on which it was trained.
+        The metric of models and rebuilt models. "agreement_gain" is the agreement minus the
+        shuffled agreement: agreement alone can be high for one good model that replaces all.
+    queries : array-like of shape (n_queries, n_inputs), optional
+        Inputs on which models are compared. By default the first 1,000 queries that the autoencoder
+        was trained on.
 
     Returns
     -------
@@ -105,7 +106,11 @@ def get_scorer(name: str, *, queries=None) -> ReconstructionScorer:
     Raises
     ------
     InvalidInputError
-        If there is no scorer of that name.
+        If there is no scorer with this name.
+
+    See Also
+    --------
+    get_scorer_names : The names of all scorers.
 
     Examples
     --------
@@ -124,7 +129,7 @@ def get_scorer(name: str, *, queries=None) -> ReconstructionScorer:
     >>> search.best_params_["latent_dim"]
     4
 
-    Several at once, with the one to choose by:
+    Several metrics at once, one of which selects the best parameters:
 
     >>> names = ["agreement", "behavioral_r2"]
     >>> search = GridSearchCV(
@@ -133,16 +138,26 @@ def get_scorer(name: str, *, queries=None) -> ReconstructionScorer:
     ... )
     """
     if name not in _METRICS:
-        raise InvalidInputError(f"name={name!r}; wanted one of {get_scorer_names()}")
+        raise InvalidInputError(f"`name` must be one of {get_scorer_names()}; got {name!r}.")
     return ReconstructionScorer(name, None if queries is None else np.asarray(queries))
 
 
 def get_scorer_names() -> list[str]:
-    """Return the names that ``get_scorer`` knows.
+    """Return the names of all scorers.
 
     Returns
     -------
     list of str
         In alphabetical order.
+
+    See Also
+    --------
+    get_scorer : Returns the scorer with a name.
+
+    Examples
+    --------
+    >>> from wsl.metrics import get_scorer_names
+    >>> get_scorer_names()
+    ['agreement', 'agreement_gain', 'behavioral_r2', 'explained_variance']
     """
     return sorted(_METRICS)

@@ -162,7 +162,7 @@ def test_what_works_in_place_on_a_value_used_again_is_not_stored():
             z = F.relu(y, inplace=True)
             return y + z
 
-    with pytest.raises(UnsupportedModuleError, match="InPlace does other than its layers"):
+    with pytest.raises(UnsupportedModuleError, match="InPlace cannot be stored"):
         Architecture(InPlace(), input_shape=(2,)).to_spec()
 
 
@@ -237,13 +237,13 @@ HOSTILE = {
 
 @pytest.mark.parametrize("case", HOSTILE)
 def test_hostile_specs_are_refused(case):
-    with pytest.raises(InvalidInputError, match="architecture"):
+    with pytest.raises(InvalidInputError, match="spec"):
         Architecture.from_spec({"module": HOSTILE[case], "input_shape": [2]})
 
 
 @pytest.mark.parametrize("shape", [[10**12], [0], [-1], ["2"], "2", [[2]], [2.0], [True], {}])
 def test_hostile_input_shapes_are_refused(shape):
-    with pytest.raises(InvalidInputError, match="architecture"):
+    with pytest.raises(InvalidInputError, match="spec"):
         Architecture.from_spec({"module": [linear(2, 1)], "input_shape": shape})
 
 
@@ -266,7 +266,7 @@ def test_what_would_take_too_much_is_told_before_it_is_built(monkeypatch, limit,
     described = {"module": spec, "input_shape": [2]}
     Architecture.from_spec(described)
     monkeypatch.setattr(_size_limits, limit, 9)
-    with pytest.raises(InvalidInputError, match=r"architecture has .*; wanted at most 9"):
+    with pytest.raises(InvalidInputError, match=r"must have at most 9 .*; got \d+"):
         Architecture.from_spec(described)
 
 

@@ -102,20 +102,20 @@ class Refused(nn.Module):
     ("forward", "message"),
     [
         (lambda m, x: m.layer(x) if x.sum() > 0 else x, "cannot be traced"),
-        (lambda m, x: m.layer(x) * m.scale, "calls"),
-        (lambda m, x: m.layer(x) + 1.0, "calls"),
-        (lambda m, x: torch.cat([m.layer(x), x], 1), "calls"),
-        (lambda m, x: m.layer(x).flatten(), "calls"),
-        (lambda m, x: m.layer(x).view(-1), "calls"),
-        (lambda m, x: m.layer(x).mean(1), "calls"),
-        (lambda m, x: m.layer(x).mean((2, 3), keepdim=True), "calls"),
-        (lambda m, x: (m.layer(x), x), "returns"),
-        (lambda m, x: x, "returns"),
+        (lambda m, x: m.layer(x) * m.scale, "must only call"),
+        (lambda m, x: m.layer(x) + 1.0, "must only call"),
+        (lambda m, x: torch.cat([m.layer(x), x], 1), "must only call"),
+        (lambda m, x: m.layer(x).flatten(), "must only call"),
+        (lambda m, x: m.layer(x).view(-1), "must only call"),
+        (lambda m, x: m.layer(x).mean(1), "must only call"),
+        (lambda m, x: m.layer(x).mean((2, 3), keepdim=True), "must only call"),
+        (lambda m, x: (m.layer(x), x), "must return"),
+        (lambda m, x: x, "must return"),
     ],
 )
 def test_what_is_no_chain_of_layers_is_refused_and_still_runs(forward, message):
     module = Refused(forward)
-    with pytest.raises(UnsupportedModuleError, match=f"module Refused {message}"):
+    with pytest.raises(UnsupportedModuleError, match=f"Refused .*{message}"):
         trace(module)
     architecture = Architecture(module, input_shape=(2,))
     assert architecture.flatten(module).shape == (1, 8)
@@ -127,7 +127,7 @@ class Two(nn.Module):
 
 
 def test_several_inputs_are_refused():
-    with pytest.raises(UnsupportedModuleError, match="takes 2 inputs; wanted one"):
+    with pytest.raises(UnsupportedModuleError, match=r"must take one input.* got 2"):
         trace(Two())
 
 
@@ -144,14 +144,16 @@ class Mistaken(nn.Module):
 def test_means_over_one_axis_of_images_are_none_over_their_places():
     """With as many rows as channels, only the number of axes tells what the Linear takes."""
     architecture = Architecture(Mistaken(lambda x: x.mean(2), 4), input_shape=(1, 6, 6))
-    with pytest.raises(UnsupportedModuleError, match=r"permutation symmetries.*3 axes"):
+    with pytest.raises(UnsupportedModuleError, match=r"GlobalMean.*3 axes"):
         architecture.permute(torch.randn(2, architecture.n_weights))
 
 
 def test_what_a_trace_mistakes_is_found_out():
     """A view that cuts samples into several looks like one that flattens them."""
     architecture = Architecture(Mistaken(lambda x: x.reshape(-1, 8), 8), input_shape=(1, 6, 6))
-    with pytest.raises(UnsupportedModuleError, match="permutation symmetries of Mistaken"):
+    with pytest.raises(
+        UnsupportedModuleError, match="permutation symmetries of Mistaken cannot be verified"
+    ):
         architecture.permute(torch.randn(2, architecture.n_weights))
     with pytest.raises(UnsupportedModuleError, match="Mistaken"):
         architecture.to_spec()
@@ -162,4 +164,4 @@ def test_sequences_are_averaged_over_their_one_axis_of_places():
     step = trace(module)[-1]
     X = torch.randn(3, 1, 6)
     torch.testing.assert_close(step.layer(module.conv(X)), module(X))
-    assert step.layer.n_places == 1
+    assert step.layer.n_axes == 1

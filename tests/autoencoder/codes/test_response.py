@@ -6,7 +6,7 @@ import torch
 from torch import nn
 
 from wsl import Architecture, WeightSpaceAutoencoder, metrics, train_zoo
-from wsl.architectures.forward._layer_inputs import taken_columns
+from wsl.architectures.forward._layer_inputs import layer_input_columns
 from wsl.autoencoder.codes import _response as responses
 from wsl.autoencoder.codes._layerwise_forward import LayerwiseForward
 from wsl.autoencoder.codes._linear import second_moments
@@ -94,15 +94,15 @@ def test_a_layer_is_the_product_of_its_weights_with_what_it_takes(layer):
     shape = {nn.Linear: (5,), nn.Conv2d: (2, 6, 7), nn.Conv1d: (2, 9)}[type(layer)]
     inputs = torch.randn(8, *shape, generator=torch.Generator().manual_seed(0))
     architecture = Architecture(nn.Sequential(layer, nn.Flatten()), input_shape=shape)
-    columns = taken_columns(architecture.forward_pass.plan[0], inputs.movedim(0, -1)[None])
+    columns = layer_input_columns(architecture.forward_pass.plan[0], inputs.movedim(0, -1)[None])
     weights = layer.weight.flatten(1)
     if layer.bias is not None:
         weights = torch.cat([weights, layer.bias[:, None]], dim=1)
     wanted = layer(inputs).movedim(0, -1).flatten(1)
     torch.testing.assert_close((weights @ columns)[0], wanted, rtol=1e-5, atol=1e-5)
     if not isinstance(layer, nn.Linear):
-        some = taken_columns(
-            architecture.forward_pass.plan[0], inputs.movedim(0, -1)[None], max_places=3
+        some = layer_input_columns(
+            architecture.forward_pass.plan[0], inputs.movedim(0, -1)[None], max_positions=3
         )
         places = (weights @ some)[0].unflatten(1, (3, 8)).unbind(1)
         blocks = wanted.unflatten(1, (-1, 8)).unbind(1)

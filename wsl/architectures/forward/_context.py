@@ -1,7 +1,4 @@
-"""What the layers of one pass over many models share: parameters, memory, what training adds.
-
-What each layer computes lives in ``_operations``, the pass itself in ``_batched``.
-"""
+"""What the layers of one forward pass share: parameters, memory, dropout and statistics."""
 
 import math
 from collections.abc import Callable, Mapping, Sequence
@@ -17,11 +14,11 @@ Parameters = Mapping[str, Tensor]
 
 @dataclass
 class Training:
-    """What a pass does in training and not else: it drops units and takes the batch's statistics.
+    """What a pass only does in training: it drops units and updates running statistics.
 
-    ``dropout(x, p, place)`` returns ``x``, ``(n_models, *features, n_inputs)``, with units dropped;
-    ``place`` tells the layers of a module apart. ``statistics`` collects, by the names of running
-    statistics, what the pass makes of them, ``(n_models, n_channels)``.
+    ``dropout(x, p, index)`` returns ``x``, ``(n_models, *features, n_inputs)``, with units dropped;
+    ``index`` is that of the layer. ``statistics`` collects the updated running statistics by name,
+    ``(n_models, n_channels)``.
     """
 
     dropout: Callable[[Tensor, float, int], Tensor]
@@ -29,16 +26,16 @@ class Training:
 
 
 class Memory:
-    """Memory for the values of layers, the same for every pass: fresh memory costs page faults.
+    """Memory for the values of layers, reused by every pass: new memory costs page faults.
 
-    What a pass returns lies in it, and is gone with the next.
+    The outputs of a pass lie in it and are overwritten by the next one.
     """
 
     def __init__(self) -> None:
         self._blocks: dict[Any, Tensor] = {}
 
     def take(self, key: Any, shape: Sequence[int], like: Tensor) -> Tensor:
-        """Return a tensor of a shape, its contents left over; the same memory for the same key."""
+        """Return an uninitialized tensor of a shape; the same memory for the same key."""
         n = math.prod(shape)
         if key not in self._blocks or self._blocks[key].numel() < n:
             self._blocks[key] = like.new_empty(n)
@@ -47,15 +44,15 @@ class Memory:
 
 @dataclass
 class Run:
-    """What the layers of one pass share; ``place`` is the layer's own among the steps."""
+    """What the layers of one pass share; ``index`` is that of the current step."""
 
     parameters: Parameters
     training: Training | None
     memory: Memory | None
-    place: int = 0
+    index: int = 0
 
     def parameter(self, step: Step, name: str) -> Tensor:
-        """Return a layer's own parameter, ``(n_models, *shape)``."""
+        """Return a parameter of a layer, ``(n_models, *shape)``."""
         return self.parameters[f"{prefix(step)}{name}"]
 
     def optional(self, step: Step, name: str) -> Tensor | None:
@@ -63,10 +60,10 @@ class Run:
         return None if getattr(step.layer, name) is None else self.parameter(step, name)
 
     def out(self, shape: Sequence[int], like: Tensor, part: int = 0) -> Tensor | None:
-        """Return where a layer's values go; None, as torch takes it, for memory of their own."""
-        return None if self.memory is None else self.memory.take((self.place, part), shape, like)
+        """Return where a layer writes its values; None for newly allocated memory."""
+        return None if self.memory is None else self.memory.take((self.index, part), shape, like)
 
 
 def prefix(step: Step) -> str:
-    """Return what comes before the names of a layer's own parameters."""
+    """Return the prefix of the names of a layer's parameters."""
     return f"{step.name}." if step.name else ""

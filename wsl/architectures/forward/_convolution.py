@@ -1,8 +1,8 @@
-"""Convolution of many models at once, on values with the inputs last.
+"""Convolution of many models at once, on values with the inputs last, in plain torch.
 
-Plain torch. Images are unfolded along their width only; along the height a kernel's rows are
-products with views into the same memory. That copies an image once for each column of the kernel
-instead of once for each of its weights.
+Images are unfolded along their width only; along the height a kernel's rows are products with
+views into the same memory. That copies an image once per column of the kernel instead of once per
+weight of it.
 """
 
 from collections.abc import Callable, Sequence
@@ -26,25 +26,28 @@ def convolve(
 
     Parameters
     ----------
-    x : Tensor ``(n_models or 1, n_in, height, width, n_inputs)``
-    weight : Tensor ``(n_models, n_out, n_in, kernel_height, kernel_width)``
-    bias : Tensor ``(n_models, n_out)``, or None
-    stride, padding, dilation : two ints each, along the height and the width
+    x : Tensor of shape (n_models or 1, n_in, height, width, n_inputs)
+    weight : Tensor of shape (n_models, n_out, n_in, kernel_height, kernel_width)
+    bias : Tensor of shape (n_models, n_out), or None
+    stride : two ints, along the height and the width
+    padding : two ints
+    dilation : two ints
     memory : callable
-        ``(shape, like, part)`` to where one of the two parts of the result goes; no gradient then.
+        Maps ``(shape, like, part)`` to the memory of the output (part 0) and of the unfolded
+        images (part 1). There is no gradient then.
 
     Returns
     -------
-    Tensor ``(n_models, n_out, height, width, n_inputs)``, of the height and width left
+    Tensor of shape (n_models, n_out, output_height, output_width, n_inputs)
     """
     if any(padding):
         x = F.pad(x, (0, 0, padding[1], padding[1], padding[0], padding[0]))
     grid = Grid(x.shape[2:4], weight.shape[3:5], stride, dilation)
-    places = (grid.height, grid.width, x.shape[-1])
-    out = memory((len(weight), weight.shape[1], *places), x, 0)
+    positions = (grid.height, grid.width, x.shape[-1])
+    out = memory((len(weight), weight.shape[1], *positions), x, 0)
     if out is None:
         return _Convolution.apply(x, weight, bias, grid)
-    unfolded = memory((*x.shape[:2], len(grid.columns), x.shape[2], *places[1:]), x, 1)
+    unfolded = memory((*x.shape[:2], len(grid.columns), x.shape[2], *positions[1:]), x, 1)
     return _products(unfold(x, grid, unfolded), weight, bias, grid, out)
 
 
@@ -53,12 +56,12 @@ def geometry(layer: nn.Conv1d | nn.Conv2d) -> list[tuple[int, ...]]:
 
     A sequence is an image of height 1.
     """
-    known = ((1, layer.kernel_size), (1, layer.stride), (0, layer.padding), (1, layer.dilation))
-    return [(missing, *map(int, sizes))[-2:] for missing, sizes in known]
+    settings = ((1, layer.kernel_size), (1, layer.stride), (0, layer.padding), (1, layer.dilation))
+    return [(of_height, *map(int, sizes))[-2:] for of_height, sizes in settings]
 
 
 class Grid:
-    """Which rows and columns of an image each place of a kernel meets."""
+    """The rows and columns of an image that each row and column of a kernel is applied to."""
 
     def __init__(self, image, kernel, stride, dilation):
         self.height, self.width = (
@@ -93,14 +96,14 @@ class _Convolution(torch.autograd.Function):
         for_weight = torch.empty_like(weight)
         for_unfolded = torch.zeros_like(unfolded) if ctx.needs_input_grad[0] else None
         for i, rows in enumerate(grid.rows):
-            seen, kernel = unfolded[:, :, rows].flatten(2), weight[:, :, :, i].flatten(2)
-            seen = seen.expand(n_models, -1, -1)
-            for_weight[:, :, :, i] = torch.bmm(delta, seen.mT).unflatten(2, weight.shape[2::2])
+            windows, kernel = unfolded[:, :, rows].flatten(2), weight[:, :, :, i].flatten(2)
+            windows = windows.expand(n_models, -1, -1)
+            for_weight[:, :, :, i] = torch.bmm(delta, windows.mT).unflatten(2, weight.shape[2::2])
             if for_unfolded is not None:
                 shape = for_unfolded[:, :, rows].shape
-                own = torch.bmm(kernel.mT, delta)
-                own = own if shape[0] == n_models else own.sum(0, keepdim=True)
-                for_unfolded[:, :, rows] += own.view(shape)
+                gradient = torch.bmm(kernel.mT, delta)
+                gradient = gradient if shape[0] == n_models else gradient.sum(0, keepdim=True)
+                for_unfolded[:, :, rows] += gradient.view(shape)
         for_x = None
         if for_unfolded is not None:
             for_x = fold(for_unfolded, unfolded.new_zeros(ctx.shape), grid)
@@ -114,12 +117,12 @@ def _products(
     together = len(unfolded) == 1 and len(weight) > 1
     flat = out.view(-1, out[0, 0].numel()) if together else out.flatten(2)
     for i, rows in enumerate(grid.rows):
-        seen, kernel = unfolded[:, :, rows].flatten(2), weight[:, :, :, i].flatten(2)
+        windows, kernel = unfolded[:, :, rows].flatten(2), weight[:, :, :, i].flatten(2)
         if together:
-            seen, kernel = seen[0], kernel.flatten(0, 1)
-            torch.mm(kernel, seen, out=flat) if i == 0 else flat.addmm_(kernel, seen)
+            windows, kernel = windows[0], kernel.flatten(0, 1)
+            torch.mm(kernel, windows, out=flat) if i == 0 else flat.addmm_(kernel, windows)
         else:
-            torch.bmm(kernel, seen, out=flat) if i == 0 else flat.baddbmm_(kernel, seen)
+            torch.bmm(kernel, windows, out=flat) if i == 0 else flat.baddbmm_(kernel, windows)
     return out if bias is None else out.add_(bias[:, :, None, None, None])
 
 
@@ -127,12 +130,12 @@ def unfold(x: Tensor, grid: Grid, out: Tensor | None = None) -> Tensor:
     """Return ``(n_sets, n_in * kernel_width, image height, width, n_inputs)``."""
     if len(grid.columns) == 1:
         return x[:, :, :, grid.columns[0]]
-    seen = [x[:, :, :, columns] for columns in grid.columns]
-    return torch.stack(seen, dim=2, out=out).flatten(1, 2)
+    shifted = [x[:, :, :, columns] for columns in grid.columns]
+    return torch.stack(shifted, dim=2, out=out).flatten(1, 2)
 
 
 def fold(unfolded: Tensor, images: Tensor, grid: Grid) -> Tensor:
-    """Undo ``unfold`` for a gradient: add to ``images`` what each of their columns gave."""
+    """Reverse ``unfold`` for a gradient: add the gradient of each unfolded column to ``images``."""
     parts = unfolded.unflatten(1, (images.shape[1], len(grid.columns)))
     for j, columns in enumerate(grid.columns):
         images[:, :, :, columns] += parts[:, :, j]

@@ -1,7 +1,6 @@
-"""The pass of many models at once: layer by layer, each one batched product over all models.
+"""One forward pass of many models: layer by layer, each a batched product over all models.
 
-What a layer computes lives in ``_operations``, chunking in ``_forward``; a module with a layer that
-has no operation there runs under ``vmap``.
+A module with a layer that has no batched form runs under ``vmap``.
 """
 
 from collections.abc import Callable, Sequence
@@ -26,27 +25,28 @@ def forward_models(
     memory: Memory | None = None,
     before: Callable[[Step, list[Tensor]], None] | None = None,
 ) -> Tensor:
-    """Run every model on its inputs.
+    """Run every model on its own or on shared inputs.
 
     Parameters
     ----------
     module : nn.Module
         The template; its own parameters are not used.
     steps : sequence of Step, or None
-        What ``plan_steps`` made of it.
-    parameters : dict of Tensor ``(n_models, *shape)``
-    inputs : Tensor ``(n_models, n_inputs, *input_shape)``, or ``(1, ...)`` if all share them
+        What ``plan_steps`` returned.
+    parameters : dict of Tensor of shape (n_models, *shape)
+    inputs : Tensor of shape (n_models, n_inputs, *input_shape), or (1, ...) if models share them
     training : Training, optional
         By default models run in evaluation mode.
     memory : Memory, optional
-        Where values go, if no gradient is wanted. By default into memory of their own.
+        Where values are written if no gradient is needed. By default to newly allocated memory.
     before : callable, optional
-        Called before each layer is run with its step and what it takes, ``(n_models or 1, *shape,
-        n_inputs)`` each. It may put the layer's own parameters into ``parameters``.
+        Called before each layer with its step and its inputs, ``(n_models or 1, *shape,
+        n_inputs)`` each. It may put the layer's parameters into ``parameters``.
 
     Returns
     -------
-    Tensor ``(n_models, n_inputs, *output_shape)``, with ``memory`` a view into it
+    Tensor of shape (n_models, n_inputs, *output_shape)
+        With ``memory``, a view into it.
     """
     if steps is None:
         if training is not None:
@@ -54,17 +54,17 @@ def forward_models(
         return _forward_vmap(module, parameters, inputs)
     values: list[Any] = [inputs.movedim(1, -1).contiguous()]
     run = Run(parameters, training, memory)
-    last_use = {source: place for place, step in enumerate(steps) for source in step.sources}
-    for place, step in enumerate(steps):
-        taken = [values[source] for source in step.sources]
+    last_use = {source: index for index, step in enumerate(steps) for source in step.sources}
+    for index, step in enumerate(steps):
+        layer_inputs = [values[source] for source in step.sources]
         if before is not None:
-            before(step, taken)
-        done = [source for source in step.sources if last_use[source] == place]
+            before(step, layer_inputs)
+        done = [source for source in step.sources if last_use[source] == index]
         if isinstance(step.layer, nn.ReLU) and done and _is_scratch(steps, step.sources[0]):
-            values.append(torch.relu_(taken[0]))
+            values.append(torch.relu_(layer_inputs[0]))
         else:
-            run.place = place
-            values.append(OPERATIONS[type(step.layer)](step, taken, run))
+            run.index = index
+            values.append(OPERATIONS[type(step.layer)](step, layer_inputs, run))
         for source in done:
             values[source] = None
     outputs = values[-1]
@@ -73,9 +73,9 @@ def forward_models(
 
 
 def _is_scratch(steps: Sequence[Step], source: int) -> bool:
-    """Tell whether a value is memory that nobody else sees, and may be overwritten."""
-    fresh = (nn.Linear, nn.MaxPool2d, Add, *CONVOLUTION, *BATCH_NORM)
-    made_here = source > 0 and isinstance(steps[source - 1].layer, fresh)
+    """Return True if a value lies in memory that nothing else refers to, to be overwritten."""
+    allocating = (nn.Linear, nn.MaxPool2d, Add, *CONVOLUTION, *BATCH_NORM)
+    made_here = source > 0 and isinstance(steps[source - 1].layer, allocating)
     return made_here and not torch.is_grad_enabled()
 
 
@@ -84,8 +84,8 @@ def _refuse_state(module: nn.Module) -> None:
         if isinstance(layer, nn.modules.batchnorm._NormBase) or getattr(layer, "p", 0) > 0:
             raise UnsupportedModuleError(
                 f"layer {name!r} ({type(layer).__name__}) differs between training and evaluation, "
-                f"and {type(module).__name__} cannot be run layer by layer for many models; wanted "
-                "a module that torch.fx can trace, of standard layers"
+                f"which needs a module that torch.fx can trace, of standard layers; got a "
+                f"{type(module).__name__}."
             )
 
 
@@ -101,8 +101,8 @@ def run_each(module: nn.Module, parameters: Parameters, inputs: Tensor) -> Tenso
 
 
 def _forward_vmap(module: nn.Module, parameters: Parameters, inputs: Tensor) -> Tensor:
-    def one_model(own: dict[str, Tensor], x: Tensor) -> Tensor:
-        return functional_call(module, own, (x,))
+    def one_model(parameters: dict[str, Tensor], x: Tensor) -> Tensor:
+        return functional_call(module, parameters, (x,))
 
     if inputs.shape[0] == 1:
         return vmap(one_model, in_dims=(0, None))(dict(parameters), inputs[0])
@@ -112,26 +112,19 @@ def _forward_vmap(module: nn.Module, parameters: Parameters, inputs: Tensor) -> 
 def plan_steps(steps: Sequence[Step], names: Sequence[str]) -> tuple[Step, ...] | None:
     """Return the steps in the order in which they are run; None if one has no batched form.
 
-    Parameters
-    ----------
-    steps : sequence of Step
-    names : names of the parameters; a layer whose own are not among them shares them with another
-
-    Notes
-    -----
-    An increasing activation before max-pooling goes behind it: the same function on fewer numbers.
+    An increasing activation before max-pooling is applied after it: the same function of fewer
+    values. A layer whose parameters are not among ``names`` shares them with another layer.
     """
-    known = set(names)
     for step in steps:
-        own = {f"{prefix(step)}{name}" for name, _ in step.layer.named_parameters()}
-        if not own <= known or not has_operation(step.layer):
+        parameters = {f"{prefix(step)}{name}" for name, _ in step.layer.named_parameters()}
+        if not parameters <= set(names) or not has_operation(step.layer):
             return None
     planned = list(steps)
-    for place in range(1, len(steps)):
-        before, step = planned[place - 1], planned[place]
-        uses = sum(source == place for other in steps for source in other.sources)
-        pools = isinstance(step.layer, nn.MaxPool2d) and step.sources == (place,)
+    for index in range(1, len(steps)):
+        before, step = planned[index - 1], planned[index]
+        uses = sum(source == index for other in steps for source in other.sources)
+        pools = isinstance(step.layer, nn.MaxPool2d) and step.sources == (index,)
         if pools and isinstance(before.layer, INCREASING) and uses == 1:
-            planned[place - 1] = Step(step.name, step.layer, before.sources)
-            planned[place] = Step(before.name, before.layer, (place,))
+            planned[index - 1] = Step(step.name, step.layer, before.sources)
+            planned[index] = Step(before.name, before.layer, (index,))
     return tuple(planned)

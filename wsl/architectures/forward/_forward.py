@@ -17,7 +17,7 @@ from ..tracing._verify import agrees
 from ._context import Memory, Training
 from ._execute import forward_models, plan_steps
 
-# Measured: with activations of 1 MiB a layer the calls themselves take half of the time, and above
+# Measured: with activations of 1 MiB per layer, half of the time is the overhead of calls; above
 # 4 MiB activations leave the cache before the next layer reads them.
 FORWARD_BYTES = 2**22
 
@@ -63,7 +63,7 @@ class ForwardPass:
 
     @cached_property
     def activation_size(self) -> int:
-        """The most numbers that one layer holds for one input; decides how a zoo is chunked."""
+        """The most values that one layer holds for one input; decides the size of chunks."""
         if self._input_shape is None:
             return self._layout.n_weights
         return largest_value(copy.deepcopy(self._module), self._input_shape)
@@ -76,20 +76,21 @@ class ForwardPass:
             return self._module(zeros).flatten(1).shape[1]
 
     def shape_inputs(self, inputs: Tensor, n_leading: int = 1) -> Tensor:
-        """Give flat inputs, after ``n_leading`` axes, the shape that the module takes."""
+        """Reshape flat inputs, after ``n_leading`` axes, to what the module takes."""
         if self._input_shape is None:
             return inputs
         flat, n_inputs = inputs.flatten(n_leading), int(np.prod(self._input_shape))
         if flat.shape[-1] != n_inputs:
             raise InvalidInputError(
-                f"inputs has {flat.shape[-1]} features, but the architecture takes {n_inputs}"
+                f"`inputs` must have {n_inputs} columns, as the architecture takes {n_inputs} "
+                f"inputs; got {flat.shape[-1]}."
             )
         return flat.unflatten(n_leading, self._input_shape)
 
     def forward(self, weights, inputs, batch_size: int | None = None):
         """Run every model on the same inputs; see ``Architecture.forward``."""
         if batch_size is not None and batch_size < 1:
-            raise InvalidInputError(f"batch_size={batch_size}; wanted at least 1, or None")
+            raise InvalidInputError(f"`batch_size` must be at least 1, or None; got {batch_size}.")
         if isinstance(weights, Tensor):
             return self._forward_tensor(weights, inputs, batch_size)
         if not isinstance(weights, np.ndarray) or weights.ndim != 2:
@@ -152,7 +153,7 @@ class ForwardPass:
         size = batch_size or max(1, fitting // max(1, len(inputs)))
         n_inputs = max(16, fitting // size) if self.samples_are_independent else len(inputs)
         blocks = [
-            # laid out once as the layers take it, with the inputs last
+            # in the memory layout that the layers take, inputs last: converted once
             block.movedim(0, -1).contiguous().movedim(-1, 0)[None]
             for block in inputs.split(max(1, n_inputs))
         ]

@@ -1,7 +1,7 @@
 """What each kind of layer computes for many models at once, in plain torch.
 
 Values are ``(n_models, *features, n_inputs)``, or ``(1, ...)`` while all models share them. With
-the inputs last, windows and places of images are long runs of memory, however small the image.
+the inputs last, windows and positions of images are contiguous, however small the image.
 """
 
 from collections.abc import Callable
@@ -30,7 +30,7 @@ DROPOUT = (nn.Dropout, nn.Dropout1d, nn.Dropout2d, nn.Dropout3d, nn.AlphaDropout
 
 
 def has_operation(layer: nn.Module) -> bool:
-    """Tell whether a layer is run for many models at once."""
+    """Return True if a layer has a batched form."""
     if isinstance(layer, CONVOLUTION):
         return type(layer) in CONVOLUTION and is_plain_convolution(layer)
     if isinstance(layer, (nn.Flatten, nn.Unflatten)):
@@ -39,7 +39,7 @@ def has_operation(layer: nn.Module) -> bool:
 
 
 def is_plain_convolution(layer: nn.Module) -> bool:
-    """Tell whether a convolution is one group with zero padding given as numbers."""
+    """Return True for a convolution in one group with zero padding given as numbers."""
     return (
         isinstance(layer, CONVOLUTION)
         and layer.groups == 1
@@ -51,7 +51,7 @@ def is_plain_convolution(layer: nn.Module) -> bool:
 def _linear(step: Step, values, run: Run) -> Tensor:
     (x,) = values
     weight, bias = run.parameter(step, "weight"), run.optional(step, "bias")
-    if x.ndim > 3:  # features before the last are places, to which the layer is applied alike
+    if x.ndim > 3:  # the layer is applied along the last feature axis
         x = x.movedim(-2, 1)
     flat = x.flatten(2)
     shape = (max(len(weight), len(flat)), weight.shape[1], flat.shape[2])
@@ -64,8 +64,8 @@ def _linear(step: Step, values, run: Run) -> Tensor:
 def product(matrices: Tensor, x: Tensor, out: Tensor | None = None) -> Tensor:
     """Return ``matrices @ x`` for each model.
 
-    Where all share ``x``, matrices of few rows fill one large product better than many small ones;
-    that copies them, which does not pay where they are larger than what they are applied to.
+    Where models share ``x``, one large product is faster than many small ones. It copies the
+    matrices, which does not pay where they are larger than ``x``.
     """
     if len(x) == 1 and len(matrices) > 1 and x.shape[2] > x.shape[1]:
         together = None if out is None else out.flatten(0, 1)
@@ -112,7 +112,7 @@ def _batch_norm(step: Step, values, run: Run) -> Tensor:
 
 
 def _observe(training: Training, layer, names, parameters, mean, var, n: int) -> None:
-    """Note what the running statistics become; the variance is the unbiased one, as in torch."""
+    """Record the updated running statistics; the variance is the unbiased one, as in torch."""
     for name, value in zip(names, (mean, var * (n / max(1, n - 1))), strict=True):
         old = training.statistics.get(name, parameters[name])
         new = value.detach().expand_as(old)
@@ -127,8 +127,8 @@ def _layer_norm(step: Step, values, run: Run) -> Tensor:
     out = (x - mean) * (var + layer.eps).rsqrt()
     if not layer.elementwise_affine:
         return out
-    free = [1] * (x.ndim - 2 - len(layer.normalized_shape))
-    shape = (-1, *free, *layer.normalized_shape, 1)
+    other_axes = [1] * (x.ndim - 2 - len(layer.normalized_shape))
+    shape = (-1, *other_axes, *layer.normalized_shape, 1)
     out = out * run.parameter(step, "weight").reshape(shape)
     bias = run.optional(step, "bias")
     return out if bias is None else out + bias.reshape(shape)
@@ -152,7 +152,7 @@ def _select(step: Step, values, run: Run) -> Tensor:
 
 def _global_mean(step: Step, values, run: Run) -> Tensor:
     (x,) = values
-    return x.mean(dim=tuple(range(2, 2 + step.layer.n_places)))
+    return x.mean(dim=tuple(range(2, 2 + step.layer.n_axes)))
 
 
 def _add(step: Step, values, run: Run) -> Tensor:
@@ -166,10 +166,11 @@ def _drop(step: Step, values, run: Run) -> Tensor:
         return x
     if not isinstance(step.layer, nn.Dropout):
         raise UnsupportedModuleError(
-            f"layer {step.name!r} ({type(step.layer).__name__}) is not trained; wanted nn.Dropout"
+            f"a dropout layer must be an nn.Dropout to be trained; got layer {step.name!r} "
+            f"({type(step.layer).__name__})."
         )
     x = x.expand(next(iter(run.parameters.values())).shape[0], *x.shape[1:])
-    return run.training.dropout(x, step.layer.p, run.place)
+    return run.training.dropout(x, step.layer.p, run.index)
 
 
 def _pointwise(step: Step, values, run: Run) -> Tensor:

@@ -1,7 +1,4 @@
-"""Standard layers as JSON values and back: a kind by its name, its arguments, and nothing else.
-
-How layers make up a module is for ``_spec``.
-"""
+"""Standard layers as JSON values and back: the name of the class, its arguments, nothing else."""
 
 from collections.abc import Iterable, Sequence
 from numbers import Integral, Real
@@ -55,21 +52,23 @@ _ARGUMENTS: dict[type[nn.Module], tuple[str, ...]] = {
     nn.Softmax: ("dim",),
     nn.LogSoftmax: ("dim",),
     Add: (),
-    GlobalMean: ("n_places",),
+    GlobalMean: ("n_axes",),
     **dict.fromkeys(DROPOUT, ("p",)),
 }  # fmt: skip
 _KINDS = {kind.__name__: kind for kind in (*_ARGUMENTS, *POINTWISE, *POOLING)}
 
 
 def is_standard(layer: nn.Module) -> bool:
-    """Tell whether a layer is of a kind that can be stored."""
+    """Return True if a layer is of a class that can be stored."""
     return _KINDS.get(type(layer).__name__) is type(layer)
 
 
 def layer_to_spec(layer: nn.Module) -> list[Any]:
     """Return a layer as ``[kind, arguments]``; UnsupportedModuleError if it is not standard."""
     if not is_standard(layer):
-        raise UnsupportedModuleError(f"a layer of class {type(layer).__name__} cannot be stored")
+        raise UnsupportedModuleError(
+            f"a layer must be a standard one of torch to be stored; got a {type(layer).__name__}."
+        )
     values = {name: getattr(layer, name) for name in _ARGUMENTS.get(type(layer), ())}
     if "bias" in values:
         values["bias"] = layer.bias is not None
@@ -77,35 +76,39 @@ def layer_to_spec(layer: nn.Module) -> list[Any]:
 
 
 def layer_from_spec(spec: Any) -> nn.Module:
-    """Undo ``layer_to_spec``; InvalidInputError if ``spec`` is not what it writes.
+    """Return the layer that ``layer_to_spec`` described; InvalidInputError for any other value.
 
-    Arguments that an older release did not write have torch's defaults.
+    Missing arguments have torch's defaults.
     """
     if not is_layer_spec(spec):
-        raise InvalidInputError(f"architecture holds {abbreviated(spec)}; wanted [kind, arguments]")
+        raise InvalidInputError(
+            f"a layer in a spec must be [kind, arguments]; got {abbreviated(spec)}."
+        )
     name, values = spec
     kind = _KINDS.get(name)
-    known = _ARGUMENTS.get(kind, ()) if kind is not None else ()
-    if kind is None or not isinstance(values, dict) or set(values) - set(known):
+    arguments = _ARGUMENTS.get(kind, ()) if kind is not None else ()
+    if kind is None or not isinstance(values, dict) or set(values) - set(arguments):
         raise InvalidInputError(
-            f"architecture holds an unknown layer {abbreviated(name)} with {abbreviated(values)}"
+            "a layer in a spec must be a standard one with its arguments; got "
+            f"{abbreviated(name)} with {abbreviated(values)}."
         )
     for key, value in values.items():
         _check_argument(name, key, value)
-    arguments = {key: tuple(v) if isinstance(v, list) else v for key, v in values.items()}
     try:
-        return kind(**arguments)
+        return kind(**{key: tuple(v) if isinstance(v, list) else v for key, v in values.items()})
     except (ArithmeticError, RuntimeError, TypeError, ValueError) as error:
-        raise InvalidInputError(f"architecture holds a broken {name}: {error}") from error
+        raise InvalidInputError(
+            f"a {name} in a spec must have arguments that torch takes: {error}"
+        ) from error
 
 
 def is_layer_spec(spec: Any) -> bool:
-    """Tell whether a JSON value has the form ``[kind, arguments]``."""
+    """Return True if a JSON value has the form ``[kind, arguments]``."""
     return isinstance(spec, list) and len(spec) == 2 and isinstance(spec[0], str)
 
 
 def _plain(value: Any) -> Any:
-    """Return an argument as JSON has it, whichever integers, floats or sequences it is made of."""
+    """Return an argument as JSON values, whatever integers, floats or sequences it holds."""
     if isinstance(value, (list, tuple)):
         return [_plain(v) for v in value]
     if value is None or isinstance(value, (bool, str)):
@@ -120,13 +123,13 @@ def _check_argument(kind: str, name: str, value: Any) -> None:
         scalar = one is None or isinstance(one, (bool, str, Real))
         if not scalar or (isinstance(one, int) and abs(one) > largest):
             raise InvalidInputError(
-                f"architecture holds a {kind} with {name}={abbreviated(value)}; wanted numbers of "
-                f"at most {largest}"
+                f"`{name}` of a {kind} in a spec must hold numbers of at most {largest}; got "
+                f"{abbreviated(value)}."
             )
 
 
 def abbreviated(value: Any) -> str:
-    """Return the beginning of what a file holds, for an error."""
+    """Return the beginning of a value that a file holds, for an error message."""
     if isinstance(value, (Sequence, dict)) and not isinstance(value, str) and len(value) > 20:
         return f"a {type(value).__name__} of {len(value)} entries"
     try:

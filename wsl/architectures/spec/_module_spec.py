@@ -1,8 +1,7 @@
 """Modules as JSON values and back; no code is stored or run.
 
-A nest of Sequentials is stored as lists of layers; any other module that can be traced by its
-layers and the steps in which they are applied. Single layers are for ``_layers``; where files lie
-and how they are written is for the caller.
+Nested Sequentials are stored as lists of layers, any other module that can be traced as its layers
+and the steps in which they are applied.
 """
 
 import json
@@ -35,8 +34,8 @@ class StepNetwork(nn.Module):
     layers : sequence of (str, nn.Module)
         Layers that hold weights, in the order of a row, by their dotted names.
     steps : sequence of (str or nn.Module, sequence of int)
-        What is applied, by its name or itself, and to which values: 0 is the input, k the output of
-        the k-th step. The last step gives the output.
+        The layer that is applied, by name or itself, and the indices of its inputs: 0 is the input,
+        k the output of the k-th step. The last step computes the output.
     """
 
     def __init__(
@@ -69,12 +68,28 @@ class StepNetwork(nn.Module):
         return values[-1]
 
 
+def read_spec(spec: Any) -> tuple[nn.Module, Sequence[int] | None]:
+    """Return the module and the shape of one input of the spec of an architecture, all checked."""
+    if not isinstance(spec, dict) or set(spec) != {"module", "input_shape"}:
+        raise InvalidInputError(
+            "the spec of an architecture must be an object of module and input_shape; got "
+            f"{abbreviated(spec)}."
+        )
+    shape = spec["input_shape"]
+    is_shape = isinstance(shape, (list, tuple)) and all(type(n) is int and n > 0 for n in shape)
+    if shape is not None and not is_shape:
+        raise InvalidInputError(
+            f"input_shape in a spec must be sizes or null; got {abbreviated(shape)}."
+        )
+    return module_from_spec(spec["module"], shape), shape
+
+
 def module_to_spec(module: nn.Module) -> list[Any] | dict[str, Any]:
     """Return a module as JSON values.
 
-    A nest of Sequentials with torch's own names is a nest of lists of ``[kind, arguments]``. Any
-    other is ``{"layers": [[name, kind, arguments], ...], "steps": [[layer, sources], ...]}``: in
-    steps a layer without weights stands as ``[kind, arguments]``, one with weights as its name.
+    Nested Sequentials with torch's default names become nested lists of ``[kind, arguments]``. Any
+    other module becomes ``{"layers": [[name, kind, arguments], ...], "steps": [[layer, sources],
+    ...]}``, where a layer in a step is its name, or ``[kind, arguments]`` if it has no weights.
 
     Raises UnsupportedModuleError for a layer that is not standard, or if it cannot be traced.
     """
@@ -103,12 +118,12 @@ def _is_plain_nest(module: nn.Module) -> bool:
     return (
         all(is_standard(leaf) for leaf in leaves)
         and len({id(leaf) for leaf in leaves}) == len(leaves)
-        and all(own == [str(place) for place in range(len(own))] for own in names)
+        and all(children == [str(i) for i in range(len(children))] for children in names)
     )
 
 
 def _applied(module: nn.Module) -> Iterator[nn.Module]:
-    """Yield a module and what is in it, again where it is applied again."""
+    """Yield a module and its parts, repeatedly where a part is applied repeatedly."""
     yield module
     if type(module) is nn.Sequential:
         for child in module:
@@ -126,19 +141,18 @@ def _holds_weights(layer: nn.Module) -> bool:
 
 
 def module_from_spec(spec: Any, input_shape: Sequence[int] | None = None) -> nn.Module:
-    """Undo ``module_to_spec``.
+    """Return the module that ``module_to_spec`` described.
 
     Raises
     ------
     InvalidInputError
-        If ``spec`` is not what ``module_to_spec`` writes, if its layers do not fit together or do
-        not take inputs of ``input_shape``, or if they would take more memory or time than a network
-        does whose weights are held as a row.
+        If ``spec`` is not what ``module_to_spec`` returns, if its layers do not fit together or do
+        not take inputs of ``input_shape``, or if they exceed the limits on memory and time.
     """
-    with torch.device("meta"):  # where tensors have a shape and no memory
-        unborn = _build(spec)
-    check_numbers("weights", sum(p.numel() for p in (*unborn.parameters(), *unborn.buffers())))
-    with fork_rng(devices=[]):  # torch draws weights that nobody keeps
+    with torch.device("meta"):  # tensors with a shape and without memory
+        empty = _build(spec)
+    check_numbers("weights", sum(p.numel() for p in (*empty.parameters(), *empty.buffers())))
+    with fork_rng(devices=[]):  # torch draws weights that are not used
         module = _build(spec)
     if input_shape is not None:
         _check_fit(module, input_shape)
@@ -149,7 +163,9 @@ def _build(spec: Any) -> nn.Module:
     if isinstance(spec, dict):
         return _build_steps(spec)
     if not isinstance(spec, list):
-        raise InvalidInputError(f"architecture holds {abbreviated(spec)}; wanted a list of layers")
+        raise InvalidInputError(
+            f"the module in a spec must be a list of layers; got {abbreviated(spec)}."
+        )
     _check_count(sum(1 for _ in _leaves(spec)))
     return _build_nest(spec)
 
@@ -162,7 +178,7 @@ def _build_nest(spec: Any) -> nn.Module:
 
 def _leaves(spec: Any, depth: int = 0) -> Iterator[Any]:
     if depth > MAX_DEPTH:
-        raise InvalidInputError(f"architecture holds lists more than {MAX_DEPTH} deep")
+        raise InvalidInputError(f"a spec must be at most {MAX_DEPTH} lists deep; got more.")
     yield spec
     if isinstance(spec, list) and not is_layer_spec(spec):
         for child in spec:
@@ -172,19 +188,23 @@ def _leaves(spec: Any, depth: int = 0) -> Iterator[Any]:
 def _build_steps(spec: dict[str, Any]) -> nn.Module:
     layers, steps = spec.get("layers"), spec.get("steps")
     if set(spec) != {"layers", "steps"} or not isinstance(layers, list) or not steps:
-        raise InvalidInputError("architecture holds an object; wanted one of layers and steps")
+        raise InvalidInputError(
+            f"the module in a spec must be an object of layers and steps; got {abbreviated(spec)}."
+        )
     if not isinstance(steps, list):
-        raise InvalidInputError(f"architecture holds steps={abbreviated(steps)}; wanted a list")
+        raise InvalidInputError(f"`steps` in a spec must be a list; got {abbreviated(steps)}.")
     _check_count(len(layers) + len(steps))
     named: dict[str, nn.Module] = {}
     for layer in layers:
         if not isinstance(layer, list) or len(layer) != 3 or not isinstance(layer[0], str):
-            raise InvalidInputError("architecture holds a layer without name, kind and arguments")
+            raise InvalidInputError(
+                f"a layer in a spec must be [name, kind, arguments]; got {abbreviated(layer)}."
+            )
         _check_name(layer[0], InvalidInputError)
         named[layer[0]] = layer_from_spec(layer[1:])
     if len(named) < len(layers) or any(_inside(name, named) for name in named):
-        raise InvalidInputError("architecture holds two layers of one name")
-    applied = [_step_from_spec(step, place, named) for place, step in enumerate(steps)]
+        raise InvalidInputError("the names of layers in a spec must differ; got one twice.")
+    applied = [_step_from_spec(step, index, named) for index, step in enumerate(steps)]
     return StepNetwork(list(named.items()), applied)
 
 
@@ -194,45 +214,45 @@ def _inside(name: str, named: dict[str, nn.Module]) -> bool:
 
 
 def _step_from_spec(
-    step: Any, place: int, named: dict[str, nn.Module]
+    step: Any, index: int, named: dict[str, nn.Module]
 ) -> tuple[str | nn.Module, list[int]]:
     if not isinstance(step, list) or len(step) != 2 or not isinstance(step[1], list):
-        raise InvalidInputError(f"architecture holds step {place} without layer and sources")
+        raise InvalidInputError(
+            f"step {index} in a spec must be [layer, sources]; got {abbreviated(step)}."
+        )
     layer, sources = step
     if isinstance(layer, str) and layer not in named:
         raise InvalidInputError(
-            f"architecture applies layer {abbreviated(layer)}, which it does not hold"
+            f"step {index} in a spec must apply one of its layers; got {abbreviated(layer)}."
         )
     applied = named[layer] if isinstance(layer, str) else layer_from_spec(layer)
     n_sources = 2 if isinstance(applied, Add) else 1
-    known = [type(source) is int and 0 <= source <= place for source in sources]
-    if len(sources) != n_sources or not all(known):
+    exist = all(type(source) is int and 0 <= source <= index for source in sources)
+    if len(sources) != n_sources or not exist:
         raise InvalidInputError(
-            f"architecture holds step {place} with sources {abbreviated(sources)}; wanted "
-            f"{n_sources} of 0 to {place}"
+            f"step {index} in a spec must have {n_sources} sources from 0 to {index}; got "
+            f"{abbreviated(sources)}."
         )
     return (layer if isinstance(layer, str) else applied), sources
 
 
 def _check_name(name: str, error: type[Exception]) -> None:
     parts = name.split(".")
-    taken = [part for part in parts if part == _UNNAMED or hasattr(nn.Module(), part)]
-    if taken or len(parts) > MAX_DEPTH or not all(_NAME.fullmatch(part) for part in parts):
+    reserved = [part for part in parts if part == _UNNAMED or hasattr(nn.Module(), part)]
+    if reserved or len(parts) > MAX_DEPTH or not all(_NAME.fullmatch(part) for part in parts):
         raise error(
-            f"architecture holds a layer named {abbreviated(name)}; wanted letters and digits, and "
-            "no attribute of an nn.Module"
+            "the name of a layer in a spec must consist of letters and digits, and must not be an "
+            f"attribute of nn.Module; got {abbreviated(name)}."
         )
 
 
 def _check_count(n_layers: int) -> None:
     if n_layers > MAX_LAYERS:
-        raise InvalidInputError(
-            f"architecture holds {n_layers} layers; wanted at most {MAX_LAYERS}"
-        )
+        raise InvalidInputError(f"a spec must hold at most {MAX_LAYERS} layers; got {n_layers}.")
 
 
 def _check_fit(module: nn.Module, input_shape: Sequence[int]) -> None:
-    """Run a module on one input, each layer only when it is known to take little."""
+    """Run a module on one input; the cost of each layer is checked before it is run."""
     check_numbers("inputs", math.prod(input_shape))
     budget = Budget()
     hooks = [layer.register_forward_pre_hook(budget) for layer in module.modules()]
@@ -241,7 +261,7 @@ def _check_fit(module: nn.Module, input_shape: Sequence[int]) -> None:
             module.eval()(torch.zeros(1, *input_shape))
     except (ArithmeticError, IndexError, RuntimeError, TypeError) as error:
         raise InvalidInputError(
-            "architecture holds layers that do not fit together, or take no inputs of shape "
+            "the layers in a spec must fit together and take inputs of shape "
             f"{abbreviated(input_shape)}: {error}"
         ) from error
     finally:
@@ -250,7 +270,7 @@ def _check_fit(module: nn.Module, input_shape: Sequence[int]) -> None:
 
 
 def step_identity(steps: Sequence[Step]) -> tuple[Any, ...]:
-    """Return what makes two networks the same, to compare and hash: names only where they count."""
+    """Return a hashable value that is equal for networks with equal steps."""
     return tuple(
         (
             step.name if _holds_weights(step.layer) else "",

@@ -1,6 +1,6 @@
-"""What a layer would ask for, told before it is run: architectures also come from untrusted files.
+"""Limits on memory and time of a network, checked before a layer is run.
 
-Nothing here runs a layer.
+Architectures also come from untrusted files.
 """
 
 import math
@@ -11,18 +11,18 @@ from torch import nn
 
 from ...exceptions import InvalidInputError
 
-MAX_NUMBERS = 2**28  # in all weights, or in what one layer makes of one input: 1 GiB
+MAX_NUMBERS = 2**28  # in all weights, or in the values of one layer for one input: 1 GiB
 MAX_PRODUCTS = 2**36  # of one input, in all layers: a minute
 
 
 class Budget:
-    """Counts what the layers of a module ask for, as a hook that is called before each runs."""
+    """Adds up the cost of the layers of a module, as a hook that is called before each runs."""
 
     def __init__(self) -> None:
         self.products = 0
 
     def __call__(self, layer: nn.Module, inputs: Sequence[Any]) -> None:
-        """Raise InvalidInputError if a layer asks for too much."""
+        """Raise InvalidInputError if a layer exceeds a limit."""
         numbers, products = cost(layer, tuple(inputs[0].shape[1:]))
         self.products += products
         check_numbers(f"numbers in a {type(layer).__name__}", numbers)
@@ -30,24 +30,25 @@ class Budget:
 
 
 def cost(layer: nn.Module, shape: tuple[int, ...]) -> tuple[int, int]:
-    """Return how many numbers a layer holds at most for one input, and how many products it takes.
+    """Return the most values that a layer holds for one input, and the products it computes.
 
     A convolution holds all windows of its input.
     """
-    values: Any = layer  # of any class, so that its own attributes cannot be typed
+    values: Any = layer  # of any class, so that its attributes cannot be typed
     if isinstance(layer, nn.Linear):
-        places = math.prod(shape[:-1])
-        return places * layer.out_features, places * layer.in_features * layer.out_features
+        positions = math.prod(shape[:-1])
+        products = positions * layer.in_features * layer.out_features
+        return positions * layer.out_features, products
     if isinstance(layer, nn.modules.conv._ConvNd):
-        places = _padded(shape[1:], values.padding, values.kernel_size, values.dilation)
+        positions = _padded(shape[1:], values.padding, values.kernel_size, values.dilation)
         window = math.prod(layer.kernel_size) * layer.in_channels // layer.groups
-        numbers = places * max(window, layer.out_channels)
-        return numbers, places * window * layer.out_channels
+        numbers = positions * max(window, layer.out_channels)
+        return numbers, positions * window * layer.out_channels
     if hasattr(layer, "output_size"):
         sizes = values.output_size
         sizes = sizes if isinstance(sizes, tuple) else (sizes,) * len(shape[1:])
-        kept = [size or n for size, n in zip(sizes, shape[-len(sizes) :], strict=False)]
-        return math.prod(shape[: -len(sizes)]) * math.prod(kept), 0
+        pooled = [size or n for size, n in zip(sizes, shape[-len(sizes) :], strict=False)]
+        return math.prod(shape[: -len(sizes)]) * math.prod(pooled), 0
     return math.prod(shape), 0
 
 
@@ -60,10 +61,12 @@ def _padded(sizes: Sequence[int], padding: Any, kernel: Sequence[int], dilation:
 
 
 def check_numbers(what: str, count: int) -> None:
-    """Raise InvalidInputError if an architecture holds more numbers than fit into 1 GiB."""
+    """Raise InvalidInputError for more numbers than fit into 1 GiB."""
     _check(what, count, MAX_NUMBERS)
 
 
 def _check(what: str, count: int, largest: int) -> None:
     if count > largest:
-        raise InvalidInputError(f"architecture has {count} {what}; wanted at most {largest}")
+        raise InvalidInputError(
+            f"a network in a spec must have at most {largest} {what}; got {count}."
+        )

@@ -1,7 +1,4 @@
-"""Which hidden units may change places: what each kind of layer does to the order of units.
-
-How rows are permuted, and in which order units are put, lives in ``_symmetry``.
-"""
+"""Which hidden units are interchangeable: how each kind of layer treats the order of units."""
 
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -9,11 +6,10 @@ from typing import Any
 
 from torch import nn
 
-from ...exceptions import UnsupportedModuleError
 from .._builders import SelectFeatures
 from ..forward._operations import DROPOUT, POINTWISE
 from ..tracing._trace import Add, GlobalMean, Step
-from ._unit_tracking import PLAIN, Axis, Follower, Layout, PermutationGroup, called, unknown
+from ._unit_tracking import FIXED, Axes, Axis, PermutationGroup, UnitTracker, unknown_symmetry
 
 
 def find_groups(
@@ -24,152 +20,150 @@ def find_groups(
     Parameters
     ----------
     steps : sequence of Step
-        The network's graph, as ``trace`` finds it.
+        The network's graph, as ``trace`` returns it.
     input_shape : sequence of int, optional
-        Shape of one input; a convolution as first layer tells enough of it.
+        Shape of one input. Not needed where the first layer is a convolution.
 
     Returns
     -------
-    tuple of PermutationGroup, in the order in which their first layer is applied
+    tuple of PermutationGroup
+        In the order in which their first layer is applied.
 
     Raises
     ------
     UnsupportedModuleError
-        If it is not known what a layer does to the order of units; the layer is named.
+        If it is not known how a layer treats the order of units; the layer is named.
 
     Notes
     -----
     A unit is an output of a Linear or a channel of a convolution. A sum ties the units of its two
-    terms, and layers that are applied twice tie those of both places. Units stay where they are,
-    and are in no group, if they are the network's outputs, are added to its inputs, or lie along
-    an axis whose order matters: under a convolution, a pooling window, a convolution or
-    normalisation in several groups (unless each channel is one), or inside of what a flatten joins.
+    terms, and a layer that is applied twice ties those of both applications. Units are in no group
+    if they are the network's outputs, are added to its inputs, or lie along an axis whose order
+    matters: under a convolution, a pooling window, a convolution or normalization in several groups
+    (unless each channel is one), or inside an axis that a flatten joins.
     """
-    follower = Follower()
-    layouts: list[Layout] = [None if input_shape is None else (PLAIN,) * len(input_shape)]
+    tracker = UnitTracker()
+    axes: list[Axes] = [None if input_shape is None else (FIXED,) * len(input_shape)]
     for step in steps:
-        follower.check(step)
-        taken = [layouts[source] for source in step.sources]
-        follow = _FOLLOW.get(type(step.layer))
-        if follow is None:
-            raise unknown(step)
-        if follow not in (_convolution, _same) and None in taken:
-            raise UnsupportedModuleError(
-                f"the permutation symmetries of {called(step)} are not known without the shape "
-                "of an input; give input_shape="
-            )
-        layouts.append(follow(follower, step, *taken))
-    follower.fix(*(layouts[-1] or ()))
-    return follower.groups()
+        tracker.check(step)
+        input_axes = [axes[source] for source in step.sources]
+        rule = _RULES.get(type(step.layer))
+        if rule is None:
+            raise unknown_symmetry(step)
+        if rule not in (_convolution, _same) and None in input_axes:
+            raise unknown_symmetry(step, "the shape of an input is missing, pass input_shape=")
+        axes.append(rule(tracker, step, *input_axes))
+    tracker.fix(*(axes[-1] or ()))
+    return tracker.groups()
 
 
-# Each of the following takes the layouts of a layer's inputs to that of its output. A layer is of
-# any class, so its own attributes cannot be typed.
+# Each of the following maps the axes of a layer's inputs to those of its output. A layer may be of
+# any class, so its attributes cannot be typed.
 
 
-def _same(follower: Follower, step: Step, x: Layout) -> Layout:
+def _same(tracker: UnitTracker, step: Step, x: Axes) -> Axes:
     return x
 
 
-def _linear(follower: Follower, step: Step, x: tuple[Axis, ...]) -> Layout:
+def _linear(tracker: UnitTracker, step: Step, x: tuple[Axis, ...]) -> Axes:
     layer: Any = step.layer
-    follower.lie_along(x[-1], step, "weight", 1)
-    return (*x[:-1], follower.units(step, layer.out_features))
+    tracker.lie_along(x[-1], step, "weight", 1)
+    return (*x[:-1], tracker.units(step, layer.out_features))
 
 
-def _convolution(follower: Follower, step: Step, x: Layout) -> Layout:
+def _convolution(tracker: UnitTracker, step: Step, x: Axes) -> Axes:
     layer: Any = step.layer
-    n_places = len(layer.kernel_size)
-    channels, *places = x or (PLAIN,) * (n_places + 1)
-    if len(places) != n_places:
-        raise unknown(step, f"its input has {len(places) + 1} axes")
-    follower.fix(*places)
+    n_axes = len(layer.kernel_size)
+    channels, *positions = x or (FIXED,) * (n_axes + 1)
+    if len(positions) != n_axes:
+        raise unknown_symmetry(step, f"its input has {len(positions) + 1} axes")
+    tracker.fix(*positions)
     if layer.groups == 1:
-        follower.lie_along(channels, step, "weight", 1)
-        channels = follower.units(step, layer.out_channels)
+        tracker.lie_along(channels, step, "weight", 1)
+        channels = tracker.units(step, layer.out_channels)
     elif layer.groups == layer.in_channels == layer.out_channels:
-        follower.lie_along(channels, step, "weight", 0)
-        follower.lie_along(channels, step, "bias", 0)
+        tracker.lie_along(channels, step, "weight", 0)
+        tracker.lie_along(channels, step, "bias", 0)
     else:
-        follower.fix(channels)
-        channels = PLAIN
-    return (channels, *[PLAIN] * n_places)
+        tracker.fix(channels)
+        channels = FIXED
+    return (channels, *[FIXED] * n_axes)
 
 
-def _pool(n_places: int, follower: Follower, step: Step, x: tuple[Axis, ...]) -> Layout:
-    follower.fix(*x[-n_places:])
+def _pool(n_axes: int, tracker: UnitTracker, step: Step, x: tuple[Axis, ...]) -> Axes:
+    tracker.fix(*x[-n_axes:])
     return x
 
 
-def _channel_norm(n_axes: Sequence[int], follower: Follower, step: Step, x) -> Layout:
+def _channel_norm(n_axes: Sequence[int], tracker: UnitTracker, step: Step, x) -> Axes:
     if len(x) not in n_axes:
-        raise unknown(step, f"its input has {len(x)} axes")
+        raise unknown_symmetry(step, f"its input has {len(x)} axes")
     for name in ("weight", "bias", "running_mean", "running_var"):
-        follower.lie_along(x[0], step, name, 0)
+        tracker.lie_along(x[0], step, name, 0)
     return x
 
 
-def _layer_norm(follower: Follower, step: Step, x: tuple[Axis, ...]) -> Layout:
+def _layer_norm(tracker: UnitTracker, step: Step, x: tuple[Axis, ...]) -> Axes:
     layer: Any = step.layer
     for dim, axis in enumerate(x[-len(layer.normalized_shape) :]):
-        follower.lie_along(axis, step, "weight", dim)
-        follower.lie_along(axis, step, "bias", dim)
+        tracker.lie_along(axis, step, "weight", dim)
+        tracker.lie_along(axis, step, "bias", dim)
     return x
 
 
-def _group_norm(follower: Follower, step: Step, x: tuple[Axis, ...]) -> Layout:
+def _group_norm(tracker: UnitTracker, step: Step, x: tuple[Axis, ...]) -> Axes:
     layer: Any = step.layer
     if layer.num_groups not in (1, layer.num_channels):
-        follower.fix(x[0])
-    return _channel_norm(range(1, 9), follower, step, x)
+        tracker.fix(x[0])
+    return _channel_norm(range(1, 9), tracker, step, x)
 
 
-def _prelu(follower: Follower, step: Step, x: tuple[Axis, ...]) -> Layout:
+def _prelu(tracker: UnitTracker, step: Step, x: tuple[Axis, ...]) -> Axes:
     layer: Any = step.layer
     if layer.num_parameters > 1:
-        follower.lie_along(x[0], step, "weight", 0)
+        tracker.lie_along(x[0], step, "weight", 0)
     return x
 
 
-def _flatten(follower: Follower, step: Step, x: tuple[Axis, ...]) -> Layout:
+def _flatten(tracker: UnitTracker, step: Step, x: tuple[Axis, ...]) -> Axes:
     layer: Any = step.layer
     start, end = layer.start_dim % (len(x) + 1), layer.end_dim % (len(x) + 1)
     if start == 0:
-        raise unknown(step, "it joins the samples")
+        raise unknown_symmetry(step, "it joins the samples")
     first, *others = x[start - 1 : end]
-    follower.fix(*others)
+    tracker.fix(*others)
     joined = Axis(first.units, first.flattened or len(others) > 0)
     return (*x[: start - 1], joined, *x[end:])
 
 
-def _unflatten(follower: Follower, step: Step, x: tuple[Axis, ...]) -> Layout:
+def _unflatten(tracker: UnitTracker, step: Step, x: tuple[Axis, ...]) -> Axes:
     layer: Any = step.layer
-    place = layer.dim % (len(x) + 1) - 1
-    follower.fix(x[place])
-    return (*x[:place], *[PLAIN] * len(layer.unflattened_size), *x[place + 1 :])
+    split = layer.dim % (len(x) + 1) - 1
+    tracker.fix(x[split])
+    return (*x[:split], *[FIXED] * len(layer.unflattened_size), *x[split + 1 :])
 
 
-def _select(follower: Follower, step: Step, x: tuple[Axis, ...]) -> Layout:
-    follower.fix(x[-1])
-    return (*x[:-1], PLAIN)
+def _select(tracker: UnitTracker, step: Step, x: tuple[Axis, ...]) -> Axes:
+    tracker.fix(x[-1])
+    return (*x[:-1], FIXED)
 
 
-def _global_mean(follower: Follower, step: Step, x: tuple[Axis, ...]) -> Layout:
+def _global_mean(tracker: UnitTracker, step: Step, x: tuple[Axis, ...]) -> Axes:
     layer: Any = step.layer
-    if len(x) != 1 + layer.n_places:
-        raise unknown(step, f"its input has {len(x)} axes")
+    if len(x) != 1 + layer.n_axes:
+        raise unknown_symmetry(step, f"its input has {len(x)} axes")
     return x[:1]
 
 
-def _add(follower: Follower, step: Step, x, y) -> Layout:
+def _add(tracker: UnitTracker, step: Step, x, y) -> Axes:
     if len(x) != len(y):
-        raise unknown(step, f"it adds values of {len(x)} and {len(y)} axes")
+        raise unknown_symmetry(step, f"it adds values of {len(x)} and {len(y)} axes")
     for one, other in zip(x, y, strict=True):
-        follower.tie(one, other)
+        tracker.tie(one, other)
     return x
 
 
-_FOLLOW: dict[type[nn.Module], Callable[..., Layout]] = {
+_RULES: dict[type[nn.Module], Callable[..., Axes]] = {
     **dict.fromkeys((*POINTWISE, *DROPOUT), _same),
     **dict.fromkeys((nn.LogSigmoid, nn.Hardsigmoid, nn.Tanhshrink, nn.Softshrink), _same),
     **dict.fromkeys((nn.Softmax, nn.LogSoftmax, nn.Softmin, nn.Softmax2d), _same),

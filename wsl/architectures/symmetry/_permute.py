@@ -1,4 +1,4 @@
-"""Hidden units of models put in other orders: of parameters, and of rows a few models at a time."""
+"""Reordering the hidden units of models: of their parameters, and of rows in batches."""
 
 import math
 from collections.abc import Callable, Mapping, Sequence
@@ -20,8 +20,8 @@ def permute_rows(
 ):
     """Reorder the hidden units of rows ``(n_models, n_weights)``, an array or a Tensor.
 
-    ``find_orders(parameters, models)`` returns, for the models of a slice and each group, a Tensor
-    ``(n_models_of_slice, n_units)``: which unit comes to each place.
+    ``find_orders(parameters, models)`` returns the orders of the models in a slice, as
+    ``permute_units`` takes them.
     """
     if not isinstance(weights, Tensor):
         weights = check_rows(weights, layout.n_weights)
@@ -46,9 +46,10 @@ def permute_units(
 
     Parameters
     ----------
-    parameters : dict of Tensor ``(n_models, *shape)``
-    groups : the groups of units
-    orders : for each group a Tensor ``(n_models, n_units)``: which unit comes to each place
+    parameters : dict of Tensor of shape (n_models, *shape)
+    groups : sequence of PermutationGroup
+    orders : sequence of Tensor of shape (n_models, n_units), one per group
+        The index of the unit that comes first, second and so on.
     """
     permuted = dict(parameters)
     for group, order in zip(groups, orders, strict=True):
@@ -64,14 +65,14 @@ def permute_axis(parameter: Tensor, axis: PermutedAxis, order: Tensor) -> Tensor
     if size == 1:
         index = order[:, None].expand(-1, n_before, -1)
         return units.squeeze(3).gather(2, index).view(parameter.shape)
-    # whole runs of memory are moved: many times faster than number by number
+    # contiguous memory is copied: many times faster than entry by entry
     first = torch.arange(0, n_models * n_before * n_units, n_units, device=order.device)
     index = first.view(n_models, n_before, 1) + order[:, None]
     return units.reshape(-1, size).index_select(0, index.flatten()).view(parameter.shape)
 
 
 def by_unit(parameter: Tensor, axis: PermutedAxis) -> Tensor:
-    """View a parameter as ``(n_models, axes before, n_units, places of a unit and axes after)``."""
+    """View a parameter as ``(n_models, axes before, n_units, block and axes after)``."""
     n_models, *shape = parameter.shape
     n_before, n_units = math.prod(shape[: axis.axis]), shape[axis.axis] // axis.block
     size = axis.block * math.prod(shape[axis.axis + 1 :])
@@ -81,7 +82,7 @@ def by_unit(parameter: Tensor, axis: PermutedAxis) -> Tensor:
 def random_orders(
     groups: Sequence[PermutationGroup], n_models: int, generator: torch.Generator
 ) -> list[Tensor]:
-    """Draw for each group a uniformly random order of its units for each model."""
+    """Draw a uniformly random order of the units of each group for each model."""
     return [
         torch.rand(n_models, g.n_units, generator=generator, device=generator.device).argsort(1)
         for g in groups

@@ -1,7 +1,4 @@
-"""Units as they are followed through a network: which are tied, and along which weights they lie.
-
-What each kind of layer does to them is told in ``_groups``.
-"""
+"""Hidden units tracked through a network: which are tied, and along which weights they lie."""
 
 from dataclasses import dataclass
 
@@ -11,9 +8,9 @@ from ..tracing._trace import Step
 
 @dataclass(frozen=True)
 class PermutedAxis:
-    """One axis of one parameter along which hidden units lie, ``block`` entries a unit.
+    """One axis of one parameter along which hidden units lie, ``block`` entries per unit.
 
-    A ``statistic`` is no parameter but a running mean or variance: it moves along.
+    ``statistic`` is True for a running mean or variance, which moves along but is not a parameter.
     """
 
     parameter: str
@@ -24,7 +21,7 @@ class PermutedAxis:
 
 @dataclass(frozen=True)
 class PermutationGroup:
-    """Hidden units that may change places: all axes move together, or the function changes."""
+    """Interchangeable hidden units: permuting all axes together keeps the function."""
 
     n_units: int
     axes: tuple[PermutedAxis, ...]
@@ -36,7 +33,7 @@ class PermutationGroup:
 
     @property
     def incoming(self) -> tuple[PermutedAxis, ...]:
-        """The axes of the parameters that make the units' values."""
+        """The axes of the parameters that compute the units' values."""
         return tuple(axis for axis in self.weights if axis.axis == 0)
 
     @property
@@ -47,20 +44,20 @@ class PermutationGroup:
 
 @dataclass(frozen=True)
 class Axis:
-    """An axis of a value: which units lie along it, and whether each may have several places."""
+    """An axis of a value: the set of units along it, and whether each may have several entries."""
 
     units: int = 0
     flattened: bool = False
 
 
-PLAIN = Axis()  # no units, or such that stay where they are
-Layout = tuple[Axis, ...] | None  # an axis each after the samples; None where not known
+FIXED = Axis()  # no units, or units that cannot be permuted
+Axes = tuple[Axis, ...] | None  # those after the samples; None where they are not known
 
 
-class Follower:
-    """Sets of units that were seen, which of them are tied, and the parameters that they lie along.
+class UnitTracker:
+    """Sets of units, which of them are tied, and the parameters that they lie along.
 
-    Set 0 is that of all units that stay where they are: a set that is tied to it is fixed.
+    Set 0 holds all units that cannot be permuted: a set that is tied to it is fixed.
     """
 
     def __init__(self) -> None:
@@ -71,39 +68,39 @@ class Follower:
         self._owners: dict[int, str] = {}
 
     def check(self, step: Step) -> None:
-        """Raise UnsupportedModuleError for a layer that does more than its class says."""
-        own = dict(step.layer.named_parameters())
+        """Raise UnsupportedModuleError for a layer that does more than its class does."""
+        parameters = dict(step.layer.named_parameters())
         hooks = step.layer._forward_hooks or step.layer._forward_pre_hooks
-        if hooks or set(own) - {"weight", "bias"}:
-            raise unknown(step, "it has hooks or parameters of its own")
-        for parameter in own.values():
+        if hooks or set(parameters) - {"weight", "bias"}:
+            raise unknown_symmetry(step, "it has hooks or other parameters")
+        for parameter in parameters.values():
             owner = self._owners.setdefault(id(parameter), step.name)
             if owner != step.name:
-                raise unknown(step, f"it shares parameters with {owner!r}")
+                raise unknown_symmetry(step, f"it shares parameters with {owner!r}")
 
     def units(self, step: Step, n_units: int) -> Axis:
-        """Return the axis of what a layer puts out; the same each time that it is applied."""
-        known = self._axes.get((_parameter(step, "weight"), 0))
-        if known is not None:
-            return known
+        """Return the axis of a layer's outputs; the same each time that the layer is applied."""
+        existing = self._axes.get((_parameter(step, "weight"), 0))
+        if existing is not None:
+            return existing
         self._tied.append(len(self._tied))
         self._sizes.append(n_units)
-        made = Axis(len(self._tied) - 1)
-        self.lie_along(made, step, "weight", 0)
-        self.lie_along(made, step, "bias", 0)
-        return made
+        axis = Axis(len(self._tied) - 1)
+        self.lie_along(axis, step, "weight", 0)
+        self.lie_along(axis, step, "bias", 0)
+        return axis
 
     def lie_along(self, axis: Axis, step: Step, name: str, dim: int) -> None:
         """Record that units lie along an axis of a layer's parameter, if it has the parameter."""
         parameter = getattr(step.layer, name, None)
         if parameter is None:
             return
-        place = (_parameter(step, name), dim)
-        self._lengths[place] = parameter.shape[dim]
-        self.tie(self._axes.setdefault(place, axis), axis)
+        key = (_parameter(step, name), dim)
+        self._lengths[key] = parameter.shape[dim]
+        self.tie(self._axes.setdefault(key, axis), axis)
 
     def tie(self, one: Axis, other: Axis) -> None:
-        """Let two axes move together; fix both where their units do not correspond one to one."""
+        """Let two axes move together; fix both if their units do not correspond one to one."""
         first, second = sorted((self._root(one.units), self._root(other.units)))
         if one.flattened == other.flattened and self._sizes[first] == self._sizes[second]:
             self._tied[second] = first
@@ -111,26 +108,28 @@ class Follower:
             self.fix(one, other)
 
     def fix(self, *axes: Axis) -> None:
-        """Let units stay where they are."""
+        """Exclude the units along these axes from permutation."""
         for axis in axes:
             self._tied[self._root(axis.units)] = 0
 
     def groups(self) -> tuple[PermutationGroup, ...]:
-        """Return the groups of what was recorded."""
-        found: dict[int, list[PermutedAxis]] = {}
+        """Return the groups of interchangeable units."""
+        axes: dict[int, list[PermutedAxis]] = {}
         for (name, dim), axis in self._axes.items():
             root, length = self._root(axis.units), self._lengths[name, dim]
             if root == 0:
                 continue
             if length % self._sizes[root]:
                 raise UnsupportedModuleError(
-                    f"{name!r} has {length} entries along axis {dim} for {self._sizes[root]} units"
+                    f"axis {dim} of {name!r} must have as many entries for each of the "
+                    f"{self._sizes[root]} units; got {length} entries."
                 )
             statistic = name.rpartition(".")[2].startswith("running_")
             block = length // self._sizes[root]
-            found.setdefault(root, []).append(PermutedAxis(name, dim, block, statistic))
+            axes.setdefault(root, []).append(PermutedAxis(name, dim, block, statistic))
         return tuple(
-            PermutationGroup(self._sizes[root], tuple(axes)) for root, axes in sorted(found.items())
+            PermutationGroup(self._sizes[root], tuple(moved))
+            for root, moved in sorted(axes.items())
         )
 
     def _root(self, units: int) -> int:
@@ -143,16 +142,11 @@ def _parameter(step: Step, name: str) -> str:
     return f"{step.name}.{name}" if step.name else name
 
 
-def called(step: Step) -> str:
-    """Return what to call a layer in an error."""
-    return f"layer {step.name!r} ({type(step.layer).__name__})"
-
-
-def unknown(step: Step, reason: str = "") -> UnsupportedModuleError:
-    """Return the error that says of which layer it is not known what it does to units."""
+def unknown_symmetry(step: Step, reason: str = "") -> UnsupportedModuleError:
+    """Return the error for a layer of which it is not known how it treats permuted units."""
     return UnsupportedModuleError(
-        f"the permutation symmetries of {called(step)} are not known"
+        f"layer {step.name!r} ({type(step.layer).__name__}) has unknown permutation symmetries"
         + (f": {reason}" if reason else "")
-        + "; wanted linear and convolutional layers, activations, pooling, normalisation, dropout, "
-        "flatten and sums"
+        + "; a layer must be linear, a convolution, an activation, pooling, normalization, "
+        "dropout, flatten or a sum."
     )

@@ -1,1 +1,1 @@
-"""Finding the layers of a module with torch.fx, and verifying what was found on random inputs."""
+"""The layers of a module, found with torch.fx and verified on random inputs."""

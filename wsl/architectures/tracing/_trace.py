@@ -1,7 +1,4 @@
-"""A module's own graph: which layer is applied to the output of which, found with torch.fx.
-
-Nothing here computes; how a layer runs for many models lives in ``_operations``.
-"""
+"""The graph of a module: which layer is applied to the output of which, found with torch.fx."""
 
 import operator
 from collections.abc import Callable, Iterable
@@ -25,52 +22,52 @@ class Add(nn.Module):
 
 
 class GlobalMean(nn.Module):
-    """The mean over the axes of places: ``(n, channels, ...)`` to ``(n, channels)``.
+    """The mean over all positions: ``(n_samples, n_channels, ...)`` to ``(n_samples, n_channels)``.
 
-    ``n_places`` is how many axes those are: 1 for sequences, 2 for images.
+    ``n_axes`` is the number of axes of positions: 1 for sequences, 2 for images.
     """
 
-    def __init__(self, n_places: int = 2):
+    def __init__(self, n_axes: int = 2):
         super().__init__()
-        self.n_places = n_places
+        self.n_axes = n_axes
 
     def forward(self, inputs: Tensor) -> Tensor:
         """Return the mean of each channel."""
-        return inputs.mean(tuple(range(2, 2 + self.n_places)))
+        return inputs.mean(tuple(range(2, 2 + self.n_axes)))
 
     def extra_repr(self) -> str:
-        """Show what makes two such layers differ."""
-        return str(self.n_places)
+        """Show what distinguishes two such layers."""
+        return str(self.n_axes)
 
 
 @dataclass(frozen=True)
 class Step:
-    """One layer, the prefix of its parameters' names, and what it takes.
+    """One layer, the prefix of its parameters' names, and the sources of its inputs.
 
     Source 0 is the module's input, source k the output of the k-th step.
     """
 
     name: str
-    layer: Any  # an nn.Module; its attributes differ from kind to kind
+    layer: Any  # an nn.Module; its attributes depend on its class
     sources: tuple[int, ...]
 
 
 class _Tracer(fx.Tracer):
     def is_leaf_module(self, m: nn.Module, module_qualified_name: str) -> bool:
-        ours = isinstance(m, (SelectFeatures, Add, GlobalMean))
-        return ours or super().is_leaf_module(m, module_qualified_name)
+        is_ours = isinstance(m, (SelectFeatures, Add, GlobalMean))
+        return is_ours or super().is_leaf_module(m, module_qualified_name)
 
 
 def trace(module: nn.Module) -> tuple[Step, ...]:
     """Return the steps of a feed-forward module, the last of which gives its output.
 
-    Calls of functions stand as the layers that do the same: ``F.relu(x)`` as an ``nn.ReLU``.
+    Function calls are represented by the layers that do the same: ``F.relu(x)`` by ``nn.ReLU``.
 
     Raises
     ------
     UnsupportedModuleError
-        If the module cannot be traced, has several inputs or outputs, or calls what is no layer;
-        the message says which.
+        If the module cannot be traced, has several inputs or outputs, or calls something that is
+        not a layer; the message says which.
     """
     tracer = _Tracer()
     if tracer.is_leaf_module(module, "") and not isinstance(module, nn.Sequential):
@@ -80,51 +77,52 @@ def trace(module: nn.Module) -> tuple[Step, ...]:
         graph.eliminate_dead_code()
     except Exception as error:  # tracing runs the module's own code on a proxy: anything may fail
         raise UnsupportedModuleError(
-            f"module {type(module).__name__} cannot be traced with torch.fx: {error}"
+            f"{type(module).__name__} cannot be traced with torch.fx: {error}"
         ) from error
     inputs = [node for node in graph.nodes if node.op == "placeholder"]
     if len(inputs) != 1:
         raise UnsupportedModuleError(
-            f"module {type(module).__name__} takes {len(inputs)} inputs; wanted one"
+            f"{type(module).__name__} must take one input to be traced; got {len(inputs)}."
         )
-    places: dict[Any, int] = {inputs[0]: 0}  # where the value of each node is found
+    sources: dict[Any, int] = {inputs[0]: 0}  # of the value of each node
     steps: list[Step] = []
     for node in graph.nodes:
         if node.op in ("call_module", "call_function", "call_method") and not _is_size(node):
-            steps.append(_step(module, node, places))
-            places[node] = len(steps)
+            steps.append(_step(module, node, sources))
+            sources[node] = len(steps)
     (result,) = next(iter(reversed(graph.nodes))).args
-    if not steps or not isinstance(result, fx.Node) or places.get(result) != len(steps):
+    if not steps or not isinstance(result, fx.Node) or sources.get(result) != len(steps):
         raise UnsupportedModuleError(
-            f"module {type(module).__name__} returns {result}; wanted its last layer's output"
+            f"{type(module).__name__} must return the output of its last layer to be traced; got "
+            f"{result}."
         )
     return tuple(steps)
 
 
-def _step(module: nn.Module, node: fx.Node, places: dict[Any, int]) -> Step:
+def _step(module: nn.Module, node: fx.Node, sources: dict[Any, int]) -> Step:
     try:
         if node.op == "call_module":
-            taken: tuple[Any, ...] = (*node.args, *node.kwargs.values())
-            sources = tuple(places[value] for value in taken)
-            return Step(str(node.target), module.get_submodule(str(node.target)), sources)
+            inputs: tuple[Any, ...] = (*node.args, *node.kwargs.values())
+            layer = module.get_submodule(str(node.target))
+            return Step(str(node.target), layer, tuple(sources[value] for value in inputs))
         layer = _FORMS[node.target](*node.args[1:], **_meaningful(node.kwargs))
-        tensors: tuple[Any, ...] = node.args if isinstance(layer, Add) else node.args[:1]
-        return Step("", layer, tuple(places[value] for value in tensors))
-    except (KeyError, TypeError) as error:  # a function without a form, or other arguments
+        inputs = node.args if isinstance(layer, Add) else node.args[:1]
+        return Step("", layer, tuple(sources[value] for value in inputs))
+    except (KeyError, TypeError) as error:  # an unknown function, or other arguments
         raise UnsupportedModuleError(
-            f"module {type(module).__name__} calls {node.format_node()}; wanted layers, "
-            "activations, pooling, flatten and sums of two layers' outputs"
+            f"{type(module).__name__} must only call layers, activations, pooling, flatten and "
+            f"sums of two layers' outputs to be traced; got {node.format_node()}."
         ) from error
 
 
 def _meaningful(kwargs: dict[str, Any]) -> dict[str, Any]:
-    """Drop the arguments that say how, not what, is computed."""
+    """Drop the arguments that affect how a value is computed, not the value."""
     how = ("inplace", "training", "return_indices", "_stacklevel", "dtype")
     return {name: value for name, value in kwargs.items() if name not in how}
 
 
 def _is_size(node: fx.Node) -> bool:
-    """Tell whether a node is ``x.size(0)``, ``x.shape`` or ``x.shape[0]``."""
+    """Return True if a node is ``x.size(0)``, ``x.shape`` or ``x.shape[0]``."""
     if node.target is operator.getitem:
         return isinstance(node.args[0], fx.Node) and _is_size(node.args[0])
     return node.target == "size" or (node.target is getattr and node.args[1] == "shape")
@@ -132,7 +130,7 @@ def _is_size(node: fx.Node) -> bool:
 
 def _flatten(start_dim: int = 0, end_dim: int = -1) -> nn.Module:
     if (start_dim, end_dim) != (1, -1):
-        raise TypeError("flatten that does not keep the samples apart")
+        raise TypeError("flatten that joins samples")
     return nn.Flatten()
 
 
@@ -140,14 +138,14 @@ def _view(*shape: Any) -> nn.Module:
     sizes = shape[0] if len(shape) == 1 and isinstance(shape[0], (tuple, list)) else shape
     keeps_samples = len(sizes) == 2 and (isinstance(sizes[0], fx.Node) or sizes[0] == -1)
     if not keeps_samples or isinstance(sizes[1], fx.Node):
-        raise TypeError("view that does not keep the samples apart")
+        raise TypeError("view that may join samples")
     return nn.Flatten()
 
 
 def _mean(dim: int | Iterable[int], keepdim: bool = False) -> nn.Module:
     axes = sorted([dim] if isinstance(dim, int) else dim)
     if keepdim or axes not in ([2], [-1], [2, 3], [-2, -1]):
-        raise TypeError("mean that is not over all places of a channel")
+        raise TypeError("mean that is not over all positions of a channel")
     return GlobalMean(len(axes))
 
 

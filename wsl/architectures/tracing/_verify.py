@@ -1,7 +1,7 @@
-"""Whether what was found out about a module holds, tried on numbers.
+"""Verifying a trace on random models and inputs.
 
-A trace does not show everything: code that works in place on what is used again, or a view that
-cuts samples into pieces, does other than the layers that stand for it.
+A trace does not show everything: code that works in place on a value that is used again, or a view
+that cuts samples into pieces, differs from the layers that represent it.
 """
 
 import math
@@ -25,9 +25,10 @@ def agrees(
     input_shape: Sequence[int] | None,
     run: Run,
 ) -> bool:
-    """Tell whether ``run(parameters, inputs)`` gives what random models of the module give.
+    """Return True if ``run(parameters, inputs)`` returns what random models of the module return.
 
-    ``shapes`` are those of parameters by name. Without ``input_shape`` it is believed.
+    ``shapes`` maps names to shapes of parameters. Without ``input_shape`` nothing can be verified,
+    and the result is True.
     """
     if input_shape is None:
         return True
@@ -37,14 +38,14 @@ def agrees(
     with torch.no_grad():
         expected = run_each(module, parameters, inputs)
         try:
-            found = run(parameters, inputs)
-        except (IndexError, RuntimeError):  # a layer on values of other axes than is usual
+            outputs = run(parameters, inputs)
+        except (IndexError, RuntimeError):  # a layer on values with unusual axes
             return False
-    return torch.allclose(found, expected, 1e-3, 1e-3)
+    return torch.allclose(outputs, expected, 1e-3, 1e-3)
 
 
 def _draw(name: str, shape: tuple[int, ...], generator: torch.Generator) -> Tensor:
-    """Draw a parameter so that what layers put out neither vanishes nor grows."""
+    """Draw a parameter on a scale at which outputs of layers neither vanish nor explode."""
     values = torch.randn(N_MODELS, *shape, generator=generator)
     if name.rpartition(".")[2] == "running_var":
         return values.abs() + 0.5
@@ -57,7 +58,7 @@ def is_symmetric(
     input_shape: Sequence[int] | None,
     groups: Sequence[PermutationGroup],
 ) -> bool:
-    """Tell whether the module's function stays when the units of ``groups`` change places."""
+    """Return True if permuting the units of ``groups`` keeps the module's function."""
 
     def permuted(parameters: dict[str, Tensor], inputs: Tensor) -> Tensor:
         orders = random_orders(groups, N_MODELS, torch.Generator().manual_seed(0))

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from ...architectures import Architecture
 from ...architectures.forward._context import prefix
-from ...architectures.forward._layer_inputs import is_affine, taken_columns
+from ...architectures.forward._layer_inputs import is_affine, layer_input_columns
 from ...architectures.tracing._trace import Step
 from ..tokens._tokens import TokenLayout
 from ..tokens._unit_order import MAX_PLACES
@@ -66,7 +66,7 @@ class LayerwiseForward(nn.Module):
             kinds = self._kinds_of_step.get(prefix(step), ())
             columns = None
             if len(kinds) == 1 and is_affine(step.layer):
-                columns = taken_columns(step, taken[0], MAX_PLACES)
+                columns = layer_input_columns(step, taken[0], MAX_PLACES)
             for kind in kinds:
                 weights = self.weights(kind, tell(kind, columns))
                 for name, shape, part in self._held[kind]:

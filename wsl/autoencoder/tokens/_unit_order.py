@@ -12,7 +12,7 @@ from torch import Tensor
 
 from ...architectures import Architecture
 from ...architectures.forward._context import prefix
-from ...architectures.forward._layer_inputs import is_affine, taken_columns
+from ...architectures.forward._layer_inputs import is_affine, layer_input_columns
 from ...architectures.symmetry._permute import by_unit, permute_units
 from ...architectures.symmetry._unit_tracking import PermutedAxis
 from ...architectures.symmetry._weight_matching import aligned_orders, sorted_orders
@@ -86,7 +86,7 @@ class Ranking:
 
         def before(step: Step, taken: list[Tensor]) -> None:
             if is_affine(step.layer):
-                columns = taken_columns(step, taken[0], MAX_PLACES)
+                columns = layer_input_columns(step, taken[0], MAX_PLACES)
                 squares[prefix(step) + "weight"] = columns.square().mean(2)
 
         with torch.no_grad():
