@@ -10,6 +10,7 @@ import numpy as np
 from torch import Tensor, nn
 from torch.random import fork_rng
 
+from .._validation import check_hidden_layer_sizes
 from ..exceptions import InvalidInputError, UnsupportedModuleError
 
 ACTIVATIONS: dict[str, type[nn.Module]] = {
@@ -80,7 +81,7 @@ def build_mlp(
     dropout: float | None = None,
 ) -> nn.Sequential:
     """Return Linear layers with activations between them, and a linear output."""
-    act, hidden = activation_class(activation), _layer_sizes(hidden_layer_sizes)
+    act, hidden = activation_class(activation), check_hidden_layer_sizes(hidden_layer_sizes)
     if dropout is not None and not 0 <= dropout <= 1:
         raise InvalidInputError(f"`dropout` must be a probability or None; got {dropout}.")
     drop = [] if dropout is None else [nn.Dropout(dropout)]
@@ -138,14 +139,3 @@ def _for_each(value: int | Sequence[int], n_layers: int, name: str) -> list[int]
             f"`channels`; got {value}."
         )
     return values
-
-
-def _layer_sizes(value: int | Sequence[int]) -> list[int]:
-    """Return the width of each hidden layer; a single number is one layer."""
-    sizes = np.atleast_1d(np.asarray(value)).tolist() if np.size(value) else []
-    if not all(type(size) is int and size > 0 for size in sizes):
-        raise InvalidInputError(
-            "`hidden_layer_sizes` must be an int of at least 1 or a sequence of them; got "
-            f"{value!r}."
-        )
-    return sizes
