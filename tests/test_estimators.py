@@ -68,16 +68,22 @@ ESTIMATORS = {
         ("latent_dim", [1, 2]),
     ),
     DeepSetsClassifier: (
-        54, {"epochs": 2}, {"architecture": ARCHITECTURE}, ("hidden", [4, 8]),
+        54, {"epochs": 2}, {"architecture": ARCHITECTURE}, ("hidden_layer_sizes", [4, (8, 4)]),
     ),
     DeepSetsRegressor: (
-        52, {"epochs": 2}, {"architecture": ARCHITECTURE}, ("hidden", [4, 8]),
+        52, {"epochs": 2}, {"architecture": ARCHITECTURE}, ("hidden_layer_sizes", [4, (8, 4)]),
     ),
     ProbeClassifier: (
-        54, {"epochs": 2}, {"architecture": ARCHITECTURE, "n_probes": 8}, ("hidden", [4, 8]),
+        54,
+        {"epochs": 2},
+        {"architecture": ARCHITECTURE, "n_probes": 8},
+        ("hidden_layer_sizes", [4, (8, 4)]),
     ),
     ProbeRegressor: (
-        52, {"epochs": 2}, {"architecture": ARCHITECTURE, "n_probes": 8}, ("hidden", [4, 8]),
+        52,
+        {"epochs": 2},
+        {"architecture": ARCHITECTURE, "n_probes": 8},
+        ("hidden_layer_sizes", [4, (8, 4)]),
     ),
     DistributionInferenceAttack: (
         54, {}, {"architecture": ARCHITECTURE, "queries": QUERIES}, ("strategy", ["queries", "kl"]),

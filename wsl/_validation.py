@@ -103,7 +103,7 @@ def check_sample_weight(weights, n_samples: int, of: str = "") -> np.ndarray:
             f"{name} must hold finite numbers of at least 0; got {weights[~valid][0]}."
         )
     if not weights.any():
-        raise InvalidInputError(f"{name} must be above 0 for some sample; got 0 for every sample.")
+        raise InvalidInputError(f"{name} must be above 0 for some sample; it is zero for all.")
     return weights
 
 
