@@ -12,7 +12,7 @@ from wsl.datasets import load_digits_zoo
 def digits(tmp_path_factory):
     """A zoo with early epochs in it."""
     folder = tmp_path_factory.mktemp("cache")
-    return load_digits_zoo(60, epochs=6, checkpoints=(1, 3, 6), data_home=folder)
+    return load_digits_zoo(60, epochs=6, checkpoints=(1, 3, 6), cache=folder)
 
 
 @pytest.mark.parametrize(("pooling", "least"), [(None, 0.5), ("mean", 0.5), ("behavior", 0.9)])

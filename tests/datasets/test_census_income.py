@@ -214,11 +214,11 @@ def test_the_file_is_small_and_is_the_one_described(census):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"return_X_y": "yes"}, "return_X_y is 'yes'; wanted True or False"),
-        ({"as_frame": 1}, "as_frame is 1; wanted True or False"),
-        ({"encoded": None}, "encoded is None; wanted True or False"),
-        ({"include_sensitive": ["sex"]}, r"include_sensitive is \['sex'\]; wanted"),
-        ({"encoded": False}, "wanted as_frame=True"),
+        ({"return_X_y": "yes"}, "`return_X_y` must be True or False; got 'yes'"),
+        ({"as_frame": 1}, "`as_frame` must be True or False; got 1"),
+        ({"encoded": None}, "`encoded` must be True or False; got None"),
+        ({"include_sensitive": ["sex"]}, r"`include_sensitive` must be .*; got \['sex'\]"),
+        ({"encoded": False}, "`as_frame` must be True with encoded=False"),
     ],
 )
 def test_bad_options(options, message):

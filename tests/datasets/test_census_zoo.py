@@ -11,7 +11,7 @@ from wsl.exceptions import InvalidInputError
 @pytest.fixture(scope="module")
 def census(tmp_path_factory):
     folder = tmp_path_factory.mktemp("cache")
-    settings = {"n_models": 10, "epochs": 2, "data_home": folder}
+    settings = {"n_models": 10, "epochs": 2, "cache": folder}
     return {target: load_census_zoo(**settings, target=target) for target in ("income", "sex")}
 
 
@@ -37,5 +37,5 @@ def test_the_other_target_is_another_task_on_the_same_columns(census):
 
 
 def test_an_unknown_target_is_named(tmp_path):
-    with pytest.raises(InvalidInputError, match="target='race'; wanted one of"):
-        load_census_zoo(2, epochs=1, target="race", data_home=tmp_path)
+    with pytest.raises(InvalidInputError, match=r"`target` must be one of .*; got 'race'"):
+        load_census_zoo(2, epochs=1, target="race", cache=tmp_path)

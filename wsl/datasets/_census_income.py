@@ -1,7 +1,4 @@
-"""The census income sample: reading the shipped table and encoding it as numbers.
-
-How the table was cut out of its source stands in data/census_income.txt, not here.
-"""
+"""``load_census_income``: the census income sample, as shipped or encoded as numbers."""
 
 from __future__ import annotations
 
@@ -66,31 +63,31 @@ def load_census_income(
     encoded: bool = True,
     include_sensitive: bool = False,
 ) -> Bunch | tuple:
-    """Load a real sample of census income: who of 20,000 paid workers had 50,000 dollars or more.
+    """Load a sample of 20,000 paid workers and whether they earned 50,000 dollars or more.
 
-    The persons answered the Current Population Survey of the United States Census Bureau in 1994
-    or 1995. The table ships with the package, so that nothing is downloaded.
+    The persons took part in the Current Population Survey of the United States Census Bureau in
+    1994 or 1995. The table ships with the package, so nothing is downloaded.
 
-    =================   ===================================
-    Classes                                               2
-    Samples                                           20000
-    Share of class 1                           0.122 (2443)
-    Dimensionality      30, or 36 with sensitive attributes
-    Features               real, standardised; 0/1 for sets
-    =================   ===================================
+    ===================   ===================================
+    Classes                                                 2
+    Samples                                             20000
+    Fraction of class 1                          0.122 (2443)
+    Dimensionality        30, or 36 with sensitive attributes
+    Features              real, standardized; 0/1 for categories
+    ===================   ===================================
 
     Parameters
     ----------
     return_X_y : bool, default=False
-        Return ``(data, target)`` instead of a Bunch.
+        If True, return ``(data, target)`` instead of a Bunch.
     as_frame : bool, default=False
-        Give ``data`` as a pandas DataFrame and ``target`` as a Series instead of arrays.
+        If True, ``data`` is a DataFrame and ``target`` a Series instead of arrays.
     encoded : bool, default=True
-        Give ``data`` as numbers, see Notes, ready for an estimator or a network. False gives the
-        columns as the survey names them, categories included; it needs ``as_frame=True``.
+        If True, ``data`` holds numbers, see Notes, ready for an estimator or a network. If False,
+        it holds the columns of the survey, categories included; this needs ``as_frame=True``.
     include_sensitive : bool, default=False
-        Put the sensitive attributes sex and race among the columns of ``data``. By default a
-        model does not see them; they stand in ``sensitive`` and in ``frame`` in any case.
+        If True, the sensitive attributes sex and race are among the columns of ``data``. By
+        default models do not see them; ``sensitive`` and ``frame`` hold them in any case.
 
     Returns
     -------
@@ -103,39 +100,44 @@ def load_census_income(
         target : ndarray or Series of shape (20000,)
             int64: 1 where the total income of the past year was 50,000 US dollars or more.
         frame : DataFrame of shape (20000, 15)
-            The table as shipped, whatever ``as_frame`` is: the ten features, ``industry`` and
+            The table as shipped, for any ``as_frame``: the ten features, ``industry`` and
             ``year``, which are never in ``data`` and can serve as environments, ``sex``,
-            ``race`` and ``income``. Categories are of categorical dtype; the levels of
+            ``race`` and ``income``. Categories have categorical dtype; the levels of
             ``education`` are ordered.
         sensitive : DataFrame of shape (20000, 2)
             The columns ``sex`` and ``race`` of ``frame``.
         feature_names : list of str
             The names of the columns of ``data``.
         target_names : list of str
-            The labels that the numbers in ``target`` stand for.
+            The names of the classes 0 and 1.
         DESCR : str
             Description, source, licence, and how the sample was drawn.
 
-    (data, target) : tuple if ``return_X_y=True``
-        The first two of these.
+    (data, target) : tuple
+        ``data`` and ``target`` alone, if ``return_X_y=True``.
 
     Raises
     ------
     InvalidInputError
-        If an option is not a bool, or if ``encoded=False`` comes without ``as_frame=True``.
+        If an option is not a bool, or if ``encoded=False`` is used without ``as_frame=True``.
+
+    See Also
+    --------
+    load_census_zoo : A zoo of networks trained on these data.
+    wsl.distributions.SubsampledFamily : Training sets with a chosen proportion of a group.
 
     Notes
     -----
     The sample is a simple random one (seed 0) of the 139,664 persons, among the 299,285 of the
     source, who are 18 or older, worked at least a week in the past year, and hold a paid job
     outside the armed forces. That choice doubles the rate of the positive class, which is 6.2%
-    in the source. The survey's weights are dropped: shares are those of the sample.
+    in the source. The survey's weights are dropped, so proportions are those of the sample.
 
     ``data`` is encoded as follows, the same way at each call.
 
-    - Standardised to mean 0 and variance 1 over the sample: ``age``, ``weeks_worked``, and the
+    - Standardized to mean 0 and variance 1 over the sample: ``age``, ``weeks_worked``, and the
       rank of ``education`` among its 16 levels. ``capital_gains``, ``capital_losses`` and
-      ``dividends``, in dollars and mostly 0, are standardised after ``log(1 + x)``.
+      ``dividends``, in dollars and mostly 0, are standardized after ``log(1 + x)``.
     - A column of 0 and 1 for each category, ``column_category``: ``class_of_worker`` (6),
       ``occupation`` (12: private household services count as other services),
       ``marital_status`` (3: married with the spouse present, never married, and apart, which is
@@ -143,10 +145,10 @@ def load_census_income(
       by naturalization, none).
     - With ``include_sensitive=True`` also ``sex_male`` and five columns for ``race``.
 
-    Means and variances are those of all 20,000 rows. Where a study must not let training rows
-    know of test rows even so far, it can standardise ``frame`` itself.
+    Means and variances are those of all 20,000 rows. A study in which training rows must not
+    depend on test rows at all can standardize ``frame`` itself.
 
-    The data are licensed under CC BY 4.0, other than the code of the package; ``DESCR`` has the
+    The data are licensed under CC BY 4.0, unlike the code of the package; ``DESCR`` has the
     details and says what was changed.
 
     References
@@ -175,11 +177,11 @@ def load_census_income(
     }
     for name, value in options.items():
         if not isinstance(value, bool):
-            raise InvalidInputError(f"{name} is {value!r}; wanted True or False")
+            raise InvalidInputError(f"`{name}` must be True or False; got {value!r}.")
     if not encoded and not as_frame:
         raise InvalidInputError(
-            "encoded=False has columns of categories, which an array cannot hold;"
-            " wanted as_frame=True with it"
+            "`as_frame` must be True with encoded=False, as an array cannot hold columns of "
+            "categories; got False."
         )
     frame = _read_frame()
     features = [*_STANDARDIZED, *_LOG_STANDARDIZED, *_ONE_HOT]
@@ -220,7 +222,7 @@ def _read_frame() -> pd.DataFrame:
 
 
 def _encode(frame: pd.DataFrame, include_sensitive: bool) -> pd.DataFrame:
-    """Return the float64 columns that Notes of ``load_census_income`` describes."""
+    """Return the float64 columns that the Notes of ``load_census_income`` describe."""
     import pandas as pd
 
     numeric = frame[[*_STANDARDIZED, *_LOG_STANDARDIZED]].copy()

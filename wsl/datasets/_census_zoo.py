@@ -1,7 +1,4 @@
-"""``load_census_zoo``: a population of perceptrons trained on the census income sample.
-
-How a zoo is built and kept lives in ``_recipes``, the sample in ``_census``.
-"""
+"""``load_census_zoo``: a population of perceptrons trained on the census income sample."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -31,32 +28,36 @@ def load_census_zoo(
     checkpoints: Sequence[int] | None = None,
     target: str = "income",
     random_state: int = 0,
-    data_home: str | Path | None = None,
+    cache: str | Path | None = None,
     n_jobs: int | None = None,
     progress: bool | str = "auto",
 ) -> Bunch:
-    """Load a zoo of perceptrons on census data, training it if it is not there yet.
+    """Load a zoo of perceptrons on census data, which is trained on first use.
 
-    Each model has the architecture ``Architecture.mlp(30, [16, 8], 2)``, 650 weights, a seed of its
-    own, and a learning rate (3), weight decay (3) and initialisation (4 kinds) drawn at random. All
-    are trained on the same 70% of the 20,000 persons of ``load_census_income``, whose sensitive
-    attributes they do not see.
+    Each model has the architecture ``Architecture.mlp(30, [16, 8], 2)`` with 650 weights, its own
+    seed, and one of three learning rates, three weight decays and four initializations drawn at
+    random. All are trained on the same 70% of the 20,000 persons of :func:`load_census_income`,
+    without their sensitive attributes.
 
     Parameters
     ----------
     n_models : int, default=500
+        How many models the zoo has.
     epochs : int, default=15
+        Epochs for which each model is trained.
     checkpoints : sequence of int, optional
-        Epochs at which every model is kept, a row each; 0 is before training. By default the last.
+        Epochs at which every model is kept; 0 is before training. The zoo has a row per model and
+        checkpoint. By default the last epoch only.
     target : {"income", "sex"}, default="income"
-        What the models predict: 50,000 dollars or more, or whether a person is male. The latter is
-        a zoo of another task on the same inputs.
+        What the models predict: an income of 50,000 dollars or more, or whether a person is male.
+        The latter is a zoo of another task on the same inputs.
     random_state : int, default=0
-        Seed of the zoo. The split of the persons is the same for every zoo of a target.
-    data_home : path, optional
-        Cache folder; by default the environment variable ``WSL_DATA``, else ``~/.cache/wsl``.
+        Seed of the models. The split of the persons is the same for every zoo of a target.
+    cache : str or Path, optional
+        Folder in which the zoo is stored and found again. By default the environment variable
+        ``WSL_DATA`` if it is set, otherwise ``~/.cache/wsl``.
     n_jobs : int, optional
-        Workers for the training.
+        Workers over which joblib distributes the training. None means 1.
     progress : bool or "auto", default="auto"
         Whether to show a progress bar while the zoo is trained; "auto" shows it on a terminal or
         in a notebook.
@@ -64,12 +65,19 @@ def load_census_zoo(
     Returns
     -------
     Bunch
-        As of ``load_digits_zoo``, with ``X_train`` ``(14000, 30)`` and ``X_test`` ``(6000, 30)``.
+        The zoo and its data, with the entries of :func:`load_digits_zoo`. ``X_train`` has shape
+        (14000, 30) and ``X_test`` (6000, 30).
 
     Raises
     ------
     InvalidInputError
-        If ``target`` is something else.
+        If ``target`` is neither "income" nor "sex".
+
+    See Also
+    --------
+    load_census_income : The data that the models are trained on.
+    load_digits_zoo : Small CNNs on handwritten digits.
+    load_mnist_zoo : CNNs on MNIST.
 
     Examples
     --------
@@ -79,7 +87,7 @@ def load_census_zoo(
     ((10, 650), 7, 2)
     """
     if target not in TARGETS:
-        raise InvalidInputError(f"target={target!r}; wanted one of {TARGETS}")
+        raise InvalidInputError(f"`target` must be one of {TARGETS}; got {target!r}.")
     census = load_census_income()
     assert isinstance(census, Bunch)
     labels = census.target
@@ -93,7 +101,7 @@ def load_census_zoo(
         epochs=epochs,
         checkpoints=checkpoints,
         random_state=random_state,
-        data_home=data_home,
+        cache=cache,
         n_jobs=n_jobs,
         progress=progress,
         **({} if target == "income" else {"target": target}),

@@ -1,7 +1,4 @@
-"""``load_digits_zoo``: a population of small CNNs trained on scikit-learn's digits.
-
-How a zoo is built and kept lives in ``_recipes``.
-"""
+"""``load_digits_zoo``: a population of small CNNs trained on scikit-learn's digits."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -29,32 +26,36 @@ def load_digits_zoo(
     checkpoints: Sequence[int] | None = None,
     inverted: bool = False,
     random_state: int = 0,
-    data_home: str | Path | None = None,
+    cache: str | Path | None = None,
     n_jobs: int | None = None,
     progress: bool | str = "auto",
 ) -> Bunch:
-    """Load a zoo of CNNs that classify handwritten digits, training it if it is not there yet.
+    """Load a zoo of CNNs that classify handwritten digits, which is trained on first use.
 
-    Each model has the architecture ``Architecture.cnn((1, 8, 8), (6, 8), (16,), 10)``, 814 weights,
-    a seed of its own, and a learning rate (3), weight decay (3) and initialisation (4 kinds) drawn
-    at random. All are trained on the same 70% of scikit-learn's 1,797 digits, scaled to [0, 1].
-    It costs about 20 seconds for 200 models, once.
+    Each model has the architecture ``Architecture.cnn((1, 8, 8), (6, 8), (16,), 10)`` with 814
+    weights, its own seed, and one of three learning rates, three weight decays and four
+    initializations drawn at random. All are trained on the same 70% of scikit-learn's 1,797 digits,
+    scaled to [0, 1]. Training the default zoo takes less than a minute, once.
 
     Parameters
     ----------
     n_models : int, default=200
+        How many models the zoo has.
     epochs : int, default=25
+        Epochs for which each model is trained.
     checkpoints : sequence of int, optional
-        Epochs at which every model is kept, a row each; 0 is before training. By default the last.
+        Epochs at which every model is kept; 0 is before training. The zoo has a row per model and
+        checkpoint. By default the last epoch only.
     inverted : bool, default=False
-        Show the models white paper as ink and ink as paper: a zoo of other data, to see how what
-        was learned from the plain one carries over.
+        If True, the models are trained on images with inverted gray values. This gives a zoo of
+        other data, to test how well something learned from the plain zoo transfers.
     random_state : int, default=0
-        Seed of the zoo. The split of the digits is the same for every zoo.
-    data_home : path, optional
-        Cache folder; by default the environment variable ``WSL_DATA``, else ``~/.cache/wsl``.
+        Seed of the models. The split of the digits is the same for every zoo.
+    cache : str or Path, optional
+        Folder in which the zoo is stored and found again. By default the environment variable
+        ``WSL_DATA`` if it is set, otherwise ``~/.cache/wsl``.
     n_jobs : int, optional
-        Workers for the training.
+        Workers over which joblib distributes the training. None means 1.
     progress : bool or "auto", default="auto"
         Whether to show a progress bar while the zoo is trained; "auto" shows it on a terminal or
         in a notebook.
@@ -62,11 +63,34 @@ def load_digits_zoo(
     Returns
     -------
     Bunch
-        ``zoo`` (ModelZoo; ``metadata`` with ``model``, ``seed``, ``epoch``, ``train_loss``,
-        ``learning_rate``, ``weight_decay``, ``init``, ``train_accuracy``, ``test_loss``,
-        ``test_accuracy``), ``X_train`` ``(1257, 64)``, ``y_train``, ``X_test`` ``(540, 64)``,
-        ``y_test``; and ``train``, ``valid``, ``test``: rows of the zoo, 70, 15 and 15% of the
-        models, all checkpoints of a model in one of them.
+        Dictionary-like object, with the following attributes.
+
+        zoo : ModelZoo
+            The models. The metadata has the columns ``model``, ``seed``, ``epoch``,
+            ``train_loss``, ``learning_rate``, ``weight_decay``, ``init``, ``train_accuracy``,
+            ``test_loss`` and ``test_accuracy``.
+        X_train : ndarray of shape (1257, 64)
+            The digits that the models were trained on, float32.
+        y_train : ndarray of shape (1257,)
+            Their classes.
+        X_test : ndarray of shape (540, 64)
+            The digits on which the models were tested.
+        y_test : ndarray of shape (540,)
+            Their classes.
+        train, valid, test : ndarray of int
+            Indices into the zoo, for 70%, 15% and 15% of the models. All checkpoints of a model
+            are in the same part.
+
+    Raises
+    ------
+    InvalidInputError
+        If ``inverted`` is not a bool.
+
+    See Also
+    --------
+    load_mnist_zoo : CNNs on MNIST.
+    load_census_zoo : Perceptrons on census data.
+    wsl.train_zoo : Train a zoo on your own data.
 
     Examples
     --------
@@ -88,7 +112,7 @@ def load_digits_zoo(
         epochs=epochs,
         checkpoints=checkpoints,
         random_state=random_state,
-        data_home=data_home,
+        cache=cache,
         n_jobs=n_jobs,
         progress=progress,
         **variant,

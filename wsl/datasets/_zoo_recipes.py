@@ -1,7 +1,6 @@
-"""Zoos built from seeded recipes on first use and kept in the user's cache folder.
+"""Zoos that are trained from seeded recipes on first use and stored in the cache folder.
 
-What each is trained on lives in the modules beside this. A recipe rather than a shipped file: a
-zoo comes in any size, seed or length.
+A recipe gives zoos of any size, seed and length, which a file that ships could not.
 """
 
 import os
@@ -22,13 +21,13 @@ from ..zoo import ModelZoo, train_zoo
 
 WEIGHT_DECAYS = (0.0, 1e-4, 1e-3)
 INITS = ("default", "kaiming_uniform", "kaiming_normal", "lecun_normal")
-TEST_SHARE = 0.3
-SPLIT_SHARES = {"train": 0.7, "valid": 0.15, "test": 0.15}
+TEST_FRACTION = 0.3
+SPLIT_FRACTIONS = {"train": 0.7, "valid": 0.15, "test": 0.15}
 
 
 @dataclass(frozen=True)
 class ZooRecipe:
-    """What the models of a zoo are, and among which hyper-parameters they draw theirs."""
+    """The architecture of a zoo's models, and the hyperparameters that they are drawn from."""
 
     name: str
     version: int
@@ -37,12 +36,12 @@ class ZooRecipe:
     batch_size: int
 
 
-def cache_folder(data_home: str | Path | None = None) -> Path:
-    """Return where built data is kept: ``data_home``, $WSL_DATA, or the user's cache folder."""
-    if data_home is not None:
-        return Path(data_home).expanduser()
-    if named := os.environ.get("WSL_DATA"):
-        return Path(named).expanduser()
+def cache_folder(cache: str | Path | None = None) -> Path:
+    """Return the folder of stored zoos: ``cache``, $WSL_DATA, or that of the user."""
+    if cache is not None:
+        return Path(cache).expanduser()
+    if from_environment := os.environ.get("WSL_DATA"):
+        return Path(from_environment).expanduser()
     base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
     return Path(base) / "wsl"
 
@@ -56,17 +55,17 @@ def load_recipe(
     epochs: int,
     checkpoints: Sequence[int] | None,
     random_state: int,
-    data_home: str | Path | None,
+    cache: str | Path | None,
     n_jobs: int | None,
     progress: bool | str,
     **variant: Any,
 ) -> Bunch:
-    """Return a zoo with the data that it is trained and tested on, training it if need be.
+    """Return a zoo and the data that it is trained and tested on; train it if it is not stored.
 
-    ``variant`` is what else tells the data apart; with nothing in it, the zoo is the plain one.
+    ``variant`` distinguishes zoos of one recipe that are trained on other data.
     """
     X_train, X_test, y_train, y_test = train_test_split(
-        X, y, test_size=TEST_SHARE, random_state=0, stratify=y
+        X, y, test_size=TEST_FRACTION, random_state=0, stratify=y
     )
     settings: dict[str, Any] = {
         "version": recipe.version,
@@ -78,10 +77,10 @@ def load_recipe(
     if checkpoints is not None:
         settings["checkpoints"] = sorted({int(epoch) for epoch in checkpoints})
     key = json_digest(settings)[:12]
-    path = cache_folder(data_home) / f"{recipe.name}-zoo-{key}"
+    path = cache_folder(cache) / f"{recipe.name}-zoo-{key}"
     try:
         zoo = ModelZoo.load(path)
-    except ZooFileError:  # not built yet, or damaged: the recipe makes it again
+    except ZooFileError:  # not trained yet, or damaged: the recipe gives it again
         rng = resolve_random_state(random_state)
         zoo = train_zoo(
             recipe.architecture,
@@ -105,23 +104,23 @@ def load_recipe(
 
 
 def split_by_model(models: np.ndarray) -> dict[str, np.ndarray]:
-    """Return the rows of the models to train on, to choose by and to test on: 70, 15 and 15%.
+    """Return the rows of the models for training, validation and test: 70, 15 and 15%.
 
-    Checkpoints of one model stay together, or a test row would have a near copy in training.
-    ``models`` ``(n_rows,)`` tells which model each row is of.
+    Checkpoints of one model stay together, as a test row would otherwise have a near copy in
+    training. ``models`` ``(n_rows,)`` is the model of each row.
     """
-    kinds = np.unique(models)
-    order = np.random.default_rng(0).permutation(kinds)
-    ends = np.round(np.cumsum(list(SPLIT_SHARES.values())) * len(kinds)).astype(int)
+    distinct = np.unique(models)
+    order = np.random.default_rng(0).permutation(distinct)
+    ends = np.round(np.cumsum(list(SPLIT_FRACTIONS.values())) * len(distinct)).astype(int)
     parts = np.split(order, ends[:-1])
     return {
         name: np.flatnonzero(np.isin(models, part))
-        for name, part in zip(SPLIT_SHARES, parts, strict=True)
+        for name, part in zip(SPLIT_FRACTIONS, parts, strict=True)
     }
 
 
 def check_flag(value, name: str) -> bool:
-    """Return a bool; InvalidInputError for anything else."""
+    """Return a bool; raise InvalidInputError for anything else."""
     if not isinstance(value, bool):
-        raise InvalidInputError(f"{name} is {value!r}; wanted True or False")
+        raise InvalidInputError(f"`{name}` must be True or False; got {value!r}.")
     return value

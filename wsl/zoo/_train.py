@@ -324,7 +324,7 @@ def train_zoo(
         job, models, train_sets, test_sets, out, chunk_size=size, n_jobs=n_jobs, progress=progress
     )
     diverged = diverged_rows(batch.weights for batch in zoo.batches())
-    models = zoo.metadata["model"]
+    indices = zoo.metadata["model"]
     # past scikit-learn's check of parameters, to the caller
-    warn_of_diverged(np.unique(models[diverged]).tolist(), models.nunique(), stacklevel=3)
+    warn_of_diverged(np.unique(indices[diverged]).tolist(), indices.nunique(), stacklevel=3)
     return zoo

@@ -131,8 +131,10 @@ class LayeredNetwork:
             out, next_inputs = self._memory(index, steps, weights)
             if _is_dense(step):
                 dense = _dense(step)
-                blocks = (layout.blocks(flat)[dense.weight] for flat in (weights, gradient))
-                layer: Layer = DenseLayer(dense, *blocks, out)
+                matrix, matrix_gradient = (
+                    layout.blocks(flat)[dense.weight] for flat in (weights, gradient)
+                )
+                layer: Layer = DenseLayer(dense, matrix, matrix_gradient, out)
             else:
                 layer = self._layer(index, step, parameters, gradients, out, dropout)
             self._layers.append(layer)
