@@ -80,20 +80,31 @@ def own_errors(name: str, value: Any) -> Iterator[Error]:
     for neighbor in doc.see_also:
         if not exists(neighbor, name):
             yield "SA20", f'See Also names "{neighbor}", which does not exist'
-    yield from errors_of_entries(doc.doc)
+    yield from errors_of_entries(doc.doc, inherited_names(value))
     for section, kinds in raised_directly(value).items():
         described = {entry.type or entry.name for entry in doc.doc[section]}
         for kind in sorted(kinds - described):
             yield f"{section[:2].upper()}20", f"{section} has no entry for {kind}"
 
 
-def errors_of_entries(sections: Any) -> Iterator[Error]:
-    """Yield entries that explain several names at once, and attributes without a description."""
+def inherited_names(value: Any) -> set[str]:
+    """Return the attributes that a class has from base classes outside ``wsl``."""
+    bases = value.__mro__ if inspect.isclass(value) else ()
+    return {name for base in bases if base.__module__.split(".")[0] != "wsl" for name in vars(base)}
+
+
+def errors_of_entries(sections: Any, inherited: set[str]) -> Iterator[Error]:
+    """Yield entries that explain several names at once, and attributes without a description.
+
+    numpydoc lists ``inherited`` attributes too, which their own classes document.
+    """
     for section in ("Parameters", "Other Parameters", "Attributes"):
         for entry in sections[section]:
             if "," in entry.name:
                 yield "PR20", f'One entry of {section} for several names: "{entry.name}"'
-            elif section == "Attributes" and not "".join(entry.desc).strip():
+            elif section != "Attributes" or entry.name in inherited:
+                continue
+            elif not "".join(entry.desc).strip():
                 yield "AT20", f'Attribute "{entry.name}" has no description'
 
 

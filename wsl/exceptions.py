@@ -2,23 +2,99 @@
 
 
 class WslError(Exception):
-    """Base of every error that wsl raises on purpose."""
+    """Base of every error that wsl raises on purpose.
+
+    See Also
+    --------
+    WslWarning : Base of every warning.
+
+    Examples
+    --------
+    >>> from wsl import Architecture
+    >>> from wsl.exceptions import WslError
+    >>> try:
+    ...     Architecture.mlp(4, 32, 1, activation="sine")
+    ... except WslError as error:
+    ...     print(type(error).__name__)
+    InvalidInputError
+    """
 
 
 class InvalidInputError(WslError, ValueError):
-    """An argument has a value or a shape that the called function cannot take."""
+    """An argument has a value or a shape that the called function cannot take.
+
+    See Also
+    --------
+    UnsupportedModuleError : The argument is of a class that is not supported.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from wsl import Architecture
+    >>> Architecture.mlp(4, 32, 1).forward(np.zeros((2, 10)), np.zeros((5, 4)))
+    Traceback (most recent call last):
+    wsl.exceptions.InvalidInputError: `weights` must have 193 columns, as the ...
+    """
 
 
 class UnsupportedModuleError(WslError, TypeError):
-    """A network, layer or learner is of a kind that the called function does not handle."""
+    """A network, layer or learner is of a kind that the called function does not handle.
+
+    See Also
+    --------
+    InvalidInputError : The value of an argument is not valid.
+
+    Examples
+    --------
+    >>> from torch import nn
+    >>> from wsl import Architecture
+    >>> Architecture(nn.ReLU())
+    Traceback (most recent call last):
+    wsl.exceptions.UnsupportedModuleError: `module` must have parameters; got a ReLU ...
+    """
 
 
 class ZooFileError(WslError, OSError):
-    """A file of a stored zoo is missing, damaged or not one of ours."""
+    """A file of a stored zoo is missing, damaged or of another format.
+
+    See Also
+    --------
+    IncompleteZooWarning : Some folders of a zoo have no model.
+
+    Examples
+    --------
+    >>> from wsl import ModelZoo
+    >>> ModelZoo.load("a folder that does not exist")
+    Traceback (most recent call last):
+    wsl.exceptions.ZooFileError: ...
+    """
 
 
 class TrainingFailedError(WslError, RuntimeError):
-    """Some models of a zoo could not be trained: ``models`` holds their indices, as an array."""
+    """Some models of a zoo could not be trained.
+
+    Parameters
+    ----------
+    message : str
+        What happened.
+    models : array-like of int, default=()
+        Indices of the models that were not trained.
+
+    Attributes
+    ----------
+    models : array-like of int
+        Indices of the models that were not trained.
+
+    See Also
+    --------
+    DivergedModelWarning : Some models were trained to weights that are not finite.
+
+    Examples
+    --------
+    >>> from wsl.exceptions import TrainingFailedError
+    >>> TrainingFailedError("a worker was killed", models=[3, 4]).models
+    [3, 4]
+    """
 
     def __init__(self, message: str, models=()):
         super().__init__(message)
@@ -26,28 +102,112 @@ class TrainingFailedError(WslError, RuntimeError):
 
 
 class WslWarning(UserWarning):
-    """Base of every warning that wsl issues."""
+    """Base of every warning that wsl issues.
+
+    See Also
+    --------
+    WslError : Base of every error.
+
+    Examples
+    --------
+    >>> import warnings
+    >>> from wsl.exceptions import WslWarning
+    >>> with warnings.catch_warnings():
+    ...     warnings.simplefilter("ignore", WslWarning)  # hides the warnings of wsl only
+    """
 
 
 class DivergedModelWarning(WslWarning):
-    """Some models of a zoo left training with weights that are not finite."""
+    """Some models of a zoo have weights that are not finite.
+
+    See Also
+    --------
+    TrainingFailedError : Some models could not be trained at all.
+
+    Examples
+    --------
+    >>> import warnings
+    >>> from wsl.exceptions import DivergedModelWarning
+    >>> with warnings.catch_warnings():
+    ...     warnings.simplefilter("error", DivergedModelWarning)  # stops at a diverged model
+    """
 
 
 class AttackNotApplicableWarning(WslWarning):
-    """An attack was left out because the audited learner does not offer what it needs."""
+    """An attack was skipped because the audited learner does not offer what it needs.
+
+    See Also
+    --------
+    AuditReport : Its ``skipped`` holds the reasons.
+
+    Examples
+    --------
+    >>> import warnings
+    >>> from wsl.exceptions import AttackNotApplicableWarning
+    >>> with warnings.catch_warnings():
+    ...     warnings.simplefilter("error", AttackNotApplicableWarning)  # requires every attack
+    """
 
 
 class IncompleteZooWarning(WslWarning):
-    """Some folders among those of a zoo hold no model and were left out."""
+    """Some folders of a zoo have no model and were skipped.
+
+    See Also
+    --------
+    read_zoo : Reads such folders.
+
+    Examples
+    --------
+    >>> import warnings
+    >>> from wsl.exceptions import IncompleteZooWarning
+    >>> with warnings.catch_warnings():
+    ...     warnings.simplefilter("error", IncompleteZooWarning)  # requires a model in each folder
+    """
 
 
 class DamagedCacheWarning(WslWarning):
-    """A file of a cache could not be read; what it held is computed again."""
+    """A file of a cache could not be read; its contents are computed again.
+
+    See Also
+    --------
+    ZooFileError : A file of a zoo could not be read.
+
+    Examples
+    --------
+    >>> import warnings
+    >>> from wsl.exceptions import DamagedCacheWarning
+    >>> with warnings.catch_warnings():
+    ...     warnings.simplefilter("error", DamagedCacheWarning)  # stops instead of computing again
+    """
 
 
 class CausalGraphWarning(WslWarning):
-    """Data show a dependence that the causal graph rules out."""
+    """The data show a dependence that the causal graph excludes.
+
+    See Also
+    --------
+    CausalFeatureSelector : Tests a causal graph against the data.
+
+    Examples
+    --------
+    >>> import warnings
+    >>> from wsl.exceptions import CausalGraphWarning
+    >>> with warnings.catch_warnings():
+    ...     warnings.simplefilter("error", CausalGraphWarning)  # stops at a graph that does not fit
+    """
 
 
 class CausalFeaturesWarning(WslWarning):
-    """No set of columns predicts alike in every environment, or none is certain to be causes."""
+    """No columns predict equally in every environment, or none is certain to be a cause.
+
+    See Also
+    --------
+    CausalFeatureSelector : Selects columns by invariance.
+
+    Examples
+    --------
+    >>> import warnings
+    >>> from wsl.exceptions import CausalFeaturesWarning
+    >>> with warnings.catch_warnings():
+    ...     warnings.simplefilter("error", CausalFeaturesWarning)  # stops without such columns
+    """

@@ -330,3 +330,13 @@ def test_what_a_cnn_is_built_of():
         kinds(kernel_size=[3])
     with pytest.raises(InvalidInputError, match=r"`dropout` must be .* got 1\.5"):
         kinds(dropout=1.5)
+
+
+def test_hidden_layer_sizes_are_those_of_scikit_learn():
+    assert Architecture.mlp(4, 8, 3) == Architecture.mlp(4, (8,), 3)
+    assert Architecture.mlp(4, np.array([8, 5]), 3) == Architecture.mlp(4, (8, 5), 3)
+    assert Architecture.mlp(4, (), 3) == Architecture(nn.Sequential(nn.Linear(4, 3)))
+    assert Architecture.cnn((1, 6, 6), [2], 5, 3) == Architecture.cnn((1, 6, 6), [2], [5], 3)
+    for wrong in (0, -1, 2.5, (4, 0), "8"):
+        with pytest.raises(InvalidInputError, match="`hidden_layer_sizes` must be an int or"):
+            Architecture.mlp(4, wrong, 3)

@@ -33,9 +33,9 @@ def architecture_html(text: str, layout: ParameterLayout) -> str:
         for name, part in list(layout.slices.items())[:MAX_PARAMETERS]
     ]
     if len(layout.names) > MAX_PARAMETERS:
-        rows.append(f"<tr><td colspan=4>and {len(layout.names) - MAX_PARAMETERS} more</td></tr>")
+        rows.append(f"<tr><td colspan='4'>and {len(layout.names) - MAX_PARAMETERS} more</td></tr>")
     header = "<th>parameter</th><th>shape</th><th>columns of a row</th><th>trained</th>"
     return (
-        f"<details open><summary><code>{escape(text)}</code></summary>"
+        f"<details open=''><summary><code>{escape(text)}</code></summary>"
         f"<table><thead><tr>{header}</tr></thead><tbody>{''.join(rows)}</tbody></table></details>"
     )
