@@ -160,13 +160,13 @@ class LeakageDisplay:
         ax = axes_or_new(ax, 3.5 + 1.3 * len(audits), 4.0)
         step = min(0.2, 0.8 / len(series))
         for i, name in enumerate(series):
-            own = table[table["series"] == name].set_index("audit").reindex(audits)
+            group = table[table["series"] == name].set_index("audit").reindex(audits)
             x = np.arange(len(audits)) + step * (i - (len(series) - 1) / 2)
-            value = own["value"].to_numpy(float)
-            ax.errorbar(x, value, yerr=interval_reach(own), fmt="o", capsize=4, label=name)
-            if "chance" in own:
+            value = group["value"].to_numpy(float)
+            ax.errorbar(x, value, yerr=interval_reach(group), fmt="o", capsize=4, label=name)
+            if "chance" in group:
                 ax.hlines(
-                    own["chance"], x - 0.5 * step, x + 0.5 * step, colors=GREY, linestyles="--",
+                    group["chance"], x - 0.5 * step, x + 0.5 * step, colors=GREY, linestyles="--",
                     linewidth=1, label=None if i else "guessing",
                 )  # fmt: skip
         ax.set_xticks(range(len(audits)), [label(name) for name in audits])

@@ -1,11 +1,15 @@
 """Files of reports: what is saved comes back, whatever else a file holds is refused in words."""
 
+import base64
 import json
 import math
 import os
 import random
+import tracemalloc
+import zlib
 from dataclasses import replace
 
+import jsonschema
 import numpy as np
 import pandas as pd
 import pytest
@@ -118,6 +122,18 @@ def test_types_of_arrays_and_classes_come_back(tmp_path):
     assert loaded.classes == odd.classes
     assert loaded.scores["queries"].dtype == np.float32
     np.testing.assert_array_equal(loaded.guesses["kl"], odd.guesses["kl"])
+
+
+@every_report
+def test_files_follow_their_schema(report, tmp_path):
+    schema = type(report).json_schema()
+    jsonschema.Draft202012Validator.check_schema(schema)
+    document = json.loads(report.save(tmp_path / "report.json").read_text())
+    jsonschema.validate(document, schema)
+    assert document["sha256"] == json_digest(document["contents"])
+    for field in document["contents"]:
+        with pytest.raises(jsonschema.ValidationError):
+            jsonschema.validate(document | {"contents": document["contents"] | {field: 3}}, schema)
 
 
 @every_report
@@ -249,6 +265,20 @@ def test_fields_that_contradict_each_other_are_refused(field, value, message, tm
     rewrite(path, lambda contents: contents.update({field: codec.encode(value)}))
     with pytest.raises(InvalidInputError, match=message):
         AuditReport.load(path)
+
+
+def test_an_array_of_much_from_little_is_refused_before_it_is_made(tmp_path):
+    path = AUDIT.save(tmp_path / "report.json")
+    bomb = zlib.compress(bytes(2**20), 9)
+    for shape in ([2**20], [2**28 + 1], [2**21]):
+        data = base64.b64encode(bomb).decode()
+        packed = {"dtype": "|u1", "shape": shape, "data": data}
+        rewrite(path, lambda contents, packed=packed: contents.update(truth=packed))
+        tracemalloc.start()
+        with pytest.raises(InvalidInputError, match="damaged"):
+            AuditReport.load(path)
+        assert tracemalloc.get_traced_memory()[1] < 2**23
+        tracemalloc.stop()
 
 
 def test_a_failed_write_leaves_the_old_file(tmp_path):

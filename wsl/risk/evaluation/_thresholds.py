@@ -33,7 +33,7 @@ def check_thresholds(
             chosen = table[table["metric"] == name]
             values, highs = chosen["value"], chosen["ci_high"]
             if perfect_value(name) == 0 or (len(table) and not len(chosen)):
-                options = [own for own in dict.fromkeys(table["metric"]) if perfect_value(own)]
+                options = [m for m in dict.fromkeys(table["metric"]) if perfect_value(m)]
                 raise InvalidInputError(
                     f"`thresholds` must have keys among {['advantage', *options]}; got {name!r}."
                 )

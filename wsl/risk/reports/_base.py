@@ -3,7 +3,7 @@
 import os
 from collections.abc import Sequence
 from pathlib import Path
-from typing import ClassVar, Self
+from typing import Any, ClassVar, Self
 
 import pandas as pd
 
@@ -86,6 +86,17 @@ class Report:
             The file.
         """
         return self._format.write(path, self)
+
+    @classmethod
+    def json_schema(cls) -> dict[str, Any]:
+        """Return the JSON Schema of the files that ``save`` writes.
+
+        Returns
+        -------
+        dict
+            A schema of draft 2020-12.
+        """
+        return cls._format.schema()
 
     @classmethod
     def load(cls, path: str | os.PathLike) -> Self:

@@ -26,8 +26,8 @@ def check_guesses(
     if classes is not None:
         shapes["scores"] = (len(truth), len(classes))
         _check_indices("`truth`", truth, classes)
-    for field, own in arrays.items():
-        for attack, values in own.items():
+    for field, by_attack in arrays.items():
+        for attack, values in by_attack.items():
             name, shape = f"`{field}` of '{attack}'", shapes.get(field)
             if shape is None or values.ndim != len(shape) + 1 or values.shape[1:] != shape:
                 raise ValueError(f"{name} must have shape (n_repeats, *{shape})")

@@ -23,6 +23,7 @@ from ._serialization import (
     ARRAY,
     ARRAYS,
     CLASSES,
+    SCALARS,
     SETTINGS,
     TEXTS,
     FieldCodec,
@@ -123,10 +124,21 @@ class GameReport(Report):
         2,
         {
             "table": frame(RISKS),
-            "prior_risk": FieldCodec(lambda estimate: plain(astuple(estimate)), _decode_estimate),
+            "prior_risk": FieldCodec(
+                lambda estimate: plain(astuple(estimate)),
+                _decode_estimate,
+                {
+                    "type": "array",
+                    "prefixItems": 3 * [SCALARS[number]],
+                    "minItems": 3,
+                    "items": False,
+                },
+            ),
             "rows": optional(frame(ROWS)),
             "interim_analyses": FieldCodec(
-                lambda analyses: [plain(astuple(own)) for own in analyses], _decode_analyses
+                lambda analyses: [plain(astuple(analysis)) for analysis in analyses],
+                _decode_analyses,
+                {"type": "array", "items": {"type": "array", "minItems": 2, "maxItems": 2}},
             ),
             "skipped": TEXTS,
             "classes": optional(CLASSES),

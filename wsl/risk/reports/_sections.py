@@ -77,13 +77,13 @@ def guess_sections(
     alt = "Guesses of attack {} beside the truth"
     if classes is None:
         plots = [
-            Plot(partial(draw_guesses, own, truth, name, column), alt.format(name))
-            for name, own in guesses.items()
+            Plot(partial(draw_guesses, array, truth, name, column), alt.format(name))
+            for name, array in guesses.items()
             for column in range(truth[:1].size)
         ]
         return [Section("Guessed and true values", plots)]
     if len(classes) > 2:
-        tables = {name: confusion_table(own, truth, classes) for name, own in guesses.items()}
+        tables = {name: confusion_table(a, truth, classes) for name, a in guesses.items()}
         plots = [
             Plot(partial(draw_confusion, table, name), alt.format(name))
             for name, table in tables.items()

@@ -9,7 +9,7 @@ import json
 import math
 import os
 import zlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,17 +22,21 @@ from ..._files import write_text
 from ...exceptions import InvalidInputError
 
 DTYPE_KINDS = "biuf"
+LARGEST_ARRAY = 2**28  # bytes
+LARGEST_RATIO = 1032  # of bytes to compressed bytes, by the format of deflate
 
 
 @dataclass(frozen=True)
 class FieldCodec:
     """How one field of a report is written as JSON, and read.
 
-    ``decode`` raises ValueError or TypeError if JSON holds something else than the field.
+    ``decode`` raises ValueError or TypeError if JSON holds something else than the field;
+    ``schema`` is what JSON Schema says of it.
     """
 
     encode: Callable[[Any], Any]
     decode: Callable[[Any], Any]
+    schema: Mapping[str, Any]
 
 
 @dataclass(frozen=True)
@@ -94,6 +98,27 @@ class FileFormat:
                 f"{name!r} must have the fields {sorted(self.codecs)}; got {sorted(contents)}."
             )
         return contents
+
+    def schema(self) -> dict[str, Any]:
+        """Return the JSON Schema of the files."""
+        fields = {name: dict(codec.schema) for name, codec in self._fields}
+        sha256 = {
+            "type": "string",
+            "pattern": "^[0-9a-f]{64}$",
+            "description": "SHA-256 of the contents as JSON with sorted keys, separated by ', ' "
+            "and ': ', and with all but ASCII escaped",
+        }
+        return {
+            "$schema": "https://json-schema.org/draft/2020-12/schema",
+            "title": self.name,
+        } | _object(
+            {
+                "format": {"const": self.name},
+                "version": {"const": self.version},
+                "sha256": sha256,
+                "contents": _object(fields),
+            }
+        )
 
     @property
     def _fields(self) -> list[tuple[str, FieldCodec]]:
@@ -160,20 +185,47 @@ def whole_number(value: Any) -> int:
     return expect(value, int, "a whole number")
 
 
+SCALARS: dict[Callable[[Any], Any], dict[str, Any]] = {
+    number: {"anyOf": [{"type": ["number", "null"]}, {"enum": ["inf", "-inf"]}]},
+    text: {"type": "string"},
+    boolean: {"type": "boolean"},
+    whole_number: {"type": "integer"},
+}
+
+
+def _object(properties: Mapping[str, Any], further: Sequence[str] = ()) -> dict[str, Any]:
+    """Return the schema of an object with all of these properties, but perhaps ``further``."""
+    return {
+        "type": "object",
+        "properties": dict(properties),
+        "required": [name for name in properties if name not in further],
+        "additionalProperties": False,
+    }
+
+
 def optional(codec: FieldCodec) -> FieldCodec:
     """Return a codec of a field that may be None."""
     return FieldCodec(
         lambda value: None if value is None else codec.encode(value),
         lambda value: None if value is None else codec.decode(value),
+        {"anyOf": [codec.schema, {"type": "null"}]},
     )
 
 
-def mapping(decode: Callable[[Any], Any], encode: Callable[[Any], Any] = plain) -> FieldCodec:
+def mapping(
+    decode: Callable[[Any], Any],
+    encode: Callable[[Any], Any] = plain,
+    schema: Mapping[str, Any] | None = None,
+) -> FieldCodec:
     """Return a codec of a dict from text to values."""
     return FieldCodec(
         lambda values: {str(name): encode(value) for name, value in values.items()},
         lambda values: {
             name: decode(value) for name, value in expect(values, dict, "a mapping").items()
+        },
+        {
+            "type": "object",
+            "additionalProperties": SCALARS[decode] if schema is None else schema,
         },
     )
 
@@ -197,8 +249,11 @@ def frame(columns: Mapping[str, Callable[[Any], Any]], *further: str) -> FieldCo
             raise ValueError("must have columns of one length")
         return pd.DataFrame(values)
 
+    lists = {name: {"type": "array", "items": SCALARS[read]} for name, read in columns.items()}
     return FieldCodec(
-        lambda table: {str(name): plain(table[name].tolist()) for name in table.columns}, decode
+        lambda table: {str(name): plain(table[name].tolist()) for name in table.columns},
+        decode,
+        {"anyOf": [_object(lists, further), _object({})]},
     )
 
 
@@ -228,11 +283,15 @@ def _decode_array(packed: Any) -> np.ndarray:
     shape = tuple(whole_number(n) for n in expect(packed["shape"], list, "a list"))
     if dtype.kind not in DTYPE_KINDS or any(n < 0 for n in shape):
         raise ValueError(f"must be an array of numbers; got type {dtype} and shape {shape}")
+    compressed = base64.b64decode(text(packed["data"]), validate=True)
     n_bytes = dtype.itemsize * math.prod(shape)
-    reader = zlib.decompressobj()
+    if n_bytes > min(LARGEST_ARRAY, LARGEST_RATIO * len(compressed)):
+        raise ValueError(
+            f"must be an array of at most {LARGEST_ARRAY} bytes, which its data can hold; got "
+            f"shape {shape} and {len(compressed)} bytes of data"
+        )
     try:
-        compressed = base64.b64decode(text(packed["data"]), validate=True)
-        data = reader.decompress(compressed, n_bytes + 1)
+        data = zlib.decompressobj().decompress(compressed, n_bytes + 1)
     except zlib.error as error:
         raise ValueError("must be an array whose data decompress") from error
     if len(data) != n_bytes:
@@ -240,9 +299,19 @@ def _decode_array(packed: Any) -> np.ndarray:
     return np.frombuffer(data, dtype).reshape(shape).astype(dtype.newbyteorder("="))
 
 
-ARRAY = FieldCodec(_encode_array, _decode_array)
-ARRAYS = mapping(_decode_array, _encode_array)
-CLASSES = FieldCodec(plain, _decode_classes)
-SETTINGS = mapping(lambda value: value)
+_ARRAY_SCHEMA = {
+    "description": "Raw bytes of an array, compressed with zlib, in base64",
+    **_object(
+        {
+            "dtype": {"type": "string"},
+            "shape": {"type": "array", "items": {"type": "integer", "minimum": 0}},
+            "data": {"type": "string"},
+        }
+    ),
+}
+ARRAY = FieldCodec(_encode_array, _decode_array, _ARRAY_SCHEMA)
+ARRAYS = mapping(_decode_array, _encode_array, _ARRAY_SCHEMA)
+CLASSES = FieldCodec(plain, _decode_classes, {"type": "array"})
+SETTINGS = mapping(lambda value: value, schema={})
 TEXTS = mapping(text)
 NUMBERS = mapping(number)
