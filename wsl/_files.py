@@ -13,14 +13,16 @@ from .exceptions import ZooFileError
 
 
 @contextmanager
-def replacing(path: str | os.PathLike) -> Iterator[Path]:
+def replacing(path: str | os.PathLike, temporary: Path | None = None) -> Iterator[Path]:
     """Yield a temporary path beside ``path`` that takes its place if the block ends well.
 
-    When this returns, the new file outlives a power cut too.
+    Its name is drawn unless ``temporary`` gives it. When this returns, the new file outlives a
+    power cut too.
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{secrets.token_hex(6)}{path.suffix}")
+    if temporary is None:
+        temporary = path.with_name(f".{path.name}.{secrets.token_hex(6)}{path.suffix}")
     # unlike mkstemp's 0600, the mode is what the user's umask leaves
     os.close(os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666))
     try:
@@ -32,10 +34,10 @@ def replacing(path: str | os.PathLike) -> Iterator[Path]:
         temporary.unlink(missing_ok=True)
 
 
-def write_text(path: str | os.PathLike, text: str) -> Path:
+def write_text(path: str | os.PathLike, text: str, temporary: Path | None = None) -> Path:
     """Write a text file whole and return its path; until then, what stood there stays."""
-    with replacing(path) as temporary:
-        temporary.write_text(text, encoding="utf-8")
+    with replacing(path, temporary) as draft:
+        draft.write_text(text, encoding="utf-8")
     return Path(path)
 
 

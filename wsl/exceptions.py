@@ -70,6 +70,10 @@ class ZooFileError(WslError, OSError):
     """
 
 
+class FolderInUseError(ZooFileError, TimeoutError):
+    """Another process writes into a folder; its message names the folder and the process."""
+
+
 class TrainingFailedError(WslError, RuntimeError):
     """Some models of a zoo could not be trained.
 

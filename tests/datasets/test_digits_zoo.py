@@ -128,7 +128,8 @@ def test_a_damaged_cache_is_built_again(case, built, cache, trainings):
     assert_same(again.zoo, built[1].zoo)
     load_digits_zoo(**RECIPE, cache=cache)
     assert len(trainings) == 1
-    assert len(list(folder.iterdir())) == 2
+    # weights stay that are whole and no manifest names: they may be all that is left of a zoo
+    assert len(list(folder.iterdir())) == (3 if "manifest" in case else 2)
 
 
 def test_a_training_that_is_broken_off_leaves_nothing_to_read(tmp_path, monkeypatch, trainings):

@@ -1,9 +1,14 @@
 """What zoos share: how models are divided, and the recipes themselves."""
 
+import os
+import re
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 
-from wsl.datasets import _census_zoo, _digits_zoo, _mnist_zoo
+from wsl.datasets import _census_zoo, _digits_zoo, _mnist_zoo, load_digits_zoo
 from wsl.datasets._zoo_recipes import INITS, WEIGHT_DECAYS, split_by_model
 
 
@@ -35,3 +40,48 @@ def test_every_recipe_varies_its_models(module):
 
 def test_the_mnist_cnn_has_the_weights_of_the_field():
     assert _mnist_zoo.RECIPE.architecture.n_weights == 2464
+
+
+TWO_LOADERS = """
+import os, signal, sys, time
+from pathlib import Path
+from wsl import train_zoo
+from wsl.datasets import _zoo_recipes, load_digits_zoo
+
+kind, root = sys.argv[1], Path(sys.argv[2])
+
+def slow(*args, **options):
+    first = not list(root.glob("trained-*"))
+    (root / f"trained-{os.getpid()}").touch()
+    time.sleep(0.5)
+    if first and kind == "first is killed":
+        os.kill(os.getpid(), signal.SIGKILL)
+    return train_zoo(*args, **options)
+
+_zoo_recipes.train_zoo = slow
+children = []
+for _ in range(2):
+    child = os.fork()
+    if child == 0:
+        zoo = load_digits_zoo(n_models=4, epochs=1, cache=root / "data", progress=True).zoo
+        (root / f"weights-{os.getpid()}").write_bytes(zoo.weights.tobytes())
+        os._exit(0)
+    children.append(child)
+print(sorted(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) for child in children))
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+@pytest.mark.parametrize("kind", ["both live", "first is killed"])
+def test_of_two_processes_one_trains_and_the_other_waits(kind, tmp_path):
+    command = [sys.executable, "-c", TWO_LOADERS, kind, str(tmp_path)]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    killed = kind == "first is killed"
+    assert done.stdout.strip() == ("[-9, 0]" if killed else "[0, 0]")
+    assert len(list(tmp_path.glob("trained-*"))) == (2 if killed else 1)
+    read = {file.read_bytes() for file in tmp_path.glob("weights-*")}
+    assert len(read) == 1
+    (folder,) = (tmp_path / "data").iterdir()
+    assert re.search(rf"waiting for process \d+ on .*, which trains {folder.name}\n", done.stderr)
+    zoo = load_digits_zoo(n_models=4, epochs=1, cache=tmp_path / "data").zoo
+    assert zoo.weights.tobytes() in read

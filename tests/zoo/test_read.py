@@ -19,7 +19,7 @@ from wsl.exceptions import (
     ZooFileError,
 )
 from wsl.zoo import _read
-from wsl.zoo.storage._writer import JOURNAL
+from wsl.zoo.storage._journal import JOURNAL
 
 ARCHITECTURE = Architecture.mlp(3, [4], 2, "tanh")
 WIDER = Architecture.mlp(3, [5], 2, "tanh")

@@ -4,7 +4,9 @@ A recipe gives zoos of any size, seed and length, which a file that ships could 
 """
 
 import os
-from collections.abc import Sequence
+import sys
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,8 +14,11 @@ from typing import Any
 import numpy as np
 from sklearn.model_selection import train_test_split
 from sklearn.utils import Bunch
+from tqdm.auto import tqdm
 
 from .._digest import json_digest
+from .._locks import locked
+from .._progress import shows_progress
 from .._random import MAX_SEED, resolve_random_state
 from ..architectures import Architecture
 from ..exceptions import InvalidInputError, ZooFileError
@@ -78,11 +83,10 @@ def load_recipe(
         settings["checkpoints"] = sorted({int(epoch) for epoch in checkpoints})
     key = json_digest(settings)[:12]
     path = cache_folder(cache) / f"{recipe.name}-zoo-{key}"
-    try:
-        zoo = ModelZoo.load(path)
-    except ZooFileError:  # not trained yet, or damaged: the recipe gives it again
+
+    def train() -> ModelZoo:
         rng = resolve_random_state(random_state)
-        zoo = train_zoo(
+        return train_zoo(
             recipe.architecture,
             (X_train, y_train),
             n_models=n_models,
@@ -98,9 +102,28 @@ def load_recipe(
             n_jobs=n_jobs,
             progress=progress,
         )
-        zoo.save(path)
+
+    zoo = _load_or_train(path, train, progress)
     parts = split_by_model(zoo.metadata["model"].to_numpy())
     return Bunch(zoo=zoo, X_train=X_train, y_train=y_train, X_test=X_test, y_test=y_test, **parts)
+
+
+def _load_or_train(path: Path, train: Callable[[], ModelZoo], progress: bool | str) -> ModelZoo:
+    """Return the zoo in a folder; train it if it is not there or damaged, in one process only."""
+
+    def tell(holder: str) -> None:
+        if shows_progress(progress):
+            tqdm.write(f"waiting for {holder}, which trains {path.name}", file=sys.stderr)
+
+    with suppress(ZooFileError):
+        return ModelZoo.load(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with locked(path.with_name(f".{path.name}.lock"), wait=None, on_wait=tell):
+        with suppress(ZooFileError):  # another process may have trained it meanwhile
+            return ModelZoo.load(path)
+        zoo = train()
+        zoo.save(path)
+        return zoo
 
 
 def split_by_model(models: np.ndarray) -> dict[str, np.ndarray]:

@@ -14,6 +14,7 @@ from .._diverged import diverged_rows, warn_of_diverged
 from ..architectures import Architecture
 from ..exceptions import InvalidInputError, ZooFileError
 from ._zoo import ModelZoo
+from .storage._claim import claimed
 from .storage._formats import Checkpoint, Epochs, Layout, detect_layout, list_checkpoints
 from .storage._state_dicts import float_tensors
 from .storage._weights_file import DTYPE
@@ -74,6 +75,8 @@ def read_zoo(
 
     Raises
     ------
+    FolderInUseError
+        If another process writes into ``out``; it is named.
     ZooFileError
         If a file is damaged, of another format, a link out of the folder, or a pickle that would
         run code.
@@ -186,21 +189,23 @@ def _stream(checkpoints: list[Checkpoint], candidates: Candidates, out: Path) ->
     architecture, _ = _fit(checkpoints[0], candidates)
     n_models, table = len(checkpoints), _table(checkpoints)
     parts = list(row_slices(n_models, DTYPE.itemsize * architecture.n_weights))
-    writer = ZooWriter(out, architecture, n_models, _fingerprint(checkpoints, architecture, parts))
-    misfits = []
-    for part in parts:
-        if any(first <= part.start and part.stop <= last for first, last in writer.done):
-            continue
-        rows = []
-        for checkpoint in checkpoints[part]:
-            try:
-                rows.append(_fit(checkpoint, architecture)[1])
-            except InvalidInputError as error:
-                misfits.append(str(error))
-        if len(rows) == part.stop - part.start:
-            writer.write(part.start, np.stack(rows), table[part])
-    _refuse(misfits, n_models)
-    zoo = ModelZoo.load(writer.finish(), architecture, mmap=True)
+    run = _fingerprint(checkpoints, architecture, parts)
+    with claimed(out) as claim:
+        writer = ZooWriter(claim, architecture, n_models, run)
+        misfits = []
+        for part in parts:
+            if any(first <= part.start and part.stop <= last for first, last in writer.done):
+                continue
+            rows = []
+            for checkpoint in checkpoints[part]:
+                try:
+                    rows.append(_fit(checkpoint, architecture)[1])
+                except InvalidInputError as error:
+                    misfits.append(str(error))
+            if len(rows) == part.stop - part.start:
+                writer.write(part.start, np.stack(rows), table[part])
+        _refuse(misfits, n_models)
+        zoo = ModelZoo.load(writer.finish(), architecture, mmap=True)
     _warn_of_diverged(zoo, checkpoints)
     return zoo
 

@@ -240,6 +240,8 @@ def train_zoo(
     TrainingFailedError
         If chunks raised an error or a worker was killed. Its ``models`` are the indices of the
         models that were not trained. All other chunks are trained first, and written to ``out``.
+    FolderInUseError
+        If another process writes into ``out``; it is named.
     ZooFileError
         If ``out`` holds another zoo.
 

@@ -232,6 +232,8 @@ class ModelZoo:
 
         Raises
         ------
+        FolderInUseError
+            If another process writes into the folder and is not done within 10 seconds.
         ZooFileError
             If ``path`` is a file.
         InvalidInputError
@@ -242,6 +244,9 @@ class ModelZoo:
         -----
         An architecture that cannot be traced, or that has layers of a class of its own, is not
         stored; :meth:`load` then needs it as an argument.
+
+        The weights of an earlier zoo in the folder are removed at the end. No other file in the
+        folder is touched, whatever its name.
         """
         return write_folder(Path(path), self.weights, self.architecture, self.metadata)
 

@@ -15,7 +15,9 @@ from safetensors.numpy import load_file
 from wsl import Architecture, ModelZoo, _batches
 from wsl.exceptions import InvalidInputError, ZooFileError
 from wsl.zoo.storage import _weights_file
-from wsl.zoo.storage._writer import JOURNAL, ZooWriter
+from wsl.zoo.storage._claim import FolderClaim, claimed
+from wsl.zoo.storage._journal import JOURNAL
+from wsl.zoo.storage._writer import ZooWriter
 
 ARCHITECTURE = Architecture.mlp(3, [4], 1, "tanh")
 N_ROWS = 7
@@ -24,7 +26,8 @@ TABLE = pd.DataFrame({"model": range(N_ROWS), "name": [f"model ä{i}" for i in r
 
 
 def start(path, fingerprint="a", n_rows=N_ROWS):
-    return ZooWriter(path, ARCHITECTURE, n_rows, fingerprint)
+    with claimed(path) as claim:
+        return ZooWriter(claim, ARCHITECTURE, n_rows, fingerprint)
 
 
 def write(writer, first, last):
@@ -208,9 +211,7 @@ def test_a_journal_leads_to_no_file_outside(tmp_path, monkeypatch):
     path, away = tmp_path / "zoo", tmp_path / "away.safetensors"
     away.write_text("mine")
     with monkeypatch.context() as patch:
-        patch.setattr(
-            "wsl.zoo.storage._writer.new_weights_file", lambda path: path / "x.safetensors"
-        )
+        patch.setattr(FolderClaim, "new_weights_file", lambda claim: claim.path / "x.safetensors")
         start(path)
     (path / "x.safetensors").unlink()
     (path / "x.safetensors").symlink_to(away)
@@ -244,6 +245,7 @@ import json, os, signal, sys
 from pathlib import Path
 import numpy as np, pandas as pd
 from wsl import Architecture, ModelZoo
+from wsl.zoo.storage._claim import claimed
 from wsl.zoo.storage._writer import ZooWriter
 
 kind, root = sys.argv[1], Path(sys.argv[2])
@@ -264,11 +266,12 @@ def counted(function, limit):
 def work(path):
     if kind == "save":
         return ModelZoo(weights, architecture, table).save(path)
-    writer = ZooWriter(path, architecture, len(weights), "a")
-    for first, last in [(3, 7), (0, 1), (1, 3)]:
-        if not any(start <= first and last <= stop for start, stop in writer.done):
-            writer.write(first, weights[first:last], table[first:last])
-    return writer.finish()
+    with claimed(path) as claim:
+        writer = ZooWriter(claim, architecture, len(weights), "a")
+        for first, last in [(3, 7), (0, 1), (1, 3)]:
+            if not any(start <= first and last <= stop for start, stop in writer.done):
+                writer.write(first, weights[first:last], table[first:last])
+        return writer.finish()
 
 
 for limit in range(1000):

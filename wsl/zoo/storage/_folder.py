@@ -14,9 +14,9 @@ from ..._files import contained
 from ..._validation import check_n_columns
 from ...architectures import Architecture
 from ...exceptions import WslError, ZooFileError
+from ._claim import claimed
 from ._manifest import MANIFEST, read_manifest, table_from_json, table_to_json, write_manifest
 from ._weights_file import file_digest, map_rows, prepare_rows, read_rows, write_rows
-from ._writer import make_folder, new_weights_file, sweep
 
 
 def write_folder(
@@ -24,27 +24,13 @@ def write_folder(
 ) -> Path:
     """Write the parts of a zoo. The manifest comes last: until then the old one holds."""
     table = table_to_json(metadata)
-    file = new_weights_file(make_folder(path))
-    try:
+    with claimed(path) as claim:
+        file = claim.new_weights_file()
         prepare_rows(file, (len(weights), architecture.n_weights))
         for part in row_slices(len(weights), weights.itemsize * architecture.n_weights):
             write_rows(file, part.start, weights[part])
         write_manifest(file, architecture, table)
-    except BaseException:
-        _discard(file)
-        raise
-    sweep(path)
     return path
-
-
-def _discard(file: Path) -> None:
-    """Remove weights that were not finished: an interrupt may come just after they were."""
-    try:
-        named = read_manifest(file.parent)["weights"]
-    except ZooFileError:
-        named = None
-    if named != file.name:
-        file.unlink(missing_ok=True)
 
 
 def read_folder(
@@ -52,6 +38,25 @@ def read_folder(
 ) -> dict[str, Any]:
     """Return the parts that ``write_folder`` wrote, checked, as arguments of ``ModelZoo``."""
     manifest = read_manifest(path)
+    while True:
+        try:
+            return _read_parts(path, manifest, architecture, mmap=mmap, verify=verify)
+        except ZooFileError:
+            latest = read_manifest(path)
+            if latest["weights"] == manifest["weights"]:
+                raise
+            manifest = latest  # meanwhile another process has put its zoo in the place of this one
+
+
+def _read_parts(
+    path: Path,
+    manifest: dict[str, Any],
+    architecture: Architecture | None,
+    *,
+    mmap: bool,
+    verify: bool,
+) -> dict[str, Any]:
+    """Return the parts of the zoo that a manifest in a folder describes."""
     file = contained(path, manifest["weights"], path / MANIFEST)
     weights, digest = _read_weights(file, mmap, verify)
     if verify and digest != manifest["sha256"]:

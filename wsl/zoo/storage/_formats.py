@@ -9,6 +9,7 @@ from typing import Any, Literal, NamedTuple
 
 from ..._files import refuse_escape
 from ...exceptions import IncompleteZooWarning, InvalidInputError, ZooFileError
+from ._journal import begun_weights
 from ._manifest import MANIFEST
 from ._state_dicts import PICKLES, SAFETENSORS, load_state, load_states, read_json, read_json_lines
 
@@ -83,7 +84,9 @@ def _visible(path: Path) -> list[Path]:
 
 
 def _files(path: Path, suffixes: tuple[str, ...]) -> list[Path]:
-    return [file for file in _visible(path) if file.suffix in suffixes]
+    """Return the files with an ending, but for weights that ``read_zoo`` itself has begun here."""
+    begun = begun_weights(path)
+    return [f for f in _visible(path) if f.suffix in suffixes and f.name not in begun]
 
 
 def _folders(path: Path) -> list[Path]:

@@ -15,7 +15,7 @@ from ..._files import contained, write_text
 from ..._validation import check_length
 from ...architectures import Architecture
 from ...exceptions import InvalidInputError, UnsupportedModuleError, ZooFileError
-from ._weights_file import file_digest, unreadable
+from ._weights_file import draft_of, file_digest, unreadable
 
 FORMAT = "wsl-zoo"
 VERSION = 2
@@ -45,7 +45,8 @@ def write_manifest(
         "metadata": table,
     }
     manifest["checksum"] = _checksum(manifest)
-    write_text(path / MANIFEST, json.dumps(manifest, indent=1))
+    text = json.dumps(manifest, indent=1)
+    write_text(path / MANIFEST, text, draft_of(weights_file, MANIFEST))
     return path
 
 

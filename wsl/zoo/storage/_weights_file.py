@@ -31,6 +31,11 @@ def prepare_rows(file: Path, shape: tuple[int, int]) -> None:
         os.fsync(handle.fileno())
 
 
+def draft_of(file: Path, name: str) -> Path:
+    """Return where the file ``name`` that goes with some weights is written, to be renamed then."""
+    return file.with_name(f".{file.stem}.{name}")
+
+
 def write_rows(file: Path, start: int, rows: np.ndarray) -> str:
     """Write rows ``(n_rows, n_weights)`` from row ``start`` on; return their checksum."""
     rows = np.ascontiguousarray(rows, DTYPE)

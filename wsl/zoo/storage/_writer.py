@@ -3,26 +3,20 @@
 What stands in the files lives in ``_rows`` and ``_manifest``.
 """
 
-import hashlib
-import json
-import os
-import secrets
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from ..._digest import text_digest
-from ..._files import contained, sync, write_text
+from ..._files import contained
 from ..._validation import check_length, check_n_columns
 from ...architectures import Architecture
 from ...exceptions import InvalidInputError, ZooFileError
+from ._claim import FolderClaim
+from ._journal import JOURNAL, append_entry, read_journal, write_journal
 from ._manifest import MANIFEST, read_manifest, table_from_json, table_to_json, write_manifest
-from ._weights_file import prepare_rows, rows_digest, unreadable, write_rows
-
-JOURNAL = "zoo.partial.jsonl"
+from ._weights_file import prepare_rows, rows_digest, write_rows
 
 
 class ZooWriter:
@@ -34,8 +28,8 @@ class ZooWriter:
 
     Parameters
     ----------
-    path : str or Path
-        The folder; made if it is not there.
+    claim : FolderClaim
+        The folder.
     architecture : Architecture
     n_rows : int
         Models of the whole zoo.
@@ -56,8 +50,10 @@ class ZooWriter:
         If the folder holds another zoo or the beginning of one, or cannot be read.
     """
 
-    def __init__(self, path: str | Path, architecture: Architecture, n_rows: int, fingerprint: str):
-        self.path = make_folder(Path(path))
+    def __init__(
+        self, claim: FolderClaim, architecture: Architecture, n_rows: int, fingerprint: str
+    ):
+        self.claim, self.path = claim, claim.path
         self.architecture = architecture
         self.n_rows = n_rows
         self.fingerprint = fingerprint
@@ -65,7 +61,7 @@ class ZooWriter:
         self.finished = self._is_finished()
         if self.finished:
             return
-        if self._journal.exists():
+        if (self.path / JOURNAL).exists():
             self._resume()
         else:
             self._begin()
@@ -104,10 +100,7 @@ class ZooWriter:
             return
         digest = write_rows(self._file, start, weights)
         entry = {"start": start, "stop": stop, "sha256": digest, "table": columns}
-        with self._journal.open("a", encoding="utf-8") as journal:
-            journal.write(_to_line(entry))
-            journal.flush()
-            os.fsync(journal.fileno())
+        append_entry(self.path, entry)
         self._pieces[start, stop] = table_from_json(columns, stop - start)
 
     def finish(self) -> Path:
@@ -126,12 +119,8 @@ class ZooWriter:
         whole = pd.concat(tables, ignore_index=True) if tables else pd.DataFrame()
         write_manifest(self._file, self.architecture, table_to_json(whole), self.fingerprint)
         self.finished = True
-        sweep(self.path)
+        self.claim.clear()
         return self.path
-
-    @property
-    def _journal(self) -> Path:
-        return self.path / JOURNAL
 
     @property
     def _whole(self) -> list[tuple[int, int]]:
@@ -160,26 +149,25 @@ class ZooWriter:
                 f"{self.path} holds a finished zoo of other models; give another folder, or "
                 "remove it"
             )
-        sweep(self.path)  # killed after the manifest was written and before this
         return True
 
     def _begin(self) -> None:
-        self._file = new_weights_file(self.path)
+        self._file = self.claim.new_weights_file()
         prepare_rows(self._file, self._shape)
-        write_text(self._journal, _to_line({"file": self._file.name, **self._identity()}))
+        write_journal(self._file, [{"file": self._file.name, **self._identity()}])
 
     def _resume(self) -> None:
         """Take up the rows that the journal tells and the file holds; forget all others."""
-        head, entries = _read_journal(self._journal)
+        head, entries = read_journal(self.path)
         if {key: head.get(key) for key in self._identity()} != self._identity():
             raise ZooFileError(
                 f"{self.path} holds the beginning of another zoo; give another folder, or remove "
                 f"{JOURNAL} from it"
             )
-        self._file = contained(self.path, head.get("file"), self._journal)
+        self._file = contained(self.path, head.get("file"), self.path / JOURNAL)
         prepare_rows(self._file, self._shape)
         kept = [entry for entry in entries if self._keep(entry)]
-        write_text(self._journal, "".join(map(_to_line, [head, *kept])))
+        write_journal(self._file, [head, *kept])
 
     def _keep(self, entry: dict[str, Any]) -> bool:
         start, stop = entry["start"], entry["stop"]
@@ -187,51 +175,3 @@ class ZooWriter:
             return False
         self._pieces[start, stop] = table_from_json(entry["table"], stop - start)
         return True
-
-
-def make_folder(path: Path) -> Path:
-    """Return a folder that is there; ZooFileError if a file is in its place."""
-    if path.exists() and not path.is_dir():
-        raise ZooFileError(f"{path} is a file; wanted a folder to write the zoo into")
-    path.mkdir(parents=True, exist_ok=True)
-    return path
-
-
-def new_weights_file(path: Path) -> Path:
-    """Return a name for weights that no zoo in the folder has."""
-    return path / f"weights-{secrets.token_hex(8)}.safetensors"
-
-
-def sweep(path: Path) -> None:
-    """Remove what a finished zoo does not need: journal, older weights, what kills left."""
-    named = read_manifest(path)["weights"]
-    for pattern in (JOURNAL, f".{JOURNAL}.*", f".{MANIFEST}.*", "weights-*.safetensors"):
-        for stale in path.glob(pattern):
-            if stale.name != named:
-                stale.unlink(missing_ok=True)
-    sync(path)
-
-
-def _to_line(entry: dict[str, Any]) -> str:
-    text = json.dumps(entry, separators=(",", ":"))
-    return f"{text_digest(text)} {text}\n"
-
-
-def _from_lines(lines: list[bytes]) -> Iterator[dict[str, Any]]:
-    """Yield the entries that are whole; a line torn by a power cut is not."""
-    for line in lines:
-        digest, _, text = line.partition(b" ")
-        if hashlib.sha256(text).hexdigest().encode() == digest:
-            yield json.loads(text)
-
-
-def _read_journal(file: Path) -> tuple[dict[str, Any], list[dict[str, Any]]]:
-    """Return the head of a journal and its entries."""
-    try:
-        lines = file.read_bytes().split(b"\n")
-    except OSError as error:
-        raise unreadable(file, error) from error
-    entries = list(_from_lines(lines[:1])) + list(_from_lines(lines[1:]))
-    if not entries or "fingerprint" not in entries[0]:
-        raise ZooFileError(f"{file} is damaged: its first line is not what a zoo begins with")
-    return entries[0], entries[1:]

@@ -11,6 +11,7 @@ from ..._progress import progress_bar
 from ...architectures import Architecture
 from ...exceptions import TrainingFailedError
 from .._zoo import ModelZoo
+from ..storage._claim import claimed
 from ..storage._writer import ZooWriter
 from ._chunk import ChunkJob
 from ._datasets import Datasets
@@ -56,19 +57,25 @@ def collect(
     ------
     TrainingFailedError
         If some chunks raised, after the other chunks are trained; if a worker was killed, at once.
+    FolderInUseError
+        If another process writes into ``out``.
     """
     architecture = job.config.architecture
     n_rows = len(models) * len(job.config.checkpoints)
-    writer: MemoryWriter | ZooWriter
+
+    def train(writer: MemoryWriter | ZooWriter) -> None:
+        with progress_bar(progress, total=len(models), desc="training models", unit="model") as bar:
+            _train_missing(writer, job, models, datasets, test_sets, chunk_size, n_jobs, bar)
+
     if out is None:
-        writer = MemoryWriter(architecture, n_rows)
-    else:
-        writer = ZooWriter(out, architecture, n_rows, fingerprint(job, models, datasets, test_sets))
-    with progress_bar(progress, total=len(models), desc="training models", unit="model") as bar:
-        _train_missing(writer, job, models, datasets, test_sets, chunk_size, n_jobs, bar)
-    if isinstance(writer, MemoryWriter):
-        return ModelZoo(writer.weights, architecture, writer.metadata)
-    return ModelZoo.load(writer.finish(), architecture, mmap=True)
+        memory = MemoryWriter(architecture, n_rows)
+        train(memory)
+        return ModelZoo(memory.weights, architecture, memory.metadata)
+    run = fingerprint(job, models, datasets, test_sets)
+    with claimed(Path(out)) as claim:
+        writer = ZooWriter(claim, architecture, n_rows, run)
+        train(writer)
+        return ModelZoo.load(writer.finish(), architecture, mmap=True)
 
 
 def _train_missing(
