@@ -1,3 +1,6 @@
+import sys
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
 import torch
 from torch import nn
@@ -165,3 +168,15 @@ def test_sequences_are_averaged_over_their_one_axis_of_places():
     X = torch.randn(3, 1, 6)
     torch.testing.assert_close(step.layer(module.conv(X)), module(X))
     assert step.layer.n_axes == 1
+
+
+def test_threads_trace_at_once(monkeypatch):
+    interval = sys.getswitchinterval()
+    monkeypatch.setattr(nn.Module, "__call__", nn.Module.__call__)  # put back, should this fail
+    sys.setswitchinterval(1e-6)
+    try:
+        with ThreadPoolExecutor(4) as pool:
+            modules = [nn.Sequential(*[nn.Linear(4, 4), nn.ReLU()] * 20) for _ in range(20)]
+            assert [len(steps) for steps in pool.map(trace, modules)] == [40] * 20
+    finally:
+        sys.setswitchinterval(interval)

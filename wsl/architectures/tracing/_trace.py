@@ -3,6 +3,7 @@
 import operator
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from threading import Lock
 from typing import Any
 
 import torch
@@ -11,6 +12,8 @@ from torch.nn import functional as F
 
 from ...exceptions import UnsupportedModuleError
 from .._builders import SelectFeatures
+
+ONE_AT_A_TIME = Lock()  # while it traces, torch.fx replaces nn.Module.__call__ for all threads
 
 
 class Add(nn.Module):
@@ -73,7 +76,8 @@ def trace(module: nn.Module) -> tuple[Step, ...]:
     if tracer.is_leaf_module(module, "") and not isinstance(module, nn.Sequential):
         return (Step("", module, (0,)),)
     try:
-        graph = fx.GraphModule(module, tracer.trace(module)).graph
+        with ONE_AT_A_TIME:
+            graph = fx.GraphModule(module, tracer.trace(module)).graph
         graph.eliminate_dead_code()
     except Exception as error:  # tracing runs the module's own code on a proxy: anything may fail
         raise UnsupportedModuleError(
