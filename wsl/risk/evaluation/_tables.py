@@ -47,8 +47,8 @@ def evaluate(
     rows = []
     for metric, parts in contributions(run.guesses, run.scores, truth, is_class).items():
         estimate, n_rows = estimate_of(parts), np.nan
-        if metric == "accuracy" and is_proportion and is_class and len(properties) == 2:
-            n_rows = n_leaked(estimate.value, *properties)
+        if metric == "accuracy" and isinstance(properties, tuple) and is_proportion:
+            n_rows = n_leaked(estimate.value, *properties) if len(properties) == 2 else np.nan
         gain = advantage(estimate.value, chance[metric], perfect_value(metric))
         rows.append((name, metric, estimate.value, estimate.low, estimate.high, gain, n_rows))
     return rows

@@ -4,10 +4,11 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+import numpy as np
 import pandas as pd
 
 from ._n_leaked import advantage
-from ._tables import headline, perfect_value
+from ._tables import is_headline, perfect_value
 
 LEAKS, BOUNDED, NOT_SHOWN = "leaks", "bounded", "not shown"
 LARGEST_BOUND = 0.2  # the largest advantage that is still called bounded
@@ -27,14 +28,15 @@ class Verdict:
     ----------
     outcome : {"leaks", "bounded", "not shown"}
         See ``RULE``.
-    evidence : index label or None
-        The row whose interval excludes chance by most; None unless the outcome is "leaks".
+    evidence : int or None
+        The position of the row whose interval excludes chance by most; None unless the outcome is
+        "leaks".
     bound : float
         The largest upper end of an advantage of guesses; NaN without guesses.
     """
 
     outcome: str
-    evidence: object
+    evidence: int | None
     bound: float
 
 
@@ -50,7 +52,7 @@ def decide(ends: pd.DataFrame, guesses: pd.DataFrame) -> Verdict:
     """
     bound = float(guesses["high"].max()) if len(guesses) else math.nan
     if (ends["low"] > 0).any():
-        return Verdict(LEAKS, ends["low"].idxmax(), bound)
+        return Verdict(LEAKS, int(np.nanargmax(ends["low"])), bound)
     return Verdict(BOUNDED if bound <= LARGEST_BOUND else NOT_SHOWN, None, bound)
 
 
@@ -69,7 +71,7 @@ def advantage_intervals(table: pd.DataFrame, chance: Mapping[str, float]) -> pd.
 def audit_verdict(table: pd.DataFrame, chance: Mapping[str, float]) -> Verdict:
     """Return the verdict on an audit's table."""
     ends = advantage_intervals(table, chance)
-    return decide(ends, ends.loc[headline(table).index])
+    return decide(ends, ends[[is_headline(metric) for metric in table["metric"]]])
 
 
 def targets_needed(ends: pd.DataFrame, n_targets: int) -> int:

@@ -11,7 +11,6 @@ from ..evaluation._tables import headline, is_headline
 from ..evaluation._verdict import (
     BOUNDED,
     LARGEST_BOUND,
-    LEAKS,
     NOT_SHOWN,
     Verdict,
     advantage_intervals,
@@ -57,8 +56,8 @@ class AuditText:
         if not len(self.table):
             return "No attack could be run, so nothing is known about a leak."
         verdict = self.verdict
-        if verdict.outcome == LEAKS:
-            row = self.table.loc[verdict.evidence].to_dict()
+        if verdict.evidence is not None:
+            row = self.table.iloc[verdict.evidence].to_dict()
             return f"{self._models()} leak {self._stake()}: {self._evidence(row)}."
         if verdict.outcome == BOUNDED:
             return (
@@ -75,7 +74,8 @@ class AuditText:
     def attacks(self) -> list[str]:
         """Return one sentence or two per attack: its metrics, and what they mean."""
         texts = [
-            self._attack(name, rows) for name, rows in self.table.groupby("attack", sort=False)
+            self._attack(name, self.table[self.table["attack"] == name])
+            for name in self.table["attack"].unique()
         ]
         if len(self.table) and self.verdict.outcome == NOT_SHOWN and self.n_targets:
             guesses = advantage_intervals(headline(self.table), self.chance)
@@ -105,7 +105,7 @@ class AuditText:
             return f"whether {values} of the training rows are {group}"
         return f"whether {title} is {values}" if len(classes) < 6 else title
 
-    def _evidence(self, row: dict[str, Any]) -> str:
+    def _evidence(self, row: dict[Any, Any]) -> str:
         """Return what shows the leak."""
         attack, metric = f"attack '{row['attack']}'", row["metric"]
         value, chance = row["value"], self.chance[metric]
@@ -136,7 +136,7 @@ class AuditText:
             )
         return said
 
-    def _guess(self, row: dict[str, Any]) -> str:
+    def _guess(self, row: dict[Any, Any]) -> str:
         """Return how good the guesses are."""
         chance, n = self.chance[row["metric"]], ""
         if self.n_targets is not None:
@@ -153,7 +153,7 @@ class AuditText:
             f"to {digits(high)}{n}), without access to the model by {digits(chance)}"
         )
 
-    def _ranking(self, row: dict[str, Any]) -> str:
+    def _ranking(self, row: dict[Any, Any]) -> str:
         """Return how well models are ranked by the property."""
         value, low, high = row["value"], row["ci_low"], row["ci_high"]
         if row["metric"] == "auc":

@@ -11,7 +11,7 @@ import pandas as pd
 from ..._plotting import axes_or_new, draw_risk_curve
 from ...exceptions import InvalidInputError
 from ..evaluation._confidence_intervals import Estimate
-from ..evaluation._verdict import BOUNDED, LEAKS, decide
+from ..evaluation._verdict import BOUNDED, decide
 from ..game._game_tables import COLUMNS
 from ..game._sequential_stopping import InterimAnalysis
 from ._audit_text import digits
@@ -207,7 +207,8 @@ class GameReport(Report):
             *map(self._finding, self.table.to_dict("records")),
         ]
         texts += [f"Attack '{name}' skipped: {why}." for name, why in self.skipped.items()]
-        width, last = self.settings.get("width"), (self.interim_analyses or [None])[-1]
+        width = self.settings.get("width")
+        last = self.interim_analyses[-1] if self.interim_analyses else None
         if width is not None and last is not None and last.width > width:
             texts.append(
                 f"With {last.n_targets} target models, the most that were allowed, the interval of "
@@ -227,8 +228,8 @@ class GameReport(Report):
             return "No attack could be run, so nothing is known about a leak."
         ends = self.table[["advantage_low", "advantage_high"]].set_axis(["low", "high"], axis=1)
         verdict = decide(ends, ends)
-        if verdict.outcome == LEAKS:
-            attack = self.table.loc[verdict.evidence, "attack"]
+        if verdict.evidence is not None:
+            attack = self.table["attack"].iloc[verdict.evidence]
             return (
                 f"The models leak the property: attack '{attack}' does better than guessing "
                 "without access to the model."

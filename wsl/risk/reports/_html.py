@@ -87,7 +87,9 @@ class Plot:
         import matplotlib as mpl
         from matplotlib.figure import Figure
 
-        settings = dict.fromkeys(("text.color", "axes.labelcolor", "axes.edgecolor"), INK)
+        settings: dict[Any, Any] = dict.fromkeys(
+            ("text.color", "axes.labelcolor", "axes.edgecolor"), INK
+        )
         settings |= {"xtick.color": INK, "ytick.color": INK, "svg.fonttype": "none"}
         settings["svg.hashsalt"] = "wsl"  # one report gives one page
         with mpl.rc_context(settings):

@@ -185,6 +185,7 @@ def whole_number(value: Any) -> int:
     return expect(value, int, "a whole number")
 
 
+Columns = Mapping[str, Callable[[Any], Any]]
 SCALARS: dict[Callable[[Any], Any], dict[str, Any]] = {
     number: {"anyOf": [{"type": ["number", "null"]}, {"enum": ["inf", "-inf"]}]},
     text: {"type": "string"},
@@ -230,7 +231,7 @@ def mapping(
     )
 
 
-def frame(columns: Mapping[str, Callable[[Any], Any]], *further: str) -> FieldCodec:
+def frame(columns: Columns, *further: str) -> FieldCodec:
     """Return a codec of a DataFrame whose columns are read by functions of a value.
 
     ``further`` names those columns that may be missing. A table without rows may have none.

@@ -13,6 +13,7 @@ from ._serialization import (
     NUMBERS,
     SETTINGS,
     TEXTS,
+    Columns,
     FileFormat,
     boolean,
     frame,
@@ -33,7 +34,12 @@ MITIGATIONS = {
     "the inputs are",
     "sample": "more training data, or regularisation",
 }
-ADVANTAGE = dict.fromkeys(("advantage", "ci_low", "ci_high"), number)
+ADVANTAGE: Columns = dict.fromkeys(("advantage", "ci_low", "ci_high"), number)
+PARTS: Columns = {"source": text, **ADVANTAGE}
+COMBINATIONS: Columns = {**dict.fromkeys(SOURCES, boolean), **ADVANTAGE}
+GROWTH: Columns = {
+    "conditional": boolean, "bias": boolean, "n_samples": whole_number, **ADVANTAGE,
+}  # fmt: skip
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -86,11 +92,9 @@ class SourcesReport(Report):
         "wsl-sources-report",
         2,
         {
-            "table": frame({"source": text} | ADVANTAGE),
-            "combinations": frame(dict.fromkeys(SOURCES, boolean) | ADVANTAGE),
-            "by_n_samples": frame(
-                {"conditional": boolean, "bias": boolean, "n_samples": whole_number} | ADVANTAGE
-            ),
+            "table": frame(PARTS),
+            "combinations": frame(COMBINATIONS),
+            "by_n_samples": frame(GROWTH),
             "lead": NUMBERS,
             "notes": TEXTS,
             "unavailable": TEXTS,
