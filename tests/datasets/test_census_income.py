@@ -1,7 +1,4 @@
-"""The census income sample: the shipped table, its encoding, and the options of its loader.
-
-What models do with the data is tested where the models are.
-"""
+"""The census income sample: the shipped table, its encoding, and the options of its loader."""
 
 import gzip
 import hashlib

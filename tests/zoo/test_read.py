@@ -1,4 +1,4 @@
-"""Models that others stored: what comes back, which are refused, and that no code is run."""
+"""Models that other software stored: what is read, what is refused, and that no code is run."""
 
 import json
 import os
@@ -301,7 +301,7 @@ def test_trials_without_results_or_settings(tmp_path):
     assert np.flatnonzero(table["config/seed"].isna()).tolist() == [2]
 
 
-def test_trials_without_checkpoints_are_told(tmp_path):
+def test_trials_without_checkpoints_are_named(tmp_path):
     states, rows = make_states()
     path = save_ray(tmp_path / "models", states)
     (path / "net_1" / "checkpoint_000002" / "checkpoints").unlink()
@@ -411,7 +411,7 @@ def test_an_architecture_is_asked_for(tmp_path):
         read_zoo(path)
 
 
-def test_folders_that_tell_nothing(tmp_path):
+def test_folders_without_models(tmp_path):
     with pytest.raises(ZooFileError, match="nothing does not exist"):
         read_zoo(tmp_path / "nothing", ARCHITECTURE)
     with pytest.raises(ZooFileError, match="does not hold models of a known layout"):

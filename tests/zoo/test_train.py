@@ -1,7 +1,4 @@
-"""``train_zoo``: what it takes, what a zoo's rows and metadata say, what it refuses.
-
-That the training itself is right is tested in ``test_engine.py``.
-"""
+"""``train_zoo``: its arguments, the rows and metadata of its zoos, its errors."""
 
 import warnings
 

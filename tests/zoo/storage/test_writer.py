@@ -95,7 +95,7 @@ def test_however_it_is_cut_and_restarted(cuts, order, restarts, tmp_path_factory
     assert_whole(path)
 
 
-def test_a_finished_zoo_is_told_and_left_alone(tmp_path):
+def test_a_finished_zoo_is_recognized_and_left_alone(tmp_path):
     write_rest(start(tmp_path))
     before = {file.name: file.stat().st_mtime_ns for file in tmp_path.iterdir()}
     again = start(tmp_path)

@@ -1,4 +1,4 @@
-"""``train_zoo(out=...)``: the zoo that a folder holds, and what a broken run leaves behind."""
+"""``train_zoo(out=...)``: the zoo that a folder holds, and what an interrupted run leaves behind."""
 
 import signal
 import subprocess
@@ -277,7 +277,7 @@ def test_another_training_is_refused(case, plain):
         train_zoo(**PLAIN | CHANGES[case], out=plain)
 
 
-def test_other_starts_are_told_apart(tmp_path):
+def test_other_starts_are_distinguished(tmp_path):
     train_zoo(**PLAIN | CHANGES["starts"], out=tmp_path)
     with pytest.raises(ZooFileError):
         train_zoo(**PLAIN | CHANGES["other starts"], out=tmp_path)
@@ -292,7 +292,7 @@ def test_what_decides_nothing_may_change(plain, monkeypatch):
     assert len(train_zoo(**PLAIN | same, out=plain)) == 2
 
 
-def test_a_function_is_told_by_its_name_and_two_sets(tmp_path):
+def test_a_function_is_recognized_by_its_name_and_two_sets(tmp_path):
     sets = [list(draw_set(i)) for i in range(3)]
 
     def draw(model):

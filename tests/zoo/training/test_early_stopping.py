@@ -1,4 +1,4 @@
-"""Early stopping against the same training without it, its every epoch kept and looked at."""
+"""Early stopping against the same training without it, with every epoch as a checkpoint."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""Grids and random draws of hyper-parameters, one row a model, and a zoo for each activation."""
+"""Grids and random draws of hyperparameters, one row per model, and one zoo per activation."""
 
 import numpy as np
 import pandas as pd

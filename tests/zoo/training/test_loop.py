@@ -312,7 +312,7 @@ class Scaled(nn.Module):
         return (x * self.running_mean).sum(1, keepdim=True)
 
 
-def test_what_is_trained_is_told_by_kind_and_not_by_name():
+def test_trained_parameters_are_recognized_by_layer_type_not_by_name():
     architecture = Architecture(Scaled(), input_shape=(4,))
     X, y, _ = draw_set(architecture, "mse", 0)
     options = {"n_models": 1, "optimizer": "sgd", "batch_size": None, "random_state": 0}

@@ -186,7 +186,7 @@ def test_a_chunk_that_raises_names_its_models(backend, tmp_path):
     assert "in draw" in e.value.__cause__.__notes__[0]
 
 
-def test_an_error_that_does_not_travel_is_told_in_words():
+def test_an_error_that_does_not_pickle_becomes_text():
     class LocalError(Exception):
         pass
 
