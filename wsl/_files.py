@@ -1,7 +1,4 @@
-"""Files written whole or not at all, and names that may not lead out of a folder.
-
-What is written or read is for the caller.
-"""
+"""Files that are written completely or not at all, and names that stay within a folder."""
 
 import os
 import secrets
@@ -14,16 +11,16 @@ from .exceptions import ZooFileError
 
 @contextmanager
 def replacing(path: str | os.PathLike, temporary: Path | None = None) -> Iterator[Path]:
-    """Yield a temporary path beside ``path`` that takes its place if the block ends well.
+    """Yield a temporary path that replaces ``path`` if the block ends without an error.
 
-    Its name is drawn unless ``temporary`` gives it. When this returns, the new file outlives a
-    power cut too.
+    Its name is random unless ``temporary`` is given. When this returns, the new file is on the disk
+    and survives a power cut.
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     if temporary is None:
         temporary = path.with_name(f".{path.name}.{secrets.token_hex(6)}{path.suffix}")
-    # unlike mkstemp's 0600, the mode is what the user's umask leaves
+    # with the permissions of the user's umask, where mkstemp would allow the user alone
     os.close(os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666))
     try:
         yield temporary
@@ -35,7 +32,7 @@ def replacing(path: str | os.PathLike, temporary: Path | None = None) -> Iterato
 
 
 def write_text(path: str | os.PathLike, text: str, temporary: Path | None = None) -> Path:
-    """Write a text file whole and return its path; until then, what stood there stays."""
+    """Write a text file and return its path; an earlier file stays until the new one is done."""
     with replacing(path, temporary) as draft:
         draft.write_text(text, encoding="utf-8")
     return Path(path)
@@ -53,22 +50,22 @@ def sync(path: Path) -> None:
 
 
 def contained(folder: Path, name: object, named_by: object) -> Path:
-    """Return the file ``name`` in ``folder``; ZooFileError if it would lie anywhere else.
+    """Return the file ``name`` in ``folder``; raise ZooFileError if it would be anywhere else.
 
-    ``named_by`` says where the name comes from: it is not trusted.
+    The name is not trusted; ``named_by`` is where it comes from, for the error message.
     """
     inside = isinstance(name, str) and name not in ("", "..") and not set(name) & set("/\\\0")
     if not inside or Path(str(name)).name != name:
-        raise ZooFileError(f"{named_by} names {name!r}, a file outside its folder")
+        raise ZooFileError(f"{named_by} names {name!r}, a file outside its folder.")
     return refuse_escape(folder / str(name), folder)
 
 
 def refuse_escape(path: Path, folder: Path) -> Path:
-    """Return ``path``, which lies in ``folder``; ZooFileError if links lead it out of there."""
+    """Return ``path`` in ``folder``; raise ZooFileError if links lead out of the folder."""
     try:
         inside = path.resolve().is_relative_to(folder.resolve())
     except (OSError, RuntimeError) as error:  # a link to itself
         raise ZooFileError(f"{path} cannot be read: {error}") from error
     if not inside:
-        raise ZooFileError(f"{path} is a link that leads outside {folder}")
+        raise ZooFileError(f"{path} is a link that leads outside {folder}.")
     return path

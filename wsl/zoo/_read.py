@@ -223,7 +223,7 @@ def _fit(checkpoint: Checkpoint, candidates: Candidates) -> tuple[Architecture, 
     except InvalidInputError as error:
         reasons.append(str(error))
     name = checkpoint.metadata["model"]
-    raise InvalidInputError(f"{checkpoint.file} ({name}): {'; '.join(reasons)}")
+    raise InvalidInputError(f"{checkpoint.file} ({name}): {' '.join(reasons)}")
 
 
 def _options(candidates: Candidates, tensors: dict[str, Tensor]) -> Sequence[Architecture]:

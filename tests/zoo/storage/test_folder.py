@@ -286,7 +286,9 @@ def test_what_else_lies_in_the_folder_stays(stored):
 def test_a_module_of_ones_own_is_asked_for(tmp_path):
     architecture = Architecture(Doubled(), input_shape=(3,))
     path = make_zoo(architecture).save(tmp_path / "zoo")
-    with pytest.raises(ZooFileError, match=r"zoo was saved from a module .* give architecture="):
+    with pytest.raises(
+        ZooFileError, match=r"zoo holds a zoo without an architecture, .* architecture="
+    ):
         ModelZoo.load(path)
     assert_same(ModelZoo.load(path, architecture), make_zoo(architecture))
 
@@ -446,10 +448,10 @@ def test_other_tensors_with_a_right_checksum_are_refused(tensors, stored):
         ModelZoo.load(stored)
 
 
-def test_a_file_where_a_folder_is_wanted(tmp_path):
+def test_a_file_instead_of_a_folder(tmp_path):
     path = tmp_path / "zoo"
     path.write_text("mine")
-    with pytest.raises(ZooFileError, match="zoo is a file; wanted a folder"):
+    with pytest.raises(ZooFileError, match=r"zoo must be a folder .*; got a file"):
         make_zoo().save(path)
     with pytest.raises(ZooFileError, match=r"zoo\.json cannot be read"):
         ModelZoo.load(path)

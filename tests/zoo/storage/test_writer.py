@@ -102,7 +102,7 @@ def test_a_finished_zoo_is_recognized_and_left_alone(tmp_path):
     assert again.finished
     assert again.done == [(0, N_ROWS)]
     assert again.finish() == tmp_path
-    with pytest.raises(InvalidInputError, match="rows 1:2: 0:7 are written already"):
+    with pytest.raises(InvalidInputError, match="Rows 1:2 overlap 0:7, which are written already"):
         write(again, 1, 2)
     assert {file.name: file.stat().st_mtime_ns for file in tmp_path.iterdir()} == before
 
@@ -120,13 +120,13 @@ def test_other_zoos_are_not_overwritten(tmp_path):
     write_rest(start(tmp_path / "done"))
     ModelZoo(WEIGHTS, ARCHITECTURE).save(tmp_path / "saved")
     for other in (("b", N_ROWS), ("a", N_ROWS + 1)):
-        with pytest.raises(ZooFileError, match="begun holds the beginning of another zoo"):
+        with pytest.raises(ZooFileError, match="begun holds an unfinished zoo of other models"):
             start(tmp_path / "begun", *other)
     for folder in ("done", "saved"):
         with pytest.raises(ZooFileError, match=f"{folder} holds a finished zoo of other models"):
             start(tmp_path / folder, "b")
     (tmp_path / "file").write_text("mine")
-    with pytest.raises(ZooFileError, match="file is a file; wanted a folder"):
+    with pytest.raises(ZooFileError, match=r"file must be a folder .*; got a file"):
         start(tmp_path / "file")
     assert start(tmp_path / "begun").done == [(0, 2)]
 
@@ -134,11 +134,11 @@ def test_other_zoos_are_not_overwritten(tmp_path):
 def test_rows_must_fit(tmp_path):
     writer = start(tmp_path)
     write(writer, 2, 4)
-    with pytest.raises(InvalidInputError, match="rows 3:5: 2:4 are written already"):
+    with pytest.raises(InvalidInputError, match="Rows 3:5 overlap 2:4, which are written already"):
         write(writer, 3, 5)
-    with pytest.raises(InvalidInputError, match="rows 6:8 lie outside a zoo of 7 rows"):
+    with pytest.raises(InvalidInputError, match="Rows 6:8 are outside a zoo of 7 rows"):
         writer.write(6, WEIGHTS[:2], TABLE[:2])
-    with pytest.raises(InvalidInputError, match="rows -1:1 lie outside"):
+    with pytest.raises(InvalidInputError, match="Rows -1:1 are outside"):
         writer.write(-1, WEIGHTS[:2], TABLE[:2])
     with pytest.raises(
         InvalidInputError, match="`table` must have 2 entries, as weights has; got 3"
@@ -146,9 +146,11 @@ def test_rows_must_fit(tmp_path):
         writer.write(0, WEIGHTS[:2], TABLE[:3])
     with pytest.raises(InvalidInputError, match=r"`weights` must have 21 columns, .*; got 5"):
         writer.write(0, WEIGHTS[:2, :5], TABLE[:2])
-    with pytest.raises(InvalidInputError, match=r"columns \['model'\], those before had \['model'"):
+    with pytest.raises(
+        InvalidInputError, match=r"`table` must have the columns \['model', .*; got \['model'\]"
+    ):
         writer.write(0, WEIGHTS[:2], TABLE[["model"]][:2])
-    with pytest.raises(InvalidInputError, match=r"of 7 rows, only \[\(2, 4\)\] are written"):
+    with pytest.raises(InvalidInputError, match=r"All 7 rows must be written .*; got \[\(2, 4\)\]"):
         writer.finish()
     write_rest(writer)
     assert_whole(tmp_path)

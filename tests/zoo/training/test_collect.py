@@ -1,4 +1,4 @@
-"""``train_zoo(out=...)``: the zoo that a folder holds, and what an interrupted run leaves behind."""
+"""``train_zoo(out=...)``: the zoo in a folder, and what an interrupted run leaves behind."""
 
 import signal
 import subprocess

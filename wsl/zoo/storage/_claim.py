@@ -1,8 +1,8 @@
-"""A folder claimed for writing a zoo: by one process at a time, which removes its own files only.
+"""The exclusive right to write a zoo into a folder, where only files of wsl are removed.
 
-What lies in a folder may be the user's, whatever its name. A claim removes the weights that a
-manifest or journal in the folder names and no longer needs, and those that were noted in the
-folder's lock before they were begun, as a process that is killed leaves them.
+A file in the folder may be the user's, whatever its name. A claim removes weights that a manifest
+or journal named and that are no longer needed, and weights that were recorded in the folder's lock
+before they were started, which a killed process may leave behind.
 """
 
 import re
@@ -32,20 +32,20 @@ class FolderClaim:
         self._stale = {str(name) for name in left} if isinstance(left, list) else set()
 
     def new_weights_file(self) -> Path:
-        """Return a name for weights that no file in the folder has, and note it."""
+        """Return a path for weights that no file in the folder has, and record it in the lock."""
         file = self.path / f"weights-{secrets.token_hex(8)}.safetensors"
         self._new.add(file.name)
-        with suppress(ZooFileError):  # what a damaged manifest names stays
+        with suppress(ZooFileError):  # the weights of a damaged manifest are kept
             self._stale |= self._named()
         self._lock.note(weights=sorted(self._new | self._stale))
         return file
 
     def clear(self) -> None:
-        """Remove the files of wsl that the zoo in the folder does not need, or its beginning."""
+        """Remove files of wsl that neither the zoo in the folder nor an unfinished one needs."""
         journaled = begun_weights(self.path)
         try:
             named, begun = self._named(), self._new | self._stale | journaled
-        except ZooFileError:  # a damaged manifest: what belongs to it cannot be told
+        except ZooFileError:  # which weights belong to a damaged manifest is unknown
             named, begun = set(), self._new
         if named and journaled:
             (self.path / JOURNAL).unlink(missing_ok=True)
@@ -65,17 +65,17 @@ class FolderClaim:
 
 @contextmanager
 def claimed(path: Path) -> Iterator[FolderClaim]:
-    """Make a folder and hold it for writing during the block; what is not needed is removed.
+    """Create a folder and claim it during the block; files that are not needed are removed.
 
     Raises
     ------
     ZooFileError
-        If a file is in the folder's place.
+        If the path is a file.
     FolderInUseError
-        If another process writes into the folder, and goes on for some seconds.
+        If another process still writes into the folder after some seconds.
     """
     if path.exists() and not path.is_dir():
-        raise ZooFileError(f"{path} is a file; wanted a folder to write the zoo into")
+        raise ZooFileError(f"{path} must be a folder to write the zoo into; got a file.")
     path.mkdir(parents=True, exist_ok=True)
     with _locks.locked(path / LOCK, _locks.WAIT) as lock:
         claim = FolderClaim(path, lock)

@@ -1,7 +1,4 @@
-"""Whole zoos to and from their folders: the manifest and the safetensors file that it names.
-
-What stands in them lives in ``_manifest`` and ``_rows``, writing piece by piece in ``_writer``.
-"""
+"""A whole zoo to and from its folder: the manifest and the safetensors file that it names."""
 
 from pathlib import Path
 from typing import Any
@@ -22,7 +19,7 @@ from ._weights_file import file_digest, map_rows, prepare_rows, read_rows, write
 def write_folder(
     path: Path, weights: np.ndarray, architecture: Architecture, metadata: pd.DataFrame
 ) -> Path:
-    """Write the parts of a zoo. The manifest comes last: until then the old one holds."""
+    """Write a zoo into a folder. Until the manifest is written last, an earlier zoo is valid."""
     table = table_to_json(metadata)
     with claimed(path) as claim:
         file = claim.new_weights_file()
@@ -36,7 +33,7 @@ def write_folder(
 def read_folder(
     path: Path, architecture: Architecture | None, *, mmap: bool = False, verify: bool = True
 ) -> dict[str, Any]:
-    """Return the parts that ``write_folder`` wrote, checked, as arguments of ``ModelZoo``."""
+    """Return what ``write_folder`` wrote, checked, as arguments of ``ModelZoo``."""
     manifest = read_manifest(path)
     while True:
         try:
@@ -45,7 +42,7 @@ def read_folder(
             latest = read_manifest(path)
             if latest["weights"] == manifest["weights"]:
                 raise
-            manifest = latest  # meanwhile another process has put its zoo in the place of this one
+            manifest = latest  # another process has replaced the zoo meanwhile
 
 
 def _read_parts(
@@ -60,23 +57,24 @@ def _read_parts(
     file = contained(path, manifest["weights"], path / MANIFEST)
     weights, digest = _read_weights(file, mmap, verify)
     if verify and digest != manifest["sha256"]:
-        raise ZooFileError(f"{file} is damaged: its checksum is not the one in {MANIFEST}")
+        raise ZooFileError(f"{file} is damaged: its checksum differs from that in {MANIFEST}.")
     try:
         metadata = table_from_json(manifest["metadata"], len(weights))
         if architecture is None and manifest["architecture"] is not None:
             architecture = Architecture.from_spec(manifest["architecture"])
             check_n_columns(weights, architecture.n_weights)
     except (AttributeError, KeyError, TypeError, ValueError, WslError) as error:
-        raise ZooFileError(f"{path} holds no readable zoo: {error}") from error
+        raise ZooFileError(f"{path} does not hold a readable zoo: {error}") from error
     if architecture is None:
         raise ZooFileError(
-            f"{path} was saved from a module that cannot be stored; give architecture="
+            f"{path} holds a zoo without an architecture, as its module could not be stored; pass "
+            "it as architecture=."
         )
     return {"weights": weights, "architecture": architecture, "metadata": metadata}
 
 
 def _read_weights(file: Path, mmap: bool, verify: bool) -> tuple[np.ndarray, str]:
-    """Return the rows and the checksum of the file; a map is read through only to verify it."""
+    """Return the rows and the checksum of the file, which is "" for a map that is not verified."""
     if not mmap:
         return read_rows(file)
     rows = map_rows(file)

@@ -1,6 +1,6 @@
-"""The journal of a zoo that is being written: which of its rows are on disk.
+"""The journal of a zoo that is being written, which records the rows that are on disk.
 
-One line of JSON per entry, each after its checksum; the first says which zoo it is.
+Each line is a checksum and an entry as JSON; the first entry identifies the zoo.
 """
 
 import hashlib
@@ -19,7 +19,7 @@ JOURNAL = "zoo.partial.jsonl"
 
 
 def write_journal(weights_file: Path, entries: list[dict[str, Any]]) -> None:
-    """Write the journal of some weights whole, beside them."""
+    """Write the whole journal of a file of weights, beside it."""
     text = "".join(map(_to_line, entries))
     write_text(weights_file.parent / JOURNAL, text, draft_of(weights_file, JOURNAL))
 
@@ -33,7 +33,7 @@ def append_entry(path: Path, entry: dict[str, Any]) -> None:
 
 
 def read_journal(path: Path) -> tuple[dict[str, Any], list[dict[str, Any]]]:
-    """Return the head of the journal in a folder and its entries; ZooFileError if it is not one."""
+    """Return the first entry of the journal in a folder, and the others."""
     file = path / JOURNAL
     try:
         lines = file.read_bytes().split(b"\n")
@@ -41,15 +41,15 @@ def read_journal(path: Path) -> tuple[dict[str, Any], list[dict[str, Any]]]:
         raise unreadable(file, error) from error
     entries = list(_from_lines(lines[:1])) + list(_from_lines(lines[1:]))
     if not entries or "fingerprint" not in entries[0]:
-        raise ZooFileError(f"{file} is damaged: its first line is not what a zoo begins with")
+        raise ZooFileError(f"{file} is damaged: its first line is not that of a journal.")
     return entries[0], entries[1:]
 
 
 def begun_weights(path: Path) -> set[str]:
-    """Return the name of the weights that were begun in a folder, if its journal names some."""
+    """Return the name of the unfinished weights in a folder, as a set, empty if there are none."""
     try:
         return {str(read_journal(path)[0].get("file"))}
-    except ZooFileError:  # there is no journal, or it is none of ours
+    except ZooFileError:  # there is no journal, or another program's
         return set()
 
 
@@ -59,7 +59,7 @@ def _to_line(entry: dict[str, Any]) -> str:
 
 
 def _from_lines(lines: list[bytes]) -> Iterator[dict[str, Any]]:
-    """Yield the entries that are whole; a line torn by a power cut is not."""
+    """Yield the complete entries; a power cut may leave an incomplete line."""
     for line in lines:
         digest, _, text = line.partition(b" ")
         if hashlib.sha256(text).hexdigest().encode() == digest:

@@ -1,7 +1,4 @@
-"""``ZooWriter``: a zoo written piece by piece, which a killed run takes up again.
-
-What stands in the files lives in ``_rows`` and ``_manifest``.
-"""
+"""``ZooWriter``: a zoo written piece by piece, so that an interrupted run can be resumed."""
 
 from pathlib import Path
 from typing import Any
@@ -20,34 +17,34 @@ from ._weights_file import prepare_rows, rows_digest, write_rows
 
 
 class ZooWriter:
-    """Write a zoo of known size into a folder, rows at a time and in any order.
+    """Write a zoo of known size into a folder, some rows at a time and in any order.
 
-    The weights go to their places in a file laid out beforehand, and a journal beside it keeps
-    which rows are there. A run that is killed at any moment leaves both, and the same call made
-    again goes on from there; a zoo counts as stored only after ``finish``.
+    Rows are written to their positions in a file that is allocated first, and a journal beside it
+    records which rows are there. A run that is killed at any moment leaves both, and the same call
+    resumes it. The folder holds a zoo only after ``finish``.
 
     Parameters
     ----------
     claim : FolderClaim
-        The folder.
+        The right to write into the folder.
     architecture : Architecture
+        The architecture of all models.
     n_rows : int
-        Models of the whole zoo.
+        Rows of the whole zoo.
     fingerprint : str
-        Names what decides the rows. A folder written under another one is refused.
+        A digest of what decides the rows. A folder with another fingerprint is refused.
 
     Attributes
     ----------
     finished : bool
-        True if the folder already holds the whole zoo of this fingerprint: there is nothing left
-        to write, and ``ModelZoo.load`` reads it.
+        True if the folder already holds the whole zoo of this fingerprint.
     done : list of tuple of int
-        Ranges ``(start, stop)`` of rows that are on disk and of the right checksum, in order.
+        Ranges ``(start, stop)`` of rows that are on disk and have the recorded checksum, in order.
 
     Raises
     ------
     ZooFileError
-        If the folder holds another zoo or the beginning of one, or cannot be read.
+        If the folder holds another zoo, complete or not, or cannot be read.
     """
 
     def __init__(
@@ -79,22 +76,23 @@ class ZooWriter:
         return merged
 
     def write(self, start: int, weights: np.ndarray, table: pd.DataFrame) -> None:
-        """Write rows from ``start`` on, with what is known of each; on disk when it returns.
+        """Write rows from ``start`` on, with their metadata; all is on disk when it returns.
 
         Raises
         ------
         InvalidInputError
-            If rows are there already, lie outside the zoo, or do not fit table or architecture.
+            If rows are written already, are outside the zoo, or do not fit table or architecture.
         """
         stop = start + len(weights)
         check_n_columns(weights, self.architecture.n_weights)
         check_length(table, len(weights), "table", "weights")
-        self._check_place(start, stop)
+        self._check_range(start, stop)
         columns = table_to_json(table)
         first = next(iter(self._pieces.values()), table)
         if list(map(str, first.columns)) != list(columns):
             raise InvalidInputError(
-                f"table has the columns {list(columns)}, those before had {list(first.columns)}"
+                f"`table` must have the columns {list(first.columns)}, as before; got "
+                f"{list(columns)}."
             )
         if start == stop:
             return
@@ -104,7 +102,7 @@ class ZooWriter:
         self._pieces[start, stop] = table_from_json(columns, stop - start)
 
     def finish(self) -> Path:
-        """Make what was written the zoo of the folder, and return the folder.
+        """Make the written rows the zoo of the folder, and return the folder.
 
         Raises
         ------
@@ -114,7 +112,9 @@ class ZooWriter:
         if self.finished:
             return self.path
         if self.done != self._whole:
-            raise InvalidInputError(f"of {self.n_rows} rows, only {self.done} are written")
+            raise InvalidInputError(
+                f"All {self.n_rows} rows must be written before finish; got {self.done}."
+            )
         tables = [table for _, table in sorted(self._pieces.items())]
         whole = pd.concat(tables, ignore_index=True) if tables else pd.DataFrame()
         write_manifest(self._file, self.architecture, table_to_json(whole), self.fingerprint)
@@ -130,24 +130,26 @@ class ZooWriter:
     def _shape(self) -> tuple[int, int]:
         return self.n_rows, self.architecture.n_weights
 
-    def _check_place(self, start: int, stop: int) -> None:
+    def _check_range(self, start: int, stop: int) -> None:
         if not 0 <= start <= stop <= self.n_rows:
-            raise InvalidInputError(f"rows {start}:{stop} lie outside a zoo of {self.n_rows} rows")
+            raise InvalidInputError(f"Rows {start}:{stop} are outside a zoo of {self.n_rows} rows.")
         for first, last in self.done:
             if start < last and first < stop:
-                raise InvalidInputError(f"rows {start}:{stop}: {first}:{last} are written already")
+                raise InvalidInputError(
+                    f"Rows {start}:{stop} overlap {first}:{last}, which are written already."
+                )
 
     def _identity(self) -> dict[str, Any]:
         return {"fingerprint": self.fingerprint, "shape": list(self._shape)}
 
     def _is_finished(self) -> bool:
-        """Tell whether the folder holds this zoo; another one is an error."""
+        """Return whether the folder holds this zoo; raise ZooFileError for another one."""
         if not (self.path / MANIFEST).exists():
             return False
         if read_manifest(self.path).get("fingerprint") != self.fingerprint:
             raise ZooFileError(
-                f"{self.path} holds a finished zoo of other models; give another folder, or "
-                "remove it"
+                f"{self.path} holds a finished zoo of other models; pass another folder, or remove "
+                "this one."
             )
         return True
 
@@ -157,19 +159,20 @@ class ZooWriter:
         write_journal(self._file, [{"file": self._file.name, **self._identity()}])
 
     def _resume(self) -> None:
-        """Take up the rows that the journal tells and the file holds; forget all others."""
+        """Keep the rows that the journal names and the file holds; forget all others."""
         head, entries = read_journal(self.path)
         if {key: head.get(key) for key in self._identity()} != self._identity():
             raise ZooFileError(
-                f"{self.path} holds the beginning of another zoo; give another folder, or remove "
-                f"{JOURNAL} from it"
+                f"{self.path} holds an unfinished zoo of other models; pass another folder, or "
+                f"remove {JOURNAL} from this one."
             )
         self._file = contained(self.path, head.get("file"), self.path / JOURNAL)
         prepare_rows(self._file, self._shape)
-        kept = [entry for entry in entries if self._keep(entry)]
-        write_journal(self._file, [head, *kept])
+        valid = [entry for entry in entries if self._resume_rows(entry)]
+        write_journal(self._file, [head, *valid])
 
-    def _keep(self, entry: dict[str, Any]) -> bool:
+    def _resume_rows(self, entry: dict[str, Any]) -> bool:
+        """Keep the rows of a journal entry; return False if the file does not hold them."""
         start, stop = entry["start"], entry["stop"]
         if rows_digest(self._file, self._shape, start, stop) != entry["sha256"]:
             return False
