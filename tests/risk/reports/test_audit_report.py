@@ -325,7 +325,7 @@ def test_the_page_says_how_to_reproduce_it(tmp_path):
         "random_state": 3,
     }  # fmt: skip
     report = replace(CLASSES, settings=settings)
-    code = next(block for block in report._reproduction() if block.kind == "code").text
+    code = report._code()
     calls = []
     scope = {"LinearRegression": lambda: "linear", "Ridge": lambda: "ridge", "F": dict}
     exec(code.split("\n", 1)[1], scope | {  # its import replaced by what notes the call

@@ -135,6 +135,8 @@ def test_what_every_report_offers(report, tmp_path):
     pd.testing.assert_frame_equal(frame, report.table)
     frame.iloc[0, 1:] = np.nan
     assert report.table.notna().iloc[0, 2], "a copy"
+    assert report.provenance["date"] in page
+    assert report.provenance["torch"] in page
     with pytest.raises(dataclasses.FrozenInstanceError):
         report.table = frame
 

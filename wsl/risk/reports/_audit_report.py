@@ -12,41 +12,40 @@ import numpy as np
 import pandas as pd
 
 from ..._files import write_text
-from ..._plotting import axes_or_new, draw_confusion, draw_estimates, draw_guesses, draw_roc
+from ..._plotting import axes_or_new, draw_estimates, draw_roc
 from ...exceptions import InvalidInputError
-from ..evaluation._roc import confusion_table, roc_points
+from ..evaluation._roc import roc_points
 from ..evaluation._tables import COLUMNS, headline
 from ..evaluation._thresholds import check_thresholds
 from ..evaluation._verdict import RULE
 from ._audit_text import NAMES, AuditText
 from ._base import Report
 from ._consistency import check_guesses
-from ._html import (
-    BulletList,
-    Code,
-    DataTable,
-    DefinitionList,
-    Lead,
-    Paragraph,
-    Plot,
-    Section,
-    render_page,
-)
-from ._reproduction import audit_code, provenance
-from ._sections import MITIGATIONS, guess_sections, knowledge_section
-from ._serialization import (
+from ._field_codecs import (
     ARRAY,
     ARRAYS,
     CLASSES,
     NUMBERS,
     SETTINGS,
     TEXTS,
-    FileFormat,
     frame,
     number,
     optional,
     text,
 )
+from ._guess_plots import GuessPlots
+from ._html import (
+    BulletList,
+    DataTable,
+    Lead,
+    Paragraph,
+    Plot,
+    Section,
+    render_page,
+)
+from ._reproduction import CODE_SETTINGS, audit_code, provenance
+from ._sections import MITIGATIONS, guess_sections, knowledge_section, reproduction_section
+from ._serialization import FileFormat
 from ._sources_report import SourcesReport
 
 METRICS = {"attack": text, "metric": text} | dict.fromkeys(COLUMNS[2:], number)
@@ -56,7 +55,7 @@ UTILITY = {
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class AuditReport(Report):
+class AuditReport(GuessPlots, Report):
     """Result of an audit: how well each attack guesses, with 95% intervals.
 
     Parameters
@@ -271,88 +270,6 @@ class AuditReport(Report):
         """
         return roc_points(self._part("scores", attack), self._known_truth())
 
-    def confusion(self, attack: str) -> pd.DataFrame:
-        """Return which classes an attack confuses, as fractions of the targets of each class.
-
-        Parameters
-        ----------
-        attack : str
-            An attack of the report.
-
-        Returns
-        -------
-        DataFrame
-            One row per true class, one column per guessed class; rows add up to 1.
-
-        Raises
-        ------
-        InvalidInputError
-            If the report has no guesses of that attack, or its property is continuous.
-
-        See Also
-        --------
-        plot_confusion : Plots the table.
-        """
-        if self.classes is None:
-            raise InvalidInputError(
-                "The property must be a class; this report's is continuous. Use plot_guesses."
-            )
-        return confusion_table(self._part("guesses", attack), self._known_truth(), self.classes)
-
-    def plot_confusion(self, attack: str, ax: Any = None) -> Any:
-        """Plot which classes an attack confuses.
-
-        Parameters
-        ----------
-        attack : str
-            An attack of the report.
-        ax : matplotlib Axes, optional
-            Where to draw; a new pyplot figure by default.
-
-        Returns
-        -------
-        sklearn.metrics.ConfusionMatrixDisplay
-            The display, already plotted.
-
-        See Also
-        --------
-        confusion : The table behind the plot.
-        """
-        return draw_confusion(self.confusion(attack), attack, axes_or_new(ax))
-
-    def plot_guesses(self, attack: str, ax: Any = None, *, column: int = 0) -> Any:
-        """Plot guessed against true values of a continuous property.
-
-        Parameters
-        ----------
-        attack : str
-            An attack of the report.
-        ax : matplotlib Axes, optional
-            Where to draw; a new pyplot figure by default.
-        column : int, default=0
-            The property to plot, if there are several; by default the first.
-
-        Returns
-        -------
-        sklearn.metrics.PredictionErrorDisplay
-            The display, already plotted.
-
-        Raises
-        ------
-        InvalidInputError
-            If the report has no guesses of that attack, or its property is a class.
-
-        See Also
-        --------
-        plot_confusion : The plot of a property that is a class.
-        """
-        if self.classes is not None:
-            raise InvalidInputError(
-                "The property must be continuous; this report's is a class. Use plot_confusion."
-            )
-        guesses = self._part("guesses", attack)
-        return draw_guesses(guesses, self._known_truth(), attack, column, axes_or_new(ax))
-
     def to_html(self, path: str | os.PathLike, *, sources: SourcesReport | None = None) -> Path:
         """Write the report as one HTML page that needs no other file.
 
@@ -384,21 +301,6 @@ class AuditReport(Report):
         n_targets = None if self.truth is None else len(self.truth)
         return AuditText(self.table, self.chance, self.classes, n_targets, self.names)
 
-    def _part(self, name: str, attack: str) -> np.ndarray:
-        arrays = getattr(self, name)
-        if attack not in arrays:
-            raise InvalidInputError(
-                f"`attack` must be one of {list(arrays)}, which have {name}; got {attack!r}."
-            )
-        return arrays[attack]
-
-    def _known_truth(self) -> np.ndarray:
-        if self.truth is None:
-            raise InvalidInputError(
-                "The report must hold the `truth` of its targets; pass one that audit returned."
-            )
-        return self.truth
-
     def _sections(self, sources: SourcesReport | None = None) -> Sequence[Section]:
         finding, *further = self.explain()
         return [
@@ -409,7 +311,7 @@ class AuditReport(Report):
             knowledge_section(self.settings),
             Section("Utility of the target models", [DataTable(self.utility)]),
             Section("What reduces a leak", [BulletList(MITIGATIONS)]),
-            Section("How to reproduce this", self._reproduction()),
+            reproduction_section(self.provenance, self.settings, self._code()),
         ]
 
     def _charts(self) -> list[Plot]:
@@ -425,12 +327,12 @@ class AuditReport(Report):
             if len(table)
         ]  # fmt: skip
 
-    def _reproduction(self) -> list[Any]:
-        blocks: list[Any] = [DefinitionList(self.provenance)]
-        if {"learner", "family", "n_targets", "n_samples", "n_repeats"} <= self.settings.keys():
-            attacks = list(dict.fromkeys([*self.table["attack"], *self.skipped]))
-            blocks.append(Code(audit_code(self.settings, attacks)))
-        return [*blocks, DefinitionList(self.settings)]
+    def _code(self) -> str | None:
+        """Return code that runs the audit again; None if the settings do not say how."""
+        if not self.settings.keys() >= CODE_SETTINGS:
+            return None
+        attacks = dict.fromkeys([*self.table["attack"], *self.skipped])
+        return audit_code(self.settings, list(attacks))
 
     def _details(self) -> list[Section]:
         """Return the parts of the page that need the guesses."""

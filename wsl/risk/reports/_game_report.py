@@ -11,15 +11,13 @@ import pandas as pd
 from ..._plotting import axes_or_new, draw_risk_curve
 from ...exceptions import InvalidInputError
 from ..evaluation._confidence_intervals import Estimate
-from ..evaluation._verdict import BOUNDED, decide
+from ..evaluation._verdict import BOUNDED, RULE, decide
 from ..game._game_tables import COLUMNS
 from ..game._sequential_stopping import InterimAnalysis
 from ._audit_text import digits
 from ._base import Report
 from ._consistency import check_guesses
-from ._html import BulletList, DataTable, DefinitionList, Paragraph, Plot, Section
-from ._sections import guess_sections, knowledge_section
-from ._serialization import (
+from ._field_codecs import (
     ARRAY,
     ARRAYS,
     CLASSES,
@@ -27,7 +25,6 @@ from ._serialization import (
     SETTINGS,
     TEXTS,
     FieldCodec,
-    FileFormat,
     expect,
     frame,
     number,
@@ -36,6 +33,11 @@ from ._serialization import (
     text,
     whole_number,
 )
+from ._guess_plots import GuessPlots
+from ._html import BulletList, DataTable, Lead, Paragraph, Plot, Section
+from ._reproduction import provenance
+from ._sections import guess_sections, knowledge_section, reproduction_section
+from ._serialization import FileFormat
 
 COSTS = {  # what a loss means, in words
     "zero_one": "is wrong for {} of models",
@@ -59,7 +61,7 @@ def _decode_analyses(analyses: Any) -> list[InterimAnalysis]:
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class GameReport(Report):
+class GameReport(GuessPlots, Report):
     """Result of an inference game: the risk of each attack, in units of the loss.
 
     Parameters
@@ -92,6 +94,8 @@ class GameReport(Report):
         What each guess costs.
     settings : dict
         The settings of the game.
+    provenance : dict from str to str
+        The date, and the versions of libraries; by default those of now.
 
     See Also
     --------
@@ -146,6 +150,7 @@ class GameReport(Report):
             "guesses": ARRAYS,
             "losses": ARRAYS,
             "settings": SETTINGS,
+            "provenance": TEXTS,
         },
     )
 
@@ -159,6 +164,7 @@ class GameReport(Report):
     guesses: dict[str, np.ndarray]
     losses: dict[str, np.ndarray]
     settings: dict[str, Any] = field(default_factory=dict)
+    provenance: dict[str, str] = field(default_factory=provenance)
 
     def plot(self, ax: Any = None) -> Any:
         """Plot the risk of an adversary who observes rows of data, and the risk of each attack.
@@ -279,13 +285,13 @@ class GameReport(Report):
     def _sections(self) -> Sequence[Section]:
         alt = "Risk of an adversary who observes rows of data, and of each attack"
         plots = [] if self.rows is None else [Plot(self.plot, alt)]
+        finding, *further = self.explain()
         return [
-            Section(
-                None, [BulletList(self.explain()), *plots, DataTable(self.table), Paragraph(NOTE)]
-            ),
+            Section(None, [Lead(finding), BulletList(further), *plots]),
+            Section("All metrics", [DataTable(self.table), Paragraph(NOTE), Paragraph(RULE)]),
             *guess_sections(self.guesses, self.truth, self.classes),
             knowledge_section(self.settings),
-            Section("Settings", [DefinitionList(self.settings)]),
+            reproduction_section(self.provenance, self.settings),
         ]
 
     def __repr__(self) -> str:

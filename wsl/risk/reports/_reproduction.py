@@ -8,6 +8,7 @@ from typing import Any
 
 from ... import __version__
 
+CODE_SETTINGS = {"learner", "family", "n_targets", "n_samples", "n_repeats"}
 LIBRARIES = ("numpy", "scikit-learn", "torch")
 
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from ..._plotting import draw_confusion, draw_guesses
 from ..evaluation._roc import confusion_table
-from ._html import BulletList, Plot, Section
+from ._html import BulletList, Code, DefinitionList, Plot, Section
 
 MITIGATIONS = [
     "Training data that are resampled so that the property is the same for every model: then "
@@ -44,7 +44,8 @@ def knowledge_of(settings: Mapping[str, Any]) -> list[str]:
             if name == "family":
                 texts.append(
                     "Its training sets and those of the targets come from the same family: if that "
-                    "draws from a table, they may have rows in common."
+                    "draws from a table, they may have rows in common. Families from `split` have "
+                    "none."
                 )
         else:
             texts.append(f"The adversary assumes {other}: {settings[f'adversary_{name}']}.")
@@ -66,6 +67,14 @@ def knowledge_of(settings: Mapping[str, Any]) -> list[str]:
 def knowledge_section(settings: Mapping[str, Any]) -> Section:
     """Return the part of a page on what the adversary knows."""
     return Section("What the adversary knows", [BulletList(knowledge_of(settings))])
+
+
+def reproduction_section(
+    provenance: Mapping[str, str], settings: Mapping[str, Any], code: str | None = None
+) -> Section:
+    """Return the part of a page on when and by what a result was computed."""
+    blocks: list[Any] = [DefinitionList(provenance), DefinitionList(settings)]
+    return Section("How to reproduce this", [*([] if code is None else [Code(code)]), *blocks])
 
 
 def guess_sections(

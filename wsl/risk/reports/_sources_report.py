@@ -8,19 +8,21 @@ import pandas as pd
 
 from ..._plotting import axes_or_new, draw_sources
 from ._base import Report
-from ._html import BulletList, DataTable, DefinitionList, Paragraph, Plot, Section
-from ._serialization import (
+from ._field_codecs import (
     NUMBERS,
     SETTINGS,
     TEXTS,
     Columns,
-    FileFormat,
     boolean,
     frame,
     number,
     text,
     whole_number,
 )
+from ._html import BulletList, DataTable, Lead, Paragraph, Plot, Section
+from ._reproduction import provenance
+from ._sections import reproduction_section
+from ._serialization import FileFormat
 
 SOURCES = {
     "conditional": "memorised E[Y|X]",
@@ -68,6 +70,8 @@ class SourcesReport(Report):
         Why a source could not be switched off; it is at work throughout.
     settings : dict
         The settings of the analysis.
+    provenance : dict from str to str
+        The date, and the versions of libraries; by default those of now.
 
     See Also
     --------
@@ -99,6 +103,7 @@ class SourcesReport(Report):
             "notes": TEXTS,
             "unavailable": TEXTS,
             "settings": SETTINGS,
+            "provenance": TEXTS,
         },
     )
 
@@ -109,6 +114,7 @@ class SourcesReport(Report):
     notes: dict[str, str] = field(default_factory=dict)
     unavailable: dict[str, str] = field(default_factory=dict)
     settings: dict[str, Any] = field(default_factory=dict)
+    provenance: dict[str, str] = field(default_factory=provenance)
 
     @property
     def dominant(self) -> str | None:
@@ -199,10 +205,12 @@ class SourcesReport(Report):
         Section
             The part, for a page of another report.
         """
+        finding, *further = self.explain()
         return Section(
             title,
             [
-                BulletList(self.explain()),
+                Lead(finding) if title is None else Paragraph(finding),
+                BulletList(further),
                 Plot(self.plot, "The part of each source, with its interval", height=2.8),
                 DataTable(self.table),
                 Paragraph(NOTE),
@@ -211,7 +219,7 @@ class SourcesReport(Report):
         )
 
     def _sections(self) -> Sequence[Section]:
-        return [self.section(), Section("Settings", [DefinitionList(self.settings)])]
+        return [self.section(), reproduction_section(self.provenance, self.settings)]
 
     def _parts(self) -> pd.DataFrame:
         return self.table[self.table["source"].isin(list(SOURCES))]
