@@ -115,6 +115,8 @@ def draw_roc(curves: Mapping[str, "pd.DataFrame"], ax: Any) -> Any:
         ax.plot(fpr, curve["tpr"], drawstyle="steps-post", label=label(name))
     ax.plot([least, 1], [least, 1], linestyle="--", color=GREY, label="guessing")
     ax.set(xscale="log", yscale="log", xlim=(least, 1.02), ylim=(least, 1.05))
+    ax.xaxis.set_major_formatter("{x:g}")
+    ax.yaxis.set_major_formatter("{x:g}")
     ax.set_xlabel("false-positive rate")
     ax.set_ylabel("true-positive rate")
     ax.legend(loc="lower right", frameon=False)
@@ -184,9 +186,10 @@ def draw_risk_curve(rows: "pd.DataFrame", table: "pd.DataFrame", ax: Any) -> Any
         ax.axhline(row["risk"], color=f"C{i}", label=label(f"attacks a model: {row['attack']}"))
         ax.axhspan(row["ci_low"], row["ci_high"], color=f"C{i}", alpha=0.15)
     ax.set_xscale("log", base=2)
+    ax.xaxis.set_major_formatter("{x:g}")
     ax.set(xlabel="rows of the training distribution", ylabel="risk of the adversary")
     ax.set_ylim(bottom=min(0.0, float(table["ci_low"].min())) if len(table) else None)
-    ax.legend(loc="best", frameon=False)
+    ax.legend(loc="lower center", bbox_to_anchor=(0.5, 1.0), frameon=False)
     return ax
 
 

@@ -112,7 +112,10 @@ def test_a_field_of_the_wrong_form_is_named(changed, message, tmp_path):
 
 def test_a_report_says_in_words_what_was_found():
     verdict, prior, found, nothing, skipped, wide = TWO.explain()
-    assert "The models leak the property: attack 'queries'" in verdict
+    assert verdict == (
+        "The models leak the property: the adversary is wrong for 10.0% of models with attack "
+        "'queries', where the best guess without access to the model is wrong for 50.0% of models."
+    )
     assert prior == "Without access to the model, the best guess is wrong for 50.0% of models."
     assert "wrong for 10.0% of models (95% interval 5.0% to 20.0%, n = 20 target models)" in found
     assert "an advantage of 0.80 (0.60 to 0.90)" in found

@@ -235,10 +235,11 @@ class GameReport(GuessPlots, Report):
         ends = self.table[["advantage_low", "advantage_high"]].set_axis(["low", "high"], axis=1)
         verdict = decide(ends, ends)
         if verdict.evidence is not None:
-            attack = self.table["attack"].iloc[verdict.evidence]
+            row = self.table.iloc[verdict.evidence]
             return (
-                f"The models leak the property: attack '{attack}' does better than guessing "
-                "without access to the model."
+                f"The models leak the property: the adversary {self._cost(row['risk'])} with "
+                f"attack '{row['attack']}', where the best guess without access to the model "
+                f"{self._cost(self.prior_risk.value)}."
             )
         if verdict.outcome == BOUNDED:
             return (

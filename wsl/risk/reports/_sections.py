@@ -44,8 +44,8 @@ def knowledge_of(settings: Mapping[str, Any]) -> list[str]:
             if name == "family":
                 texts.append(
                     "Its training sets and those of the targets come from the same family: if that "
-                    "draws from a table, they may have rows in common. Families from `split` have "
-                    "none."
+                    "draws from a table, they may have rows in common. Families that are split "
+                    "from one have none."
                 )
         else:
             texts.append(f"The adversary assumes {other}: {settings[f'adversary_{name}']}.")
