@@ -10,8 +10,8 @@ import wsl
 
 ROOT = Path(wsl.__file__).parent
 LAYERS = [
-    "exceptions", "_files", "_locks", "_batches", "_interrupts", "_skorch_net", "_random",
-    "_sklearn_compat", "_device", "_threads", "_digest", "_progress", "_validation",
+    "exceptions", "_files", "_locks", "_batches", "_interrupts", "_workers", "_skorch_net",
+    "_random", "_sklearn_compat", "_device", "_threads", "_digest", "_progress", "_validation",
     "_diverged", "_plotting",
     "architectures", "metrics", "zoo", "distributions", "datasets", "features", "autoencoder",
     "causal", "attacks", "risk", "displays", "_demo", "__main__",

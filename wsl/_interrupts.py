@@ -1,4 +1,4 @@
-"""Ctrl-C where a library would lose it, and where it would leave a module half loaded.
+"""Ctrl-C where a library would lose it, or leave a module half loaded; and SIGTERM with workers.
 
 Python handles signals in the main thread alone; in other threads nothing is to be done here.
 """
@@ -8,6 +8,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
+from typing import Any, NoReturn
 
 Handler = Callable[[int, FrameType | None], object]
 
@@ -17,21 +18,26 @@ def interrupts_reach_caller() -> Iterator[None]:
     """Raise KeyboardInterrupt at the end of a block in which one was raised and swallowed.
 
     scikit-learn's ``MLPClassifier`` and skorch's nets stop training and return as if they were
-    done.
+    done. Others fail with an error of their own, of which the interrupt is the cause.
     """
-    raised = []
-    handler = _handler()
+    raised: list[KeyboardInterrupt] = []
+    handler = signal.getsignal(signal.SIGINT)
 
     def noted(number: int, frame: FrameType | None) -> None:
-        assert handler is not None
+        assert callable(handler)
         try:
             handler(number, frame)
         except KeyboardInterrupt as interrupt:
             raised.append(interrupt)
             raise
 
-    with _handling(noted if handler else None):
-        yield
+    try:
+        with _handling(signal.SIGINT, noted if callable(handler) else None):
+            yield
+    except Exception as error:
+        if raised:
+            raise raised[0] from error
+        raise
     if raised:
         raise raised[0]
 
@@ -40,27 +46,45 @@ def interrupts_reach_caller() -> Iterator[None]:
 def interrupts_wait() -> Iterator[None]:
     """Handle Ctrl-C after the block: a module interrupted while it loads stays broken."""
     waiting: list[tuple[int, FrameType | None]] = []
-    handler = _handler()
-    with _handling((lambda *signal_: waiting.append(signal_)) if handler else None):
+    handler = signal.getsignal(signal.SIGINT)
+
+    def wait(*received: Any) -> None:
+        waiting.append(received)
+
+    with _handling(signal.SIGINT, wait if callable(handler) else None):
         yield
-    if handler and waiting:
+    if callable(handler) and waiting:
         handler(*waiting[0])
 
 
-def _handler() -> Handler | None:
-    """Return what handles Ctrl-C now; None if it is the system, or this is not the main thread."""
-    handler = signal.getsignal(signal.SIGINT)
-    is_main = threading.current_thread() is threading.main_thread()
-    return handler if is_main and callable(handler) else None
+@contextmanager
+def termination_unwinds() -> Iterator[None]:
+    """Raise SystemExit on SIGTERM, on which joblib ends its workers.
+
+    By default the system ends this process alone. A handler of the user's own stays.
+    """
+    default = signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
+    with _handling(signal.SIGTERM, _exit if default else None):
+        yield
+
+
+def _exit(number: int, frame: FrameType | None) -> NoReturn:
+    raise SystemExit(128 + number)
 
 
 @contextmanager
-def _handling(handler: Handler | None) -> Iterator[None]:
-    if handler is None:
+def _handling(number: int, handler: Handler | None) -> Iterator[None]:
+    """Handle a signal during the block, which a generator may leave in another thread."""
+    if handler is None or not _in_main_thread():
         yield
         return
-    before = signal.signal(signal.SIGINT, handler)
+    before = signal.signal(number, handler)
     try:
         yield
     finally:
-        signal.signal(signal.SIGINT, before)
+        if _in_main_thread():
+            signal.signal(number, before)
+
+
+def _in_main_thread() -> bool:
+    return threading.current_thread() is threading.main_thread()

@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 
 from .._sklearn_compat import Interval, StrOptions
+from .._workers import run_jobs
 from ..exceptions import CausalFeaturesWarning, CausalGraphWarning, InvalidInputError
 from ._causal_graph import column_names, columns_of_graph, name_nodes, read_graph
 from ._independence_tests import as_variable, find_violations
@@ -147,9 +148,8 @@ def prepare_sets(
     columns = tuple(range(n_features))
     all_columns = PreparedDatasets(datasets, n_features, columns, classes, class_weight)
     n_sets = 1 if isinstance(datasets, tuple) else n_models
-    searches = joblib.Parallel(n_jobs=n_jobs)(
-        joblib.delayed(_search_one)(rule, all_columns, model) for model in range(n_sets)
-    )
+    jobs = (joblib.delayed(_search_one)(rule, all_columns, model) for model in range(n_sets))
+    searches = list(run_jobs(jobs, n_jobs))
     warn_of_search(searches)
     used = [search.columns for search in searches]
     return PreparedDatasets(datasets, n_features, columns, classes, class_weight, used)

@@ -14,10 +14,11 @@ from ..._interrupts import interrupts_reach_caller
 from ..._progress import progress_bar
 from ..._random import draw_seeds, resolve_random_state
 from ..._threads import one_thread
+from ..._workers import run_jobs
 from ...distributions._properties import Properties
 from ...exceptions import AttackNotApplicableWarning, InvalidInputError, UnsupportedModuleError
 from ..shadows._drawn_sets import QuerySet
-from ..shadows._jobs import run_jobs, seeded
+from ..shadows._jobs import seeded
 from ..shadows._population import Population, View, common_view
 
 if TYPE_CHECKING:

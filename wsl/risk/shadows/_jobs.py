@@ -1,14 +1,13 @@
-"""How models and attacks are fitted: seeds, threads and workers.
+"""How models and attacks are fitted: seeds and threads.
 
 What is fitted, and to what, is for ``_shadows`` and ``_trials``.
 """
 
 import copy
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-import joblib
 from sklearn.base import clone
 from sklearn.pipeline import Pipeline
 
@@ -24,11 +23,6 @@ def seeded(learner: Any, seed: int) -> Any:
     names = sorted(model.get_params(deep=True))
     states = [n for n in names if n == "random_state" or n.endswith("__random_state")]
     return model.set_params(**{name: draw_seed(rng) for name in states})
-
-
-def run_jobs(jobs: Iterable[Any], n_jobs: int | None) -> Iterator[Any]:
-    """Run joblib jobs and give their results in order, each as soon as it is there."""
-    return iter(joblib.Parallel(n_jobs=n_jobs, return_as="generator")(jobs))
 
 
 @contextmanager

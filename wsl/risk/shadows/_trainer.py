@@ -19,11 +19,12 @@ from ..._interrupts import interrupts_reach_caller
 from ..._progress import progress_bar
 from ..._random import draw_seed, draw_seeds
 from ..._threads import one_thread
+from ..._workers import run_jobs
 from ...exceptions import InvalidInputError, TrainingFailedError
 from .._input_checks import is_zoo_classifier
 from ._cache import Cache
 from ._drawn_sets import DrawnSets
-from ._jobs import run_jobs, seeded, torch_seeded
+from ._jobs import seeded, torch_seeded
 from ._observation import plain_array, read_weights, respond, score, score_zoo
 from ._population import Population, join, one_hot
 

@@ -6,9 +6,10 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from joblib import Parallel, delayed
+from joblib import delayed
 from joblib.parallel import get_active_backend
 
+from ..._workers import run_jobs
 from ...exceptions import WslError
 from ._chunk import ChunkJob, TrainedRows, train_models
 from ._datasets import Datasets
@@ -38,9 +39,8 @@ def train_chunks(
 
     with _errors_of_lost_tasks():
         # one chunk per batch: it takes long enough, and is written as soon as it is ready
-        parallel = Parallel(n_jobs=n_jobs, batch_size=1, return_as="generator_unordered")
         try:
-            yield from parallel(tasks())
+            yield from run_jobs(tasks(), n_jobs, ordered=False, batch_size=1)
         except WslError:
             raise
         except Exception as error:
