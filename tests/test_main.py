@@ -1,6 +1,11 @@
+import contextlib
+import dataclasses
+import os
 import re
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pandas as pd
@@ -85,18 +90,90 @@ def test_the_main_job_writes_what_it_prints(capsys, tmp_path):
         assert (again / file.name).read_text() == file.read_text()
 
 
-@pytest.mark.usefixtures("tiny")
-def test_what_was_finished_survives_an_interrupt(monkeypatch, capsys, tmp_path):
-    def interrupted(*arguments):
-        raise KeyboardInterrupt
+def swallow_ctrl_c():
+    with contextlib.suppress(KeyboardInterrupt):
+        signal.raise_signal(signal.SIGINT)
 
+
+def fail_of_ctrl_c():
+    try:
+        signal.raise_signal(signal.SIGINT)
+    except KeyboardInterrupt as error:
+        raise ImportError("a module that is half loaded") from error
+
+
+@pytest.mark.usefixtures("tiny")
+@pytest.mark.parametrize(
+    "interrupt", [lambda: signal.raise_signal(signal.SIGINT), swallow_ctrl_c, fail_of_ctrl_c]
+)
+def test_an_interrupt_ends_in_one_line(interrupt, monkeypatch, capsys, tmp_path):
+    """Also where a library swallows it, or fails of it with an error of its own."""
+    finding = _demo.Finding("audit", "Audit", "text", pd.DataFrame({"a": [1]}))
+
+    def rebuild(*arguments):
+        return dataclasses.replace(finding, name="reconstruction")
+
+    def interrupted(*arguments):
+        interrupt()
+        return finding
+
+    monkeypatch.setattr(_demo, "rebuild_digit_models", rebuild)
     monkeypatch.setattr(_demo, "audit_share_of_women", interrupted)
-    assert main(["--quick", "--out", str(tmp_path / "report"), "--device", "cpu"]) == 130
-    assert "interrupted" in capsys.readouterr().err
-    assert sorted(f.name for f in (tmp_path / "report").iterdir()) == [
-        "reconstruction.csv",
-        "reconstruction.png",
-    ]
+    monkeypatch.setattr(_demo, "audit_environment_membership", rebuild)
+    out = tmp_path / "report"
+    assert main(["--quick", "--out", str(out), "--device", "cpu"]) == 130
+    captured = capsys.readouterr()
+    assert captured.err == (
+        f"wsl: interrupted; saved in {out}: reconstruction; run the same command again to compute "
+        "everything\n"
+    )
+    assert captured.out.count("Audit") == 1
+    assert (out / "reconstruction.csv").exists()
+
+
+@pytest.mark.skipif(os.name == "nt", reason="sends SIGINT")
+@pytest.mark.parametrize("part", ["torch", "sklearn.pipeline"])
+def test_an_interrupt_while_modules_load_ends_in_one_line(part, tmp_path):
+    code = f"""
+import signal, sys
+
+class Finder:
+    def find_spec(self, name, path=None, target=None):
+        if name == {part!r}:
+            sys.meta_path.remove(self)
+            signal.raise_signal(signal.SIGINT)
+
+sys.meta_path.insert(0, Finder())
+from wsl.__main__ import main
+sys.exit(main(["--quick", "--out", {str(tmp_path / "report")!r}]))
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.returncode == 130
+    assert done.stdout == ""
+    assert done.stderr.count("\n") == 1
+    assert "report: nothing; run the same command again" in done.stderr
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(os.name == "nt", reason="sends SIGINT")
+@pytest.mark.parametrize("seconds", [0, 5])
+def test_an_interrupt_of_the_main_job(seconds, tmp_path):
+    """Sent to all of its processes, as a terminal does, while the second finding is computed."""
+    out = tmp_path / "report"
+    command = [sys.executable, "-m", "wsl", "--quick", "--out", str(out)]
+    job = subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True
+    )
+    while not (out / "reconstruction.png").exists():
+        time.sleep(0.1)
+    time.sleep(seconds)
+    os.killpg(job.pid, signal.SIGINT)
+    printed, error = job.communicate()
+    assert job.returncode == 130
+    assert "Traceback" not in error
+    assert error.splitlines()[-1].startswith(f"wsl: interrupted; saved in {out}: reconstruction")
+    assert "structural loss" in printed or seconds == 0
+    assert not list(out.glob(".*"))
 
 
 def test_the_readme_has_two_set_up_commands():

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from . import __version__
+from ._interrupts import interrupts_wait
 from .exceptions import WslError
 
 
@@ -54,12 +55,29 @@ def _seed(text: str) -> int:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run the command line and return its exit code: 0, or 2 for a bad option."""
+    """Run the command line and return its exit code: 0, 2 for a bad option, or 130 on Ctrl-C."""
     parser = build_parser()
     options = parser.parse_args(argv)
+    saved: list[str] = []
+    try:
+        _run(parser, options, saved)
+    except KeyboardInterrupt:
+        end_of_line = "\n" if sys.stderr.isatty() else ""  # after ^C
+        print(
+            f"{end_of_line}wsl: interrupted; saved in {options.out}: "
+            f"{', '.join(saved) or 'nothing'}; run the same command again to compute everything",
+            file=sys.stderr,
+        )
+        return 130
+    return 0
+
+
+def _run(parser: argparse.ArgumentParser, options: argparse.Namespace, saved: list[str]) -> None:
+    """Do the main job and print what it finds; ``saved`` gains the name of each finding."""
     start = time.perf_counter()
-    from . import _demo
-    from ._device import resolve_device
+    with interrupts_wait():
+        from . import _demo
+        from ._device import resolve_device
 
     try:
         resolve_device(options.device)
@@ -67,17 +85,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     except (WslError, OSError) as error:
         parser.error(str(error).splitlines()[0])
     scale = _demo.SCALES["quick" if options.quick else "full"]
-    try:
-        for finding in _demo.run(scale, options.out, options.seed, options.device):
-            numbers = finding.table.to_string(float_format="{:.3f}".format, na_rep="")
-            print(f"\n{finding.title}\n{'-' * len(finding.title)}\n{finding.text}\n\n{numbers}\n")
-            sys.stdout.flush()
-    except KeyboardInterrupt:
-        print(f"\ninterrupted; what was finished is in {options.out}", file=sys.stderr)
-        return 130
+    for finding in _demo.run(scale, options.out, options.seed, options.device):
+        saved.append(finding.name)
+        numbers = finding.table.to_string(float_format="{:.3f}".format, na_rep="")
+        print(f"\n{finding.title}\n{'-' * len(finding.title)}\n{finding.text}\n\n{numbers}\n")
+        sys.stdout.flush()
     seconds = time.perf_counter() - start
     print(f"Tables, pictures and reports are in {options.out.resolve()} ({seconds:.0f} s).")
-    return 0
 
 
 if __name__ == "__main__":

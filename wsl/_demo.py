@@ -14,6 +14,7 @@ from sklearn.model_selection import train_test_split
 
 from . import metrics
 from ._files import replacing, write_text
+from ._interrupts import interrupts_reach_caller
 from ._progress import progress_bar
 from ._random import draw_seeds
 from .autoencoder import WeightSpaceAutoencoder
@@ -73,8 +74,9 @@ def run(scale: Scale, folder: Path, seed: int, device: str) -> Iterator[Finding]
         lambda: audit_environment_membership(scale, folder, seeds["membership"], device),
     ]
     for job in jobs:
-        finding = job()
-        finding.save(folder)
+        with interrupts_reach_caller():
+            finding = job()
+            finding.save(folder)
         yield finding
 
 
