@@ -16,6 +16,7 @@ from sklearn.preprocessing import StandardScaler
 
 from benchmarks._reconstruction import VARIANTS, Study, build
 from wsl import (
+    BehaviorFeatures,
     DeepSetsRegressor,
     ModelZoo,
     QueryResponses,
@@ -30,7 +31,6 @@ N_CANDIDATES = 4  # per generated model, where the best by training labels are s
 FINE_TUNING = (0, 1, 5)
 FINE_TUNING_DIVISOR = 10  # of the learning rate of training
 ALPHAS = np.logspace(-3, 5, 17)
-EMBEDDINGS = {"": None, ", pooled": "mean", ", pooled with behavior": "behavior"}
 TIMED_EPOCHS = (1, 4, 16, 64)
 TIMED_REFINEMENTS = (30, 200)  # steps
 N_QUERIES, N_COMPONENTS = 1000, 64  # as many as the embedding with behavior has
@@ -177,17 +177,25 @@ def prediction(study: Study, embedding: TransformerMixin) -> dict[str, float]:
 def embedding_scores(
     study: Study, autoencoder: WeightSpaceAutoencoder
 ) -> dict[str, dict[str, float]]:
-    """Predict from each embedding of a fitted variant, which ends without pooling.
+    """Predict from the latents of a fitted variant, alone and beside behavior on training inputs.
 
-    The last embedding also reads the responses of models to training inputs.
+    Latents are many and of unit variance: beside others they are scaled down.
     """
     autoencoder.set_params(refine_steps=0)
-    scores = {}
-    for name, pooling in EMBEDDINGS.items():
-        features = autoencoder.set_params(pooling=pooling).transform(study.zoo.weights)
-        scores[name] = _ridge_scores(study, features)
-    autoencoder.set_params(pooling=None, refine_steps=study.scale.refine_steps)
-    return scores
+    latents = autoencoder.transform(study.zoo.weights)
+    autoencoder.set_params(refine_steps=study.scale.refine_steps)
+    behavior = behavior_features(study)
+    scaled = latents / np.sqrt(autoencoder.n_latents_)
+    return {
+        "": _ridge_scores(study, latents),
+        ", with behavior": _ridge_scores(study, np.hstack([scaled, behavior])),
+    }
+
+
+def behavior_features(study: Study) -> np.ndarray:
+    """Return scores and components of what models respond to training inputs."""
+    behavior = BehaviorFeatures(study.zoo.architecture, study.data.X_train)
+    return behavior.fit(study.zoo.weights[study.data.train]).transform(study.zoo.weights)
 
 
 def prediction_baselines(
@@ -203,6 +211,7 @@ def prediction_baselines(
     responses = QueryResponses(study.zoo.architecture, queries, output="proba")
     pca = PCA(min(N_COMPONENTS, len(study.data.train) - 1), random_state=seed)
     yield "PCA of responses", prediction(study, make_pipeline(responses, pca))
+    yield "behavior", _ridge_scores(study, behavior_features(study))
 
 
 def _ridge_scores(study: Study, features: np.ndarray) -> dict[str, float]:

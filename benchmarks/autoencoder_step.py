@@ -100,7 +100,7 @@ def step_parts(
     tokens = layout.to_tokens(torch.cat([rows, rows]))
     latents = network.encode(tokens).detach()
     rebuilt = network.decode(latents[: len(rows)]).detach()
-    weights = objective.weights(layout.to_rows(rebuilt))
+    weights = objective.scaling.inverse_transform(layout.to_rows(rebuilt))
 
     def losses_and_gradients() -> None:
         objective(network, rows)["total"].backward()

@@ -71,7 +71,7 @@ def run_variants(study: Study, records: Records) -> tuple[dict, dict]:
     for seed in range(run.seed, run.seed + study.scale.n_seeds):
         for variant in run.options.variants:
             start = perf_counter()
-            autoencoder = bench.fit(study, seed, pooling="behavior", **VARIANTS[variant])
+            autoencoder = bench.fit(study, seed, **VARIANTS[variant])
             minutes = (perf_counter() - start) / 60
             if "rebuilding" in run.options.tables:
                 rows = autoencoder.reconstruct(study.test.weights)

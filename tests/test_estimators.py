@@ -29,6 +29,7 @@ from sklearn.utils.estimator_checks import estimator_checks_generator, parametri
 import wsl
 from wsl import (
     Architecture,
+    BehaviorFeatures,
     CausalFeatureSelector,
     CausalMitigatedClassifier,
     CausalMitigatedRegressor,
@@ -60,6 +61,9 @@ ESTIMATORS = {
     ),
     QueryResponses: (
         45, {}, {"architecture": ARCHITECTURE, "queries": QUERIES}, ("output", ["logits", "label"]),
+    ),
+    BehaviorFeatures: (
+        45, {}, {"architecture": ARCHITECTURE, "queries": QUERIES}, ("n_components", [1, 3]),
     ),
     WeightSpaceAutoencoder: (
         45,

@@ -14,6 +14,7 @@ import pytest
 
 from wsl import (
     Architecture,
+    BehaviorFeatures,
     DeepSetsClassifier,
     DeepSetsRegressor,
     DistributionInferenceAttack,
@@ -26,7 +27,7 @@ from wsl import (
 )
 from wsl._validation import check_rows
 from wsl.attacks.meta_networks import _meta_training
-from wsl.autoencoder import _codec
+from wsl.autoencoder.codes import _fit_code
 
 MLP = Architecture.mlp(4, [6, 5], 3)
 N_MODELS = 60
@@ -60,18 +61,7 @@ def attack(X, **parameters):
 ROUTES = {
     "structural": lambda X: embed(X, beta=1.0),
     "no architecture": lambda X: embed(X, None, token_size=16),
-    "pooled": lambda X: [
-        WeightSpaceAutoencoder(MLP, beta=1.0, pooling="mean", random_state=0, **SMALL)
-        .fit(X)
-        .transform(X)
-    ],
-    "behavior": lambda X: [
-        WeightSpaceAutoencoder(
-            MLP, queries=QUERIES, beta=1.0, pooling="behavior", random_state=0, **SMALL
-        )
-        .fit(X)
-        .transform(X)
-    ],
+    "behavior": lambda X: [BehaviorFeatures(MLP, QUERIES).fit(X).transform(X)],
     "deepsets": lambda X: fit_predict(
         DeepSetsClassifier(MLP, epochs=2, random_state=0), X, LABELS
     ),
@@ -161,7 +151,7 @@ def test_the_start_looks_at_the_outputs_of_some_models_only(monkeypatch):
         return forward(architecture, weights, inputs, batch_size)
 
     monkeypatch.setattr(Architecture, "forward", counted)
-    monkeypatch.setattr(_codec, "START_MODELS", 10)
+    monkeypatch.setattr(_fit_code, "CODE_MODELS", 10)
     settings = SMALL | {"epochs": 0}
     model = WeightSpaceAutoencoder(MLP, queries=QUERIES, random_state=0, **settings).fit(ROWS)
     assert max(seen) == 10

@@ -12,7 +12,7 @@ ROOT = Path(wsl.__file__).parent
 LAYERS = [
     "exceptions", "_files", "_locks", "_batches", "_interrupts", "_workers", "_skorch_net",
     "_random", "_sklearn_compat", "_device", "_threads", "_digest", "_progress", "_validation",
-    "_diverged", "_plotting",
+    "_diverged", "_outputs", "_queries", "_plotting",
     "architectures", "metrics", "zoo", "distributions", "datasets", "features", "autoencoder",
     "causal", "attacks", "risk", "displays", "_demo", "__main__",
 ]  # fmt: skip
@@ -20,7 +20,7 @@ SHARED_FILE_NAMES = {"__init__", "_base", "_estimators", "_losses", "_network"}
 PLAIN_TORCH = (
     "architectures/tracing", "architectures/forward", "architectures/symmetry",
     "architectures/spec", "zoo/training", "causal/penalties", "autoencoder/network",
-    "autoencoder/codes", "autoencoder/tokens",
+    "autoencoder/losses", "autoencoder/codes", "autoencoder/tokens",
 )  # fmt: skip
 FILES = sorted(ROOT.rglob("*.py"))
 MODULES = {

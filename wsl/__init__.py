@@ -11,6 +11,7 @@ _PUBLIC = {
     "Adversary": "risk",
     "Architecture": "architectures",
     "AuditReport": "risk",
+    "BehaviorFeatures": "features",
     "CausalFeatureSelector": "causal",
     "CausalMitigatedClassifier": "causal",
     "CausalMitigatedRegressor": "causal",

@@ -16,7 +16,7 @@ def fit(**settings):
     rng = np.random.default_rng(0)
     return WeightSpaceAutoencoder(
         ARCHITECTURE, queries=rng.normal(size=(9, 2)), d_model=8, n_layers=1, n_heads=2, epochs=3,
-        random_state=0, **settings,
+        random_state=0, **{"validation_fraction": 0.1, **settings},
     ).fit(rng.normal(size=(20, ARCHITECTURE.n_weights)))  # fmt: skip
 
 

@@ -99,13 +99,16 @@ def test_images_are_queries_too():
 
 MLP = ARCHITECTURES["mlp"]
 WRONG = {
-    "missing": ({"architecture": MLP}, "queries=None"),
+    "missing": ({"architecture": MLP}, "`queries` must be an array.* got None"),
     "features": (
         {"architecture": MLP, "queries": np.ones((3, 5))},
-        "queries has 5 features, but the architecture takes 4",
+        "`queries` must have 4 columns.* got 5",
     ),
-    "nan": ({"architecture": MLP, "queries": np.full((3, 4), np.nan)}, "queries.*NaN"),
-    "no architecture": ({"queries": np.ones((3, 4))}, "architecture"),
+    "nan": (
+        {"architecture": MLP, "queries": np.full((3, 4), np.nan)},
+        "`queries` must hold finite.*NaN",
+    ),
+    "no architecture": ({"queries": np.ones((3, 4))}, "`queries` needs an `architecture`"),
 }
 
 

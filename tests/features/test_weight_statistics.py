@@ -53,7 +53,7 @@ def test_hidden_units_may_change_places(rows):
 
 @pytest.mark.parametrize("quantiles", [(0.5, 1.5), (-0.1,), [[0.5]], (np.nan,)])
 def test_wrong_quantiles_are_named(rows, quantiles):
-    with pytest.raises(InvalidInputError, match="quantiles="):
+    with pytest.raises(InvalidInputError, match=r"`quantiles` must be.*; got"):
         WeightStatistics(quantiles=quantiles).fit(rows)
 
 

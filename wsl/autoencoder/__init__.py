@@ -1,4 +1,4 @@
-"""Embedding, rebuilding and generating networks from rows of weights."""
+"""An autoencoder of trained networks: embed, rebuild and generate rows of weights."""
 
 from ._estimator import WeightSpaceAutoencoder
 

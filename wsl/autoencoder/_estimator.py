@@ -1,41 +1,21 @@
-"""``WeightSpaceAutoencoder``: the scikit-learn side of the weight-space autoencoder.
-
-Inputs are checked and parts put together here; what is computed lives in the modules beside it.
-"""
+"""``WeightSpaceAutoencoder``: its parameters and how it is fitted."""
 
 import os
 from collections.abc import Sequence
-from functools import partial
 from typing import Any, ClassVar
 
 import numpy as np
-from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
-from sklearn.utils.validation import check_array, check_is_fitted, validate_data
-from torch import Tensor
+from sklearn.utils.validation import validate_data
 
-from .. import metrics
-from .._batches import map_rows, row_slices
-from .._device import resolve_device
-from .._random import resolve_random_state
 from .._sklearn_compat import fit_context
-from .._validation import check_rows, owned_tensor
 from ..architectures import Architecture
-from ..exceptions import InvalidInputError
-from ._behavior import BehaviorCode
-from ._codec import Codec
-from ._fit import FitConfig, learn
-from ._parameters import PARAMETER_CONSTRAINTS, check_queries
-from .inference._ensemble_sampling import averaged_labels, data_losses, imitate_parents
-from .inference._sampling import N_PARENTS, draw_shares, sample_latents
-from .inference._sampling_arguments import check_counts, check_data
-from .network._query_sets import QuerySets
+from ._base import CodecEstimator
+from ._fit import Fitted, fit_codec
+from ._parameters import PARAMETER_CONSTRAINTS, resolve_fit
 from .network._training import WeightSpaceNet, read_history
-from .tokens._unit_order import Orders
-
-COMPARED_QUERIES = 1000
 
 
-class WeightSpaceAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
+class WeightSpaceAutoencoder(CodecEstimator):
     r"""Embed, rebuild and generate trained networks from their rows of weights.
 
     A transformer autoencoder whose tokens are neurons and channels. It learns to rebuild weights so
@@ -43,124 +23,124 @@ class WeightSpaceAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
 
     Parameters
     ----------
-    architecture : Architecture, optional
-        What a row means. Without one any 2-D array is taken: rows are cut into tokens of
-        ``token_size`` numbers, and the structural loss alone is trained, whatever ``gamma``,
-        ``beta`` and ``permutations`` are.
-    queries : array-like ``(n_all_queries, n_features)``, or dict of such arrays, optional
-        Inputs on which behavior is compared. Needed with an architecture unless ``beta=1``. Data
-        like the models' own training data serve best. Of several sets by name, such as data, noise
-        and other data, each step sees equal shares. Mixtures of a few inputs as a second set let
-        many ``refine_steps`` match models on new data too, and not on these inputs alone.
+    architecture : Architecture, default=None
+        What a row of weights means. Without one any 2-D array is taken: rows are cut into tokens of
+        ``token_size`` columns and only the structural loss is trained, whatever ``gamma``, ``beta``
+        and ``permutations`` are.
+    queries : array-like of shape (n_all_queries, n_inputs), or dict of such arrays, default=None
+        Inputs on which the behavior of models is compared; needed with an architecture unless
+        ``beta=1``. Data like the training data of the models serve best. Of several sets by name,
+        such as data and noise, each step uses equally many. Mixtures of a few inputs as a second
+        set let many ``refine_steps`` match models on new data too.
     gamma : float, default=0.05
-        Weight of the contrastive loss, in [0, 1].
+        Weight of the contrastive loss, in [0, 1]. The default is that of [1]_.
     beta : float, default=0.1
-        Weight of the structural against the behavioral loss, in [0, 1]. 1 is the structural arm.
+        Weight of the structural against the behavioral loss, in [0, 1]: 1 compares weights alone, 0
+        compares behavior alone. By default behavior dominates, as weights that differ may compute
+        the same function.
     behavioral_loss : {"l2", "squared_error", "cross_entropy", "distillation"}, default="l2"
-        Squared distance of softmax outputs, or of outputs as they stand (for regression),
-        cross-entropy with the original's outputs as targets, or distillation at temperature 2. A
-        network with one output is compared by that output as it stands under ``"l2"`` too, and as a
-        binary logit under the last two.
+        How outputs of the original and the rebuilt network are compared: squared distance after a
+        softmax, squared distance of the raw outputs (for regression), cross-entropy with the
+        original's predictions as targets, or distillation at temperature 2. A single output is
+        compared without a softmax by ``"l2"``, and is a binary logit for the last two.
     n_queries : int, default=256
-        Queries drawn afresh for each step.
+        Number of queries that are drawn for each step.
     code : {"auto", "linear", "responses"}, default="auto"
-        What the transformers stand on and start from: the optimal linear code of each layer's
-        tokens, or, far better, a code of their responses to what the layer takes in that very
-        model (see Notes). The latter needs an architecture whose layers can be run one by one,
-        queries, ``beta`` below 1 and whole units as tokens: "auto" takes it where it can be had.
+        Closed-form code that the transformers refine: ``"linear"`` is PCA per layer, weighted by
+        the sensitivity of the outputs; ``"responses"`` is an activation-aware low-rank code, fitted
+        to the responses of each layer in that very model (see Notes). The latter rebuilds behavior
+        far better, and needs an architecture whose layers can be run one by one, queries,
+        ``beta`` below 1 and whole units as tokens. ``"auto"`` uses it wherever possible.
     latent_dim : int or sequence of int, default=16
-        Latent numbers per token, on average: a model has at most ``n_tokens * latent_dim``, and
-        each layer, with ``code="responses"`` each unit, gets the share that its weights deserve. A
-        sequence says how many a token of each layer gets, at most as many as it has weights.
-    d_model, n_layers, n_heads : int, default=128, 4, 4
-        Width, layers and heads of the encoder and of the decoder each.
-    token_size : int, optional
-        Longest token; longer units are split. By default the longest unit of the architecture; 64
-        without an architecture.
+        Latent dimensions per token. An int is an average: a model has at most ``n_tokens *
+        latent_dim``, allocated to the layers and units that need them most. A sequence fixes the
+        dimensions of a token for each layer, at most the number of its weights.
+    d_model : int, default=128
+        Width of the transformers, a multiple of ``n_heads``.
+    n_layers : int, default=4
+        Number of transformer layers of the encoder, and of the decoder.
+    n_heads : int, default=4
+        Number of attention heads per layer.
+    token_size : int, default=None
+        Length of the longest token; longer units are split. By default that of the longest unit of
+        the architecture, so that no unit is split; 64 without an architecture.
     permutations : bool, default=True
-        Whether hidden units have no order: copies with units in random order are shown in training,
-        and the contrastive loss is on.
-    align : {True, "importance", "reference", False}, optional
-        The order into which hidden units are brought before a model is encoded: by what the layers
-        behind them get from them, so that units that matter can have more latents than others; or
-        that of the most similar units of a reference model, which makes sums of latents mean
-        something. True, the default where ``permutations`` is on, takes the order that loses less
-        where there are both, and that of a reference with ``code="linear"``. False leaves units
-        where they are.
-    cycle_weight : float, default=0.0
-        Weight, beside the others, of the distance between a model's latents and those of its
-        rebuild.
-    temperature : float, default=0.1
-        Of the contrastive loss.
-    epochs, batch_size, learning_rate, weight_decay : default=100, 32, 3e-4, 3e-9
-        Of AdamW.
-    schedule : {"cosine", "constant"}, default="cosine"
-        The learning rate warms up to ``learning_rate`` and falls along a cosine to 0, or stays
-        where it is and is left to ``callbacks``.
-    validation_fraction : float, default=0.1
-        Share of the rows held out of training, for ``history_`` and for callbacks.
-    callbacks : list, optional
-        skorch callbacks, passed on as they are; ``valid_total`` is what to monitor, with
-        ``EarlyStopping(monitor="valid_total")`` for instance.
+        Whether hidden units of a layer may be permuted, as they may in most networks. Copies with
+        permuted units are then the views of the contrastive loss.
+    align : {"importance", "reference"} or bool, default=None
+        The order into which hidden units are brought before a model is encoded. ``"importance"``
+        ranks them by how much the next layers get from them, so that important units can have more
+        latents; ``"reference"`` matches them to the units of one model, which makes sums of latents
+        meaningful. True uses whichever order has the lower loss, and that of a reference with
+        ``code="linear"``; False leaves units where they are. By default the value of
+        ``permutations``.
+    epochs : int, default=100
+        Passes over the training models. With 0 the closed-form code is used as it is.
+    batch_size : int, default=32
+        Number of models per step.
+    learning_rate : float, default=3e-4
+        Highest learning rate of AdamW. It warms up and then falls along a cosine to 0, unless
+        ``callbacks`` hold a skorch ``LRScheduler``.
+    validation_fraction : float, default=None
+        Fraction of the models held out of training, for the validation losses of ``history_`` and
+        for callbacks that monitor them. By default 0.1 with ``callbacks``, and 0 without, as then
+        nothing would use them.
+    callbacks : list, default=None
+        skorch callbacks, such as ``EarlyStopping(monitor="valid_total")``.
     warm_start : bool, default=False
-        Whether a second ``fit`` goes on training the network of the first, in the same frame and
-        with the same sizes, for ``epochs`` more.
-    checkpoint : path, optional
-        A file that is written after each epoch and from which an interrupted ``fit`` of the same
-        models and parameters goes on, to the same end. What callbacks remember is not in it. Needs
-        an int as ``random_state``.
-    mixed_precision : bool, default=False
-        Train the transformers in bfloat16: twice as fast and more on recent GPUs.
-    torch_compile : bool, default=False
-        Compile the transformers: a minute at the start, less for each step after it.
-    pooling : {None, "mean", "behavior"}, default=None
-        ``"mean"`` makes ``transform`` average over the units of a layer: fewer features, for
-        predicting properties of models. ``"behavior"`` adds to these what a model answers to the
-        first 1,000 of ``queries``: scores against the average answer of the models of ``fit``,
-        which stands in for labels [5]_, and places along the directions in which their answers
-        differ most. These tell best how accurate a model is. The averages are then divided by the
-        square root of their number, lest they outweigh answers where models are few. There is no
-        way back from either.
+        Whether a second ``fit`` continues to train the network of the first for ``epochs`` more,
+        with the same normalization and code.
+    checkpoint : path-like, default=None
+        File that is written after each epoch, and from which an interrupted ``fit`` of the same
+        models and parameters resumes with the same result. It does not hold the state of
+        ``callbacks``, and needs an int as ``random_state``.
     refine_steps : int, default=0
-        Steps of descent on the latents of each model that is embedded, from the encoder's answer,
-        with the network held fixed, on all of ``queries`` in turn. Some 30 steps raise agreement
-        above the encoder's, and 200 more so; each costs about as much as a step of training.
+        Steps of descent on the latents of each model that is embedded, with the network held fixed.
+        Rebuilt models then agree better with the originals; each step costs about as much as a
+        training step, so none are taken by default.
     device : str or torch.device, default="auto"
-    random_state : int, RandomState, Generator or None
+        Where to compute. ``"auto"`` is the first available of cuda, mps and cpu.
+    random_state : int, RandomState instance, Generator or None, default=None
+        Seed of the initial weights, batches, queries and noise. Pass an int for reproducible
+        results.
     verbose : int, default=0
-        1 prints skorch's table of epochs.
+        1 prints a table of the epochs.
 
     Attributes
     ----------
     history_ : list of dict
-        For each epoch ``epoch`` and
-        ``{train,valid}_{total,structural,behavioral,contrastive,cycle}``: the total as minimised,
-        terms before their scales, nan where a term is off.
+        Losses of each epoch: ``epoch`` and ``{train,valid}_{total,structural,behavioral,
+        contrastive}``; the total as minimised, terms before their scales, nan where a term is off.
     loss_scales_ : dict
-        What each term is divided by in the total. From 2,048 of the training rows where there are
-        more, as the sensitivity of the outputs is.
-    latents_ : ndarray ``(n_models, n_latents)``
-        The training models' latents, not refined: the default anchors of ``sample``.
+        What each term is divided by in the total.
+    latents_ : ndarray of shape (n_models, n_latents)
+        Latents of the models of ``fit``, not refined: the default anchors of ``sample``.
     n_latents_ : int
+        Latent dimensions per model.
     compression_ : float
-        Weights of a model over its latent numbers.
-    codec_ : Codec
-        Token layout, order of units, scales and network.
-    behavior_code_ : BehaviorCode or None
-        Average and directions of answers, from the first models that were fitted to, where
-        ``pooling="behavior"`` asks for it.
+        Number of weights per latent dimension.
+    codec_ : object
+        Token layout, normalization, network and losses.
     net_ : skorch.NeuralNet
+        The net that trained the network.
     n_features_in_ : int
-    feature_names_in_ : ndarray of str
-        Where X had column names.
+        Number of weights per model.
+    feature_names_in_ : ndarray of shape (n_features_in_,)
+        Names of the columns of ``X``, where it had string names.
 
     Raises
     ------
     InvalidInputError
-        From ``fit``: columns or queries that do not fit the architecture, missing queries. From
-        ``transform``: ``pooling`` was set to ``"behavior"`` after ``fit``.
+        From ``fit``: columns or queries do not fit the architecture, queries are missing, or
+        parameters do not go together.
     UnsupportedModuleError
-        From ``fit``: ``permutations=True`` with an architecture of unknown symmetries.
+        From ``fit``: ``permutations=True`` and the symmetries of the architecture are not known.
+
+    See Also
+    --------
+    BehaviorFeatures : Features of what models respond, to predict how good models are.
+    wsl.metrics.get_scorer : Scorers of rebuilt models for scikit-learn's searches.
+    wsl.displays.TrainingHistoryDisplay : Plots ``history_``.
 
     Notes
     -----
@@ -168,35 +148,35 @@ class WeightSpaceAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
 
     .. math:: L = \gamma L_C + (1 - \gamma) (\beta L_S + (1 - \beta) L_B)
 
-    Each term is divided by a scale. The paper takes the value of the first batch, which depends on
-    the order of calls; ours is the value before anything is learned, over the training rows: of the
-    zoo's mean row for :math:`L_S` and :math:`L_B`, of an embedding of chance for :math:`L_C`.
+    Each term is divided by a scale: its value before anything is learned, over at most 2,048 of the
+    training models. That is the loss of the zoo's mean row for :math:`L_S` and :math:`L_B`, and of
+    an embedding of chance for :math:`L_C`. The paper takes the values of the first batch instead,
+    which depend on the order of calls.
 
-    Weights are centred and scaled by layer, from the training rows. Do not put a StandardScaler in
-    front once an architecture is given: scaled columns are not weights, so the queries would be run
-    through other networks, and permuting units would no longer keep the function.
+    Weights are centred, and scaled by layer. Do not put a StandardScaler in front once an
+    architecture is given: scaled columns are not weights, so the queries would be run through other
+    networks, and permuting units would no longer keep the function.
 
-    The transformers are added to a code in closed form, and start at zero. With
-    ``code="responses"`` a layer is decoded when all layers before it are: what they answer to 64
-    to 256 of the queries has a second moment M in this model, an error e in a unit's weights costs
-    :math:`e'Me` in its responses, and r latents a unit keep the r leading eigenvectors of
+    The transformers are added to a closed-form code, and their output is zero before training. With
+    ``code="responses"`` a layer is decoded after all layers before it. The inputs that it then gets
+    on 64 to 256 of the queries have a second moment M in this model; an error e in a unit's weights
+    costs :math:`e'Me` in its responses, and r latents per unit keep the r leading eigenvectors of
     :math:`S M`, with S the second moment of the zoo's weights. So each model has the basis that its
-    own behavior asks for, and it costs no latents. Encoding follows the decoder from layer to layer
-    and makes up for the errors of those before. Latents are shared out among the units of a layer
-    by what outputs lose to first order without them, and among layers by what a trial on 64 models
-    loses. In the order of importance a place among the units is a rank, and the first have many
-    latents where the last have none; no latent says which unit came where, since the function does
-    not depend on it. The idea that layers are best compressed by their responses is that of
-    [4]_; that the decoder can tell the basis from what it has decoded is ours.
+    own behavior asks for, and the basis costs no latents. Encoding follows the decoder from layer
+    to layer and makes up for earlier errors. Latents are allocated to the units of a layer by what
+    the outputs lose to first order without them, and to layers by the loss on 64 models. Units
+    that are ordered by importance have latents by rank; no latent says which unit came where, as
+    the function does not depend on it. Compressing layers by their responses is an idea of [4]_;
+    a decoder that derives the basis from what it has decoded is ours.
 
     ``code="linear"`` is the optimal linear code of the tokens under the metric
     :math:`\beta I + (1 - \beta) J'J` with J the derivative of the outputs on the queries; with
-    ``beta=1`` that is PCA layer by layer. If rows have no more numbers than latents and only the
+    ``beta=1`` that is PCA per layer. If rows have no more columns than latents and only the
     structural loss is on, that code is exact and no epoch is trained.
 
-    X may be a float32 memory map larger than memory, ``ModelZoo.load(path, mmap=True).weights``:
-    it is read in batches, and beside it stand latents and the orders of units, a few numbers a
-    model. Up to 256 MiB, aligned and scaled rows are kept for the time of ``fit``.
+    ``X`` may be a float32 memory map larger than memory, such as
+    ``ModelZoo.load(path, mmap=True).weights``; it is read in batches. Normalized rows of up to 256
+    MiB are kept during ``fit``.
 
     References
     ----------
@@ -206,7 +186,6 @@ class WeightSpaceAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
     .. [3] Schürholt et al. (2022), "Hyper-Representations as Generative Models", NeurIPS.
     .. [4] Zhang et al. (2016), "Accelerating Very Deep Convolutional Networks for Classification
        and Detection", IEEE TPAMI 38(10).
-    .. [5] Jiang et al. (2022), "Assessing Generalization of SGD via Disagreement", ICLR.
 
     Examples
     --------
@@ -228,8 +207,6 @@ class WeightSpaceAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
     """
 
     _parameter_constraints: ClassVar[dict] = PARAMETER_CONSTRAINTS
-    codec_: Codec
-    behavior_code_: BehaviorCode | None
     net_: WeightSpaceNet
 
     def __init__(
@@ -249,20 +226,13 @@ class WeightSpaceAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
         token_size: int | None = None,
         permutations: bool = True,
         align: bool | str | None = None,
-        cycle_weight: float = 0.0,
-        temperature: float = 0.1,
         epochs: int = 100,
         batch_size: int = 32,
         learning_rate: float = 3e-4,
-        weight_decay: float = 3e-9,
-        schedule: str = "cosine",
-        validation_fraction: float = 0.1,
+        validation_fraction: float | None = None,
         callbacks: Sequence[Any] | None = None,
         warm_start: bool = False,
         checkpoint: str | os.PathLike | None = None,
-        mixed_precision: bool = False,
-        torch_compile: bool = False,
-        pooling: str | None = None,
         refine_steps: int = 0,
         device="auto",
         random_state=None,
@@ -282,20 +252,13 @@ class WeightSpaceAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
         self.token_size = token_size
         self.permutations = permutations
         self.align = align
-        self.cycle_weight = cycle_weight
-        self.temperature = temperature
         self.epochs = epochs
         self.batch_size = batch_size
         self.learning_rate = learning_rate
-        self.weight_decay = weight_decay
         self.validation_fraction = validation_fraction
-        self.schedule = schedule
         self.callbacks = callbacks
         self.warm_start = warm_start
         self.checkpoint = checkpoint
-        self.mixed_precision = mixed_precision
-        self.torch_compile = torch_compile
-        self.pooling = pooling
         self.refine_steps = refine_steps
         self.device = device
         self.random_state = random_state
@@ -307,316 +270,67 @@ class WeightSpaceAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
 
         Parameters
         ----------
-        X : array-like ``(n_models, n_weights)``
-            One row a model.
-        y : ignored
+        X : array-like of shape (n_models, n_weights)
+            One row of weights per model, at least 2 models.
+        y : Ignored
+            Not used, present for API consistency by convention.
 
         Returns
         -------
-        self
+        WeightSpaceAutoencoder
+            The fitted autoencoder itself.
 
         Raises
         ------
         InvalidInputError
-            If columns, queries or sizes do not fit the architecture, or queries are missing.
+            If columns, queries or sizes do not fit the architecture, queries are missing, or
+            parameters do not go together.
         UnsupportedModuleError
             If ``permutations=True`` and the symmetries of the architecture are not known.
         """
         continued = self.warm_start and hasattr(self, "codec_")
         X = validate_data(self, X, dtype=np.float32, ensure_min_samples=2, reset=not continued)
-        lesson = FitConfig(self.epochs, self.schedule, self.validation_fraction)
-        return self._learn(X, lesson, continued)
+        return self._fit(X, continued, one_epoch=False)
 
     @fit_context(prefer_skip_nested_validation=True)
     def partial_fit(self, X, y=None):
-        """Train on models for one epoch, at a constant rate; none is held out.
+        """Train on models for one epoch at a constant learning rate.
 
-        The first call chooses the frame and the code from its models, so give it many. Later
-        calls, or those after ``fit``, go on training.
+        The first call fits normalization and code to its models, so give it many. Later calls, or
+        those after ``fit``, continue the training. No models are held out, and ``checkpoint`` is
+        not written.
 
         Parameters
         ----------
-        X : array-like ``(n_models, n_weights)``
-            At least 2 models in the first call.
-        y : ignored
+        X : array-like of shape (n_models, n_weights)
+            One row of weights per model; at least 2 models in the first call.
+        y : Ignored
+            Not used, present for API consistency by convention.
 
         Returns
         -------
-        self
+        WeightSpaceAutoencoder
+            The fitted autoencoder itself.
 
         Raises
         ------
         InvalidInputError
-            As ``fit`` does.
+            In the same cases as ``fit``.
         """
         continued = hasattr(self, "codec_")
         least = 1 if continued else 2
         X = validate_data(self, X, dtype=np.float32, ensure_min_samples=least, reset=not continued)
-        return self._learn(X, FitConfig(1, "constant", 0.0, rescales=False), continued)
+        return self._fit(X, continued, one_epoch=True)
 
-    def transform(self, X):
-        """Embed models.
-
-        Parameters
-        ----------
-        X : array-like ``(n_models, n_weights)``
-
-        Returns
-        -------
-        ndarray ``(n_models, n_latents)`` float32
-            With ``pooling``, ``(n_models, n_pooled)``: averages over the units of a layer, and
-            after them what answers are made into.
-        """
-        rows, row_bytes = self._check_rows(X), self._row_bytes
-        if self.pooling != "behavior":
-            embed = partial(self._embed, pooled=self.pooling is not None)
-            return map_rows(embed, rows, row_bytes)
-        code = self._read_behavior()
-        scale = np.float32(self.codec_.network.n_pooled**-0.5)  # many, they would outweigh answers
-
-        def join(batch: np.ndarray) -> np.ndarray:
-            return np.hstack([scale * self._embed(batch, pooled=True), code.encode(batch)])
-
-        return map_rows(join, rows, row_bytes + code.row_bytes)
-
-    def inverse_transform(self, Z):
-        """Rebuild models from their latents, hidden units in the order that ``align`` asks for.
-
-        Parameters
-        ----------
-        Z : array-like ``(n_models, n_latents)``
-
-        Returns
-        -------
-        ndarray ``(n_models, n_weights)`` float32
-
-        Raises
-        ------
-        InvalidInputError
-            If ``pooling`` is on: what it gives does not lead back to weights.
-        """
-        check_is_fitted(self, "codec_")
-        if self.pooling is not None:
-            raise InvalidInputError(
-                f"pooling={self.pooling!r} has no inverse; wanted pooling=None to rebuild models"
-            )
-        latents = check_array(Z, dtype=np.float32, input_name="Z")
-        if latents.shape[1] != self.n_latents_:
-            raise InvalidInputError(
-                f"Z has {latents.shape[1]} columns, but a model has {self.n_latents_} latents"
-            )
-        return self._rebuild(latents)
-
-    def reconstruct(self, X):
-        """Encode and decode models; each comes back with its hidden units in its own order.
-
-        The result is as large as X: rebuild a zoo that is larger than memory piece by piece.
-
-        Parameters
-        ----------
-        X : array-like ``(n_models, n_weights)``
-
-        Returns
-        -------
-        ndarray ``(n_models, n_weights)`` float32
-        """
-        return map_rows(self._reconstruct, self._check_rows(X), self._row_bytes)
-
-    def sample(
-        self,
-        n_models,
-        *,
-        anchors=None,
-        method="kde",
-        bandwidth=None,
-        n_candidates=None,
-        queries=None,
-        labels=None,
-        n_steps=200,
-        random_state=None,
-    ):
-        """Generate models.
-
-        Parameters
-        ----------
-        n_models : int
-        anchors : array-like ``(n_anchors, n_weights)``, optional
-            Models whose latents the new ones are drawn from, the best of a zoo for instance. By
-            default the training rows, as they are rebuilt.
-        method : {"kde", "token_kde", "interpolation", "gmm", "ensemble"}, default="kde"
-            ``"kde"``: a Gaussian kernel density over the latents of whole models. ``"token_kde"``:
-            one for each token by itself, as in [2]_ and [3]_; it mixes the units of different
-            anchors, which works only where the decoder gives much the same model for all latents.
-            ``"interpolation"``: a point between two anchors. ``"gmm"``: a Gaussian mixture over
-            the principal components of the anchors' latents. ``"ensemble"``: a point between three
-            anchors, moved by ``n_steps`` of descent on the latents until the model answers the
-            queries as these anchors do on average; it needs an architecture and queries. This is
-            the method that gives models as good as the anchors and far from each of them.
-        bandwidth : float, optional
-            Of the two kernel densities: spread of the kernel over the spread of the anchors. By
-            default 0.1 for ``"kde"``, as Scott's rule is near 1 for hundreds of numbers, where
-            decoded models no longer work; and Scott's rule for ``"token_kde"``.
-        n_candidates : int, optional
-            How many models to draw; the ``n_models`` of lowest loss on ``queries`` are returned,
-            the best first. By default all that are drawn are returned, as they come.
-        queries : array-like ``(n_queries, n_features)``, optional
-            Inputs for ``"ensemble"`` and for choosing; by default those of the autoencoder.
-        labels : array-like ``(n_queries,)``, optional
-            Of ``queries``, to choose by: class labels, or floats in regression. By default what the
-            anchors answer on average.
-        n_steps : int, default=200
-            Of ``"ensemble"``, each on 64 to 256 queries: together they cost about as much as
-            training the models from scratch, without labels. More steps make models better and more
-            diverse.
-        random_state : int, RandomState, Generator or None
-
-        Returns
-        -------
-        ndarray ``(n_models, n_weights)`` float32, hidden units in the order of ``align``
-            ``train_zoo(init=rows)`` trains them on.
-
-        Raises
-        ------
-        InvalidInputError
-            If an argument has a wrong value, or models are to be run and there is no architecture
-            or no queries.
-        """
-        check_is_fitted(self, "codec_")
-        n_drawn = check_counts(n_models, method, bandwidth, n_candidates, n_steps)
-        queries, labels = check_data(
-            self.architecture, self.queries, queries, labels, method, n_candidates
-        )
-        latents = self.latents_
-        if anchors is not None:
-            anchors = check_rows(anchors, self.n_features_in_, "anchors")
-            latents = map_rows(self._embed, anchors, self._row_bytes)
-        elif queries is not None:
-            anchors = self._rebuild(latents)
-        rng = resolve_random_state(random_state)
-        if method == "ensemble":
-            shares = draw_shares(len(latents), N_PARENTS, n_drawn, rng)
-            drawn = imitate_parents(
-                self.codec_, shares @ latents, anchors, shares, queries,
-                int(n_steps), rng, resolve_device(self.device),
-            )  # fmt: skip
-        else:
-            blocks = self.codec_.network.latent_blocks
-            drawn = sample_latents(method, latents, blocks, n_drawn, rng, bandwidth)
-        rows = self._rebuild(drawn.astype(np.float32))
-        if n_candidates is None:
-            return rows
-        if labels is None:
-            labels = averaged_labels(self.codec_, anchors, queries)
-        losses = data_losses(self.codec_, rows, queries, labels)
-        return rows[np.argsort(losses, kind="stable")[:n_models]]
-
-    def score(self, X, y=None):
-        """Return how much of the differences between models is rebuilt; 1 is best.
-
-        With an architecture and queries it is ``wsl.metrics.behavioral_r2`` on the first 1,000
-        queries: the share of the between-model variance of the outputs, 0 for giving everybody the
-        averaged prediction. Otherwise ``wsl.metrics.explained_variance`` of the weights. Neither is
-        flattered by models that are all alike, as mean agreement is.
-
-        Parameters
-        ----------
-        X : array-like ``(n_models, n_weights)``
-            At least 2 models that differ.
-        y : ignored
-
-        Returns
-        -------
-        float
-        """
-        rows, row_bytes = self._check_rows(X), self._row_bytes
-        if self.architecture is None or self.queries is None:
-            seen = np.asarray
-        else:
-            queries = self._first_queries(self.architecture)
-            seen = partial(self._answers, queries=queries)
-            row_bytes += 8 * len(queries) * self.architecture.n_outputs
-        batches = (rows[part] for part in row_slices(len(rows), row_bytes))
-        return metrics.streamed_r2((seen(b), seen(self._reconstruct(b))) for b in batches)
-
-    def __sklearn_tags__(self):
-        tags = super().__sklearn_tags__()
-        tags.transformer_tags.preserves_dtype = []
-        return tags
-
-    def _learn(self, X: np.ndarray, lesson: FitConfig, continued: bool) -> "WeightSpaceAutoencoder":
-        """Train this codec, or a new one, on checked rows."""
+    def _fit(self, X: np.ndarray, continued: bool, one_epoch: bool) -> "WeightSpaceAutoencoder":
+        """Fit to checked rows, from the start or from the codec that is there."""
+        config = resolve_fit(self, X, one_epoch)
         # on a copy: a training that is interrupted leaves the estimator as it was
-        before = (self.codec_.copy(), self.net_) if continued else None
-        self.codec_, self.net_, self.latents_ = learn(self, X, lesson, before)
-        network = self.codec_.network
+        previous = Fitted(self.codec_.copy(), self.net_, self.latents_) if continued else None
+        fitted = fit_codec(X, config, self.get_params(deep=False), previous)
+        self.codec_, self.net_, self.latents_ = fitted.codec, fitted.net, fitted.latents
         self.loss_scales_ = self.codec_.objective.scales
         self.history_ = read_history(self.net_)
-        self.n_latents_ = network.n_latents
+        self.n_latents_ = self.codec_.network.n_latents
         self.compression_ = X.shape[1] / self.n_latents_
-        if not continued or self.behavior_code_ is None:
-            self.behavior_code_ = self._learn_behavior(X)
         return self
-
-    def _learn_behavior(self, X: np.ndarray) -> BehaviorCode | None:
-        if self.pooling != "behavior":
-            return None
-        assert self.architecture is not None
-        queries = self._first_queries(self.architecture)
-        return BehaviorCode.fit(X, self.architecture, queries, self.behavioral_loss)
-
-    def _read_behavior(self) -> BehaviorCode:
-        if self.behavior_code_ is None:
-            raise InvalidInputError(
-                "pooling='behavior' was set after fit; wanted it before, to learn how models answer"
-            )
-        return self.behavior_code_
-
-    def _first_queries(self, architecture: Architecture) -> np.ndarray:
-        """Return the queries on which models are compared, ``(n_queries, n_inputs)``."""
-        sets = check_queries(self.queries, architecture)
-        return QuerySets([owned_tensor(one) for one in sets]).first(COMPARED_QUERIES).numpy()
-
-    def _answers(self, rows: np.ndarray, queries: np.ndarray) -> np.ndarray:
-        """Return outputs as the metric is to compare them, those of a regression as they stand."""
-        assert self.architecture is not None
-        outputs = self.architecture.forward(rows, queries)
-        as_they_stand = self.behavioral_loss == "squared_error"
-        return outputs.reshape(len(rows), -1) if as_they_stand else outputs
-
-    @property
-    def _n_features_out(self) -> int:
-        if self.pooling is None:
-            return self.n_latents_
-        n_answers = self._read_behavior().n_features if self.pooling == "behavior" else 0
-        return self.codec_.network.n_pooled + n_answers
-
-    @property
-    def _row_bytes(self) -> int:
-        return self.codec_.row_bytes
-
-    def _check_rows(self, X) -> np.ndarray:
-        check_is_fitted(self, "codec_")
-        return validate_data(self, X, dtype=np.float32, reset=False)
-
-    def _embed(self, rows: np.ndarray, pooled: bool = False) -> np.ndarray:
-        """Return the latents of one batch of rows ``(n_models, n_weights)``."""
-        return self._encode(owned_tensor(rows), pooled)[0].numpy()
-
-    def _encode(self, rows: Tensor, pooled: bool = False) -> tuple[Tensor, Orders]:
-        frame, device = self.codec_.frame, resolve_device(self.device)
-        orders = frame.orders(rows)
-        entered = frame.enter(rows, orders)
-        return self.codec_.encode(entered, device, self.refine_steps, pooled), orders
-
-    def _reconstruct(self, rows: np.ndarray) -> np.ndarray:
-        latents, orders = self._encode(owned_tensor(rows))
-        return self.codec_.decode(latents, resolve_device(self.device), orders).numpy()
-
-    def _rebuild(self, latents: np.ndarray) -> np.ndarray:
-        """Return rows of weights for latents ``(n_models, n_latents)``."""
-        device = resolve_device(self.device)
-
-        def decode(batch: np.ndarray) -> np.ndarray:
-            return self.codec_.decode(owned_tensor(batch), device).numpy()
-
-        return map_rows(decode, latents, self._row_bytes)

@@ -1,31 +1,38 @@
-"""What the parameters of ``WeightSpaceAutoencoder`` may be, alone and together.
-
-Nothing is computed from them here.
-"""
+"""The parameters of ``WeightSpaceAutoencoder``: constraints, and what a fit resolves them to."""
 
 import os
-from collections.abc import Mapping
+from collections.abc import Sequence
+from dataclasses import dataclass
 from numbers import Integral, Real
+from typing import Any
 
 import numpy as np
 import torch
-from sklearn.utils.validation import check_array
 
+from .._device import resolve_device
+from .._queries import check_query_sets
 from .._sklearn_compat import Interval, StrOptions
-from .._validation import check_n_columns
+from .._validation import check_n_columns, owned_tensor
 from ..architectures import Architecture
 from ..exceptions import InvalidInputError
-from .network._losses import BEHAVIORAL_LOSSES
+from .codes._fit_code import CodeConfig
+from .losses._losses import BEHAVIORAL_LOSSES
+from .losses._query_sets import QuerySets
+from .network._autoencoder_objective import LossWeights
+from .network._training import AutoencoderTrainingConfig, sets_learning_rate
+from .tokens._tokens import TokenLayout, token_layout
 
-_SHARE = [Interval(Real, 0, 1, closed="both")]
+HELD_OUT = 0.1  # of the rows, where callbacks may monitor a validation loss
+
+_FRACTION = [Interval(Real, 0, 1, closed="both")]
 _COUNT = [Interval(Integral, 1, None, closed="left")]
 _COUNT_OR_ZERO = [Interval(Integral, 0, None, closed="left")]
 
 PARAMETER_CONSTRAINTS: dict[str, list] = {
     "architecture": [Architecture, None],
     "queries": ["array-like", dict, None],
-    "gamma": _SHARE,
-    "beta": _SHARE,
+    "gamma": _FRACTION,
+    "beta": _FRACTION,
     "behavioral_loss": [StrOptions(set(BEHAVIORAL_LOSSES))],
     "n_queries": _COUNT,
     "code": [StrOptions({"auto", "linear", "responses"})],
@@ -36,20 +43,13 @@ PARAMETER_CONSTRAINTS: dict[str, list] = {
     "token_size": [*_COUNT, None],
     "permutations": ["boolean"],
     "align": ["boolean", StrOptions({"importance", "reference"}), None],
-    "cycle_weight": [Interval(Real, 0, None, closed="left")],
-    "temperature": [Interval(Real, 0, None, closed="neither")],
     "epochs": _COUNT_OR_ZERO,
     "batch_size": _COUNT,
     "learning_rate": [Interval(Real, 0, None, closed="neither")],
-    "weight_decay": [Interval(Real, 0, None, closed="left")],
-    "schedule": [StrOptions({"cosine", "constant"})],
-    "validation_fraction": [Interval(Real, 0, 1, closed="left")],
+    "validation_fraction": [Interval(Real, 0, 1, closed="left"), None],
     "callbacks": [list, tuple, None],
     "warm_start": ["boolean"],
     "checkpoint": [str, os.PathLike, None],
-    "mixed_precision": ["boolean"],
-    "torch_compile": ["boolean"],
-    "pooling": [StrOptions({"mean", "behavior"}), None],
     "refine_steps": _COUNT_OR_ZERO,
     "device": [str, torch.device],
     "random_state": ["random_state", np.random.Generator],
@@ -57,21 +57,128 @@ PARAMETER_CONSTRAINTS: dict[str, list] = {
 }
 
 
-def check_architecture(
-    architecture: Architecture | None, queries, beta: float, symmetric: bool, X: np.ndarray
-) -> list[np.ndarray] | None:
-    """Return the sets of queries to train on, each float32, or None for no such loss.
+@dataclass(frozen=True)
+class NetworkSize:
+    """Width, layers and heads of the encoder and of the decoder."""
+
+    d_model: int
+    n_layers: int
+    n_heads: int
+
+
+@dataclass(frozen=True, eq=False)
+class FitConfig:
+    """What a fit does, resolved from the parameters of an estimator and the rows.
+
+    Parameters
+    ----------
+    architecture : Architecture or None
+        What a row means.
+    queries : QuerySets or None
+        Inputs of the behavioral loss; None where it is off.
+    layout : TokenLayout
+        Rows to tokens.
+    align : bool or str
+        The order of units, as the estimator takes it.
+    permuted : bool
+        Whether copies with permuted units are shown in training.
+    code : CodeConfig
+        The closed-form code.
+    network : NetworkSize
+        The network around it.
+    weighting : LossWeights
+        Weights of the losses.
+    behavioral_loss : str
+        How outputs are compared.
+    n_queries : int
+        Queries per step.
+    training : AutoencoderTrainingConfig
+        How the network is trained.
+    validation_fraction : float
+        Fraction of the rows held out of training.
+    rescales : bool
+        Whether a continued fit fits the scales of the losses again.
+    device : torch.device
+        Where it is trained.
+    checkpoint : path or None
+        File of the state after each epoch.
+    """
+
+    architecture: Architecture | None
+    queries: QuerySets | None
+    layout: TokenLayout
+    align: bool | str
+    permuted: bool
+    code: CodeConfig
+    network: NetworkSize
+    weighting: LossWeights
+    behavioral_loss: str
+    n_queries: int
+    training: AutoencoderTrainingConfig
+    validation_fraction: float
+    rescales: bool
+    device: torch.device
+    checkpoint: str | os.PathLike | None
+
+
+def resolve_fit(estimator: Any, X: np.ndarray, one_epoch: bool) -> FitConfig:
+    """Return what a fit does; ``one_epoch`` is a ``partial_fit``.
 
     Raises
     ------
     InvalidInputError
-        If columns or queries do not fit the architecture, or one of the two is missing.
+        If parameters do not go together, or do not fit the rows ``(n_models, n_weights)``.
     UnsupportedModuleError
-        If the symmetries are needed and not known.
+        If the symmetries of the architecture are needed and not known.
     """
+    architecture = estimator.architecture
+    align = estimator.permutations if estimator.align is None else estimator.align
+    sets = _check_architecture(estimator, X, align is not False or estimator.permutations)
+    _check_together(estimator)
+    layout = token_layout(architecture, X.shape[1], estimator.token_size)
+    latent_dim = check_latent_dim(estimator.latent_dim)
+    callbacks = tuple(estimator.callbacks or ())
+    fraction = estimator.validation_fraction
+    if fraction is None:
+        fraction = HELD_OUT if callbacks else 0.0
+    return FitConfig(
+        architecture=architecture,
+        queries=None if sets is None else QuerySets([owned_tensor(one) for one in sets]),
+        layout=layout,
+        align=align,
+        permuted=estimator.permutations and has_symmetries(architecture),
+        code=CodeConfig(
+            is_activation_aware(estimator.code, layout, architecture, sets),
+            layout.n_latents(latent_dim),
+            estimator.beta,
+        ),
+        network=NetworkSize(estimator.d_model, estimator.n_layers, estimator.n_heads),
+        weighting=LossWeights(estimator.gamma, estimator.beta),
+        behavioral_loss=estimator.behavioral_loss,
+        n_queries=estimator.n_queries,
+        training=AutoencoderTrainingConfig(
+            epochs=1 if one_epoch else estimator.epochs,
+            batch_size=estimator.batch_size,
+            learning_rate=estimator.learning_rate,
+            decays=not one_epoch and not sets_learning_rate(callbacks),
+            callbacks=callbacks,
+            verbose=int(estimator.verbose),
+        ),
+        validation_fraction=0.0 if one_epoch else fraction,
+        rescales=not one_epoch,
+        device=resolve_device(estimator.device),
+        checkpoint=None if one_epoch else estimator.checkpoint,
+    )
+
+
+def _check_architecture(estimator: Any, X: np.ndarray, symmetric: bool) -> list[np.ndarray] | None:
+    """Return the sets of queries of the behavioral loss, or None where it is off."""
+    architecture, queries, beta = estimator.architecture, estimator.queries, estimator.beta
     if architecture is None:
         if queries is not None:
-            raise InvalidInputError("queries needs an architecture to run; got architecture=None")
+            raise InvalidInputError(
+                "`queries` needs an architecture that runs on them; got architecture=None."
+            )
         return None
     check_n_columns(X, architecture.n_weights, "X")
     if symmetric:
@@ -79,53 +186,66 @@ def check_architecture(
     if queries is None:
         if beta < 1:
             raise InvalidInputError(
-                f"queries is missing, but beta={beta} weighs behavior; wanted inputs with "
-                f"{architecture.n_inputs} features, or beta=1"
+                f"`queries` must be inputs of the models, {architecture.n_inputs} columns, as "
+                f"beta={beta} compares behavior; got None. Pass beta=1 to compare weights alone."
             )
         return None
-    sets = check_queries(queries, architecture)
-    return sets if beta < 1 else None
+    sets = check_query_sets(queries, architecture.n_inputs)
+    return list(sets.values()) if beta < 1 else None
 
 
-def check_queries(queries, architecture: Architecture) -> list[np.ndarray]:
-    """Return one array, or each of a dict of arrays, as ``(n_queries, n_features)`` float32.
-
-    Raises InvalidInputError if features do not fit the architecture, or a dict is empty.
-    """
-    named = queries if isinstance(queries, Mapping) else {"": queries}
-    if not named:
-        raise InvalidInputError("queries is an empty dict; wanted an array by name of each set")
-    sets = []
-    for key, inputs in named.items():
-        name = f"queries[{key!r}]" if key else "queries"
-        inputs = check_array(inputs, dtype=np.float32, allow_nd=True, input_name=name)
-        flat = inputs.reshape(len(inputs), -1)
-        if flat.shape[1] != architecture.n_inputs:
-            raise InvalidInputError(
-                f"{name} has {flat.shape[1]} features, but the architecture takes "
-                f"{architecture.n_inputs}"
-            )
-        sets.append(flat)
-    return sets
+def _check_together(estimator: Any) -> None:
+    if estimator.d_model % estimator.n_heads:
+        raise InvalidInputError(
+            f"`d_model` must be a multiple of n_heads={estimator.n_heads}; got {estimator.d_model}."
+        )
+    if estimator.checkpoint is not None and not isinstance(
+        estimator.random_state, (int, np.integer)
+    ):
+        raise InvalidInputError(
+            "`random_state` must be an int, so that a fit can resume from `checkpoint`; got "
+            f"{estimator.random_state!r}."
+        )
 
 
-def check_latent_dim(latent_dim) -> int | list[int]:
-    """Return one size, or one for each layer, none negative and not all zero."""
+def check_latent_dim(latent_dim: int | Sequence[int]) -> int | list[int]:
+    """Return one int, or one per layer, none negative and not all zero."""
     if isinstance(latent_dim, Integral):
         return int(latent_dim)
     sizes = np.asarray(latent_dim)
     if sizes.ndim != 1 or sizes.dtype.kind not in "iu" or (sizes < 0).any() or not sizes.any():
         raise InvalidInputError(
-            f"latent_dim={latent_dim!r}; wanted an int of at least 1, or for each layer an int of "
-            "at least 0, not all 0"
+            "`latent_dim` must be an int of at least 1, or one int of at least 0 per layer, not "
+            f"all 0; got {latent_dim!r}."
         )
     return sizes.tolist()
 
 
-def check_pooling(pooling: str | None, architecture: Architecture | None, queries) -> None:
-    """Raise InvalidInputError where answers are asked for and no models can be run."""
-    if pooling == "behavior" and (architecture is None or queries is None):
+def is_activation_aware(
+    code: str,
+    layout: TokenLayout,
+    architecture: Architecture | None,
+    queries: Sequence[np.ndarray] | None,
+) -> bool:
+    """Return True if the code is fitted to responses, for which models run layer by layer.
+
+    Raises InvalidInputError where that is requested and not possible.
+    """
+    if architecture is None or queries is None:
+        missing = "an architecture, queries and beta below 1"
+    elif architecture.forward_pass.plan is None:
+        missing = "an architecture whose layers can be run one by one"
+    elif layout.splits_units:
+        missing = f"whole units as tokens; got token_size={layout.token_size}"
+    else:
+        return code != "linear"
+    if code == "responses":
         raise InvalidInputError(
-            "pooling='behavior' runs models, but there is no architecture or no queries; "
-            "wanted both"
+            f"code='responses' needs {missing}. Pass code='auto' to use it only where possible."
         )
+    return False
+
+
+def has_symmetries(architecture: Architecture | None) -> bool:
+    """Return True if hidden units of the architecture can be permuted."""
+    return architecture is not None and len(architecture.permutation_groups) > 0

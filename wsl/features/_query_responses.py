@@ -1,57 +1,62 @@
-"""``QueryResponses``: what models answer to a fixed set of inputs, one row of answers a model.
-
-What is learned from the answers lives in ``wsl.attacks``.
-"""
+"""``QueryResponses``: the outputs of models on a fixed set of inputs."""
 
 from typing import ClassVar
 
 import numpy as np
 from scipy.special import expit, softmax
-from sklearn.base import BaseEstimator, OneToOneFeatureMixin, TransformerMixin
-from sklearn.utils import check_array
-from sklearn.utils.validation import check_is_fitted, validate_data
 
 from .._batches import map_rows
+from .._queries import check_query_array
 from .._sklearn_compat import StrOptions, fit_context
-from .._validation import check_n_columns
 from ..architectures import Architecture
 from ..exceptions import InvalidInputError
+from ._base import RowFeatures
 
 
-class QueryResponses(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
+class QueryResponses(RowFeatures):
     """The outputs of every model on the same queries.
 
-    It is the black-box view of a model: two rows that compute the same function, such as a row and
-    ``architecture.permute`` of it, have the same responses.
+    This is the black-box view of a model: two rows that compute the same function, such as a row
+    and ``architecture.permute`` of it, have the same responses.
 
     Parameters
     ----------
-    architecture : Architecture, optional
-        What a row of weights means. Without one, X already holds features and passes through,
-        so that responses recorded from models of any kind can stand in the same pipeline.
-    queries : array-like ``(n_queries, n_inputs)`` or ``(n_queries, *input_shape)``, optional
-        The inputs on which every model is run; needed with an architecture.
+    architecture : Architecture, default=None
+        What a row of weights means. Without one, ``X`` holds features already and passes through,
+        so that recorded responses of models of any kind can be used in the same pipeline.
+    queries : array-like of shape (n_queries, n_inputs), default=None
+        The inputs on which every model is run, flat or in the shape of the architecture's inputs;
+        needed with an architecture.
     output : {"logits", "proba", "label"}, default="logits"
-        What of a model is seen: its outputs as they are, the probabilities (softmax, or sigmoid of
-        a single output), or the decided class alone (argmax, or the sign of a single output).
+        What is observed of a model: its raw outputs, probabilities (softmax, or sigmoid of a single
+        output), or the predicted class alone (argmax, or the sign of a single output). Raw outputs
+        are the default, as they hold the most information.
 
     Attributes
     ----------
-    queries_ : ndarray ``(n_queries, n_inputs)`` float32, or None without an architecture
+    queries_ : ndarray of shape (n_queries, n_inputs), float32, or None
+        The checked queries; None without an architecture.
     n_features_in_ : int
-    feature_names_in_ : ndarray of str
-        Where X had column names.
+        Number of columns of ``X``.
+    feature_names_in_ : ndarray of shape (n_features_in_,)
+        Names of the columns of ``X``, where it had string names.
 
     Raises
     ------
     InvalidInputError
-        If one of architecture and queries is missing, the queries have another number of features
-        than the architecture takes, or X another number of columns than it has weights.
+        From ``fit``: one of architecture and queries is missing, or their columns do not fit the
+        architecture; also from ``transform``: ``X`` has another number of columns than the
+        architecture has weights.
+
+    See Also
+    --------
+    BehaviorFeatures : A few features of the responses, relative to those of other models.
+    DistributionInferenceAttack : Attacks that observe the responses of models.
 
     References
     ----------
-    V. Hartmann, L. Meynent, M. Peyrard, D. Dimitriadis, S. Tople and R. West, "Distribution
-    Inference Risks: Identifying and Mitigating Sources of Leakage", SaTML 2023, section 3.
+    .. [1] V. Hartmann, L. Meynent, M. Peyrard, D. Dimitriadis, S. Tople and R. West, "Distribution
+       Inference Risks: Identifying and Mitigating Sources of Leakage", SaTML 2023, section 3.
 
     Examples
     --------
@@ -78,8 +83,21 @@ class QueryResponses(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
 
     @fit_context(prefer_skip_nested_validation=True)
     def fit(self, X, y=None):
-        """Check X ``(n_models, n_weights)`` and the queries; nothing is learned from X."""
-        self._check_rows(X, reset=True)
+        """Check the models and the queries; nothing is learned from the models.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_models, n_weights)
+            One row of weights per model.
+        y : Ignored
+            Not used, present for API consistency by convention.
+
+        Returns
+        -------
+        QueryResponses
+            The fitted transformer itself.
+        """
+        self._fit_rows(X)
         self.queries_ = check_queries(self.architecture, self.queries)
         return self
 
@@ -88,74 +106,67 @@ class QueryResponses(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
 
         Parameters
         ----------
-        X : array-like ``(n_models, n_weights)``
+        X : array-like of shape (n_models, n_weights)
+            One row of weights per model.
 
         Returns
         -------
-        ndarray ``(n_models, n_queries * n_outputs)`` float32, ``(n_models, n_queries)`` for labels
-            A query's outputs stand together. Without an architecture, X as float32.
+        ndarray of shape (n_models, n_queries * n_outputs), float32
+            The outputs of a query follow each other; ``n_outputs`` is 1 for labels. Without an
+            architecture, ``X`` itself.
         """
-        check_is_fitted(self)
-        rows = self._check_rows(X, reset=False)
+        rows = self._fitted_rows(X)
         if self.architecture is None or self.queries_ is None:
             return rows
-        n_numbers = len(self.queries_) * self.architecture.n_outputs
-        return map_rows(self._responses, rows, 4 * (rows.shape[1] + n_numbers))
+        n_values = len(self.queries_) * self.architecture.n_outputs
+        return map_rows(self._responses, rows, 4 * (rows.shape[1] + n_values))
 
     def get_feature_names_out(self, input_features=None):
-        """Return ``query3_output0`` and the like; the names of X without an architecture."""
-        check_is_fitted(self)
-        names = super().get_feature_names_out(input_features)
-        if self.queries_ is None:
+        """Return the names of the responses, such as ``query3_output0``.
+
+        Parameters
+        ----------
+        input_features : array-like of str, default=None
+            Must be the names of the columns of ``X``, if given.
+
+        Returns
+        -------
+        ndarray of str
+            One name per response; without an architecture, the names of the columns of ``X``.
+        """
+        names = self._input_names(input_features)
+        if self.architecture is None or self.queries_ is None:
             return names
-        seen = ["label"]
+        outputs = ["label"]
         if self.output != "label":
-            seen = [f"output{i}" for i in range(self.architecture.n_outputs)]
+            outputs = [f"output{i}" for i in range(self.architecture.n_outputs)]
         queries = range(len(self.queries_))
-        return np.asarray([f"query{q}_{s}" for q in queries for s in seen], dtype=object)
+        return np.asarray([f"query{q}_{name}" for q in queries for name in outputs], dtype=object)
 
     def _responses(self, rows: np.ndarray) -> np.ndarray:
-        responses = _as_seen(self.architecture.forward(rows, self.queries_), self.output)
+        assert self.architecture is not None
+        responses = observed_outputs(self.architecture.forward(rows, self.queries_), self.output)
         return responses.reshape(len(rows), -1).astype(np.float32, copy=False)
-
-    def _check_rows(self, X, reset: bool) -> np.ndarray:
-        rows = validate_data(self, X, reset=reset, dtype=np.float32)
-        if self.architecture is not None:
-            check_n_columns(rows, self.architecture.n_weights, "X")
-        return rows
-
-    def __sklearn_tags__(self):
-        tags = super().__sklearn_tags__()
-        tags.transformer_tags.preserves_dtype = []
-        return tags
 
 
 def check_queries(architecture: Architecture | None, queries) -> np.ndarray | None:
-    """Return the queries as float32 rows ``(n_queries, n_inputs)`` that the architecture takes."""
+    """Return queries as float32 ``(n_queries, n_inputs)``; None without an architecture."""
     if architecture is None:
         if queries is not None:
-            raise InvalidInputError("queries were given without architecture=, which runs on them")
+            raise InvalidInputError(
+                "`queries` needs an `architecture` that runs on them; got architecture=None."
+            )
         return None
     if queries is None:
         raise InvalidInputError(
-            f"queries=None; wanted an array (n_queries, {architecture.n_inputs}) of inputs for "
-            "the models of the architecture"
+            f"`queries` must be an array of inputs of the models, {architecture.n_inputs} columns; "
+            "got None."
         )
-    try:
-        rows = check_array(queries, dtype=np.float32, allow_nd=True, input_name="queries")
-    except ValueError as error:
-        raise InvalidInputError(f"queries: {error}") from error
-    rows = rows.reshape(len(rows), -1)
-    if rows.shape[1] != architecture.n_inputs:
-        raise InvalidInputError(
-            f"queries has {rows.shape[1]} features, but the architecture takes "
-            f"{architecture.n_inputs}"
-        )
-    return rows
+    return check_query_array(queries, architecture.n_inputs)
 
 
-def _as_seen(logits: np.ndarray, output: str) -> np.ndarray:
-    """Turn logits ``(n_models, n_queries, n_outputs)`` into what the observer sees."""
+def observed_outputs(logits: np.ndarray, output: str) -> np.ndarray:
+    """Return what is observed of logits ``(n_models, n_queries, n_outputs)``."""
     single = logits.shape[-1] == 1
     if output == "proba":
         return expit(logits) if single else softmax(logits, axis=-1)

@@ -1,53 +1,55 @@
-"""``WeightStatistics``: moments and quantiles of each parameter of a model.
-
-Features that look at what a model computes live in ``_responses``.
-"""
+"""``WeightStatistics``: moments and quantiles of each parameter of a model."""
 
 from typing import ClassVar
 
 import numpy as np
-from sklearn.base import BaseEstimator, OneToOneFeatureMixin, TransformerMixin
-from sklearn.utils.validation import check_is_fitted, validate_data
 
 from .._batches import map_rows
 from .._sklearn_compat import fit_context
-from .._validation import check_n_columns
 from ..architectures import Architecture
 from ..exceptions import InvalidInputError
+from ._base import RowFeatures
 
-COPIES = 3  # of a row, in float64: to convert it, to sort it, to square it
+COPIES = 3  # of a row, in float64: converted, sorted, squared
 
 
-class WeightStatistics(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
-    """Mean, variance and quantiles of each layer's weights and, apart from them, its biases.
+class WeightStatistics(RowFeatures):
+    """Mean, variance and quantiles of the weights and of the biases of each layer.
 
-    A few numbers a layer that do not depend on the order of hidden units: the baseline that every
-    learned representation of weights has to beat.
+    A few features per layer that do not depend on the order of hidden units: the baseline that
+    every learned representation of weights has to beat.
 
     Parameters
     ----------
-    architecture : Architecture, optional
+    architecture : Architecture, default=None
         What a row of weights means. Without one, the statistics are taken over the whole row.
     quantiles : array-like of float in [0, 1], default=(0, 0.25, 0.5, 0.75, 1)
-        The quantiles taken beside mean and variance.
+        The quantiles taken beside mean and variance. The default is that of [1]_.
 
     Attributes
     ----------
-    quantiles_ : ndarray ``(n_quantiles,)``
+    quantiles_ : ndarray of shape (n_quantiles,)
+        The checked quantiles.
     n_features_in_ : int
-    feature_names_in_ : ndarray of str
-        Where X had column names.
+        Number of columns of ``X``.
+    feature_names_in_ : ndarray of shape (n_features_in_,)
+        Names of the columns of ``X``, where it had string names.
 
     Raises
     ------
     InvalidInputError
-        If a quantile lies outside [0, 1], or X has another number of columns than the architecture
-        has weights.
+        From ``fit``: a quantile lies outside [0, 1]; also from ``transform``: ``X`` has another
+        number of columns than the architecture has weights.
+
+    See Also
+    --------
+    SortedWeights : The weights themselves, with hidden units in one order.
+    BehaviorFeatures : Features of what models respond.
 
     References
     ----------
-    T. Unterthiner, D. Keysers, S. Gelly, O. Bousquet and I. Tolstikhin, "Predicting Neural Network
-    Accuracy from Weights", 2020, section 4.1.
+    .. [1] T. Unterthiner, D. Keysers, S. Gelly, O. Bousquet and I. Tolstikhin, "Predicting Neural
+       Network Accuracy from Weights", 2020, section 4.1.
 
     Examples
     --------
@@ -73,11 +75,31 @@ class WeightStatistics(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
 
     @fit_context(prefer_skip_nested_validation=True)
     def fit(self, X, y=None):
-        """Check X ``(n_models, n_weights)`` and the quantiles; nothing is learned from X."""
-        self._check_rows(X, reset=True)
+        """Check the models and the quantiles; nothing is learned from the models.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_models, n_weights)
+            One row of weights per model.
+        y : Ignored
+            Not used, present for API consistency by convention.
+
+        Returns
+        -------
+        WeightStatistics
+            The fitted transformer itself.
+
+        Raises
+        ------
+        InvalidInputError
+            If a quantile lies outside [0, 1].
+        """
+        self._fit_rows(X)
         quantiles = np.asarray(self.quantiles, dtype=float)
         if quantiles.ndim != 1 or not np.all((quantiles >= 0) & (quantiles <= 1)):
-            raise InvalidInputError(f"quantiles={self.quantiles!r}; wanted numbers from 0 to 1")
+            raise InvalidInputError(
+                f"`quantiles` must be a sequence of numbers from 0 to 1; got {self.quantiles!r}."
+            )
         self.quantiles_ = quantiles
         return self
 
@@ -86,23 +108,35 @@ class WeightStatistics(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
 
         Parameters
         ----------
-        X : array-like ``(n_models, n_weights)``
+        X : array-like of shape (n_models, n_weights)
+            One row of weights per model.
 
         Returns
         -------
-        ndarray ``(n_models, n_parameters * (2 + n_quantiles))`` float32
-            A parameter's statistics stand together, parameters in the architecture's order.
+        ndarray of shape (n_models, n_parameters * (2 + n_quantiles)), float32
+            The statistics of a parameter follow each other, parameters in the order of the
+            architecture.
         """
-        check_is_fitted(self)
-        rows = self._check_rows(X, reset=False)
+        rows = self._fitted_rows(X)
         return map_rows(self._features, rows, COPIES * 8 * rows.shape[1])
 
     def get_feature_names_out(self, input_features=None):
-        """Return ``0.weight_mean`` and the like; ``row_mean`` without an architecture."""
-        check_is_fitted(self)
-        super().get_feature_names_out(input_features)  # refuses names that are not those of X
-        kinds = ["mean", "variance", *(f"quantile{q:g}" for q in self.quantiles_)]
-        return np.asarray([f"{part}_{k}" for part in self._parts() for k in kinds], dtype=object)
+        """Return the names of the statistics, such as ``0.weight_mean``.
+
+        Parameters
+        ----------
+        input_features : array-like of str, default=None
+            Must be the names of the columns of ``X``, if given.
+
+        Returns
+        -------
+        ndarray of str
+            One name per statistic; without an architecture they begin with ``row``.
+        """
+        self._input_names(input_features)  # refuses names that are not those of X
+        statistics = ["mean", "variance", *(f"quantile{q:g}" for q in self.quantiles_)]
+        names = [f"{part}_{statistic}" for part in self._parts() for statistic in statistics]
+        return np.asarray(names, dtype=object)
 
     def _features(self, rows: np.ndarray) -> np.ndarray:
         features = [self._statistics(rows[:, part]) for part in self._parts().values()]
@@ -115,14 +149,3 @@ class WeightStatistics(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
 
     def _parts(self) -> dict[str, slice]:
         return {"row": slice(None)} if self.architecture is None else self.architecture.slices
-
-    def _check_rows(self, X, reset: bool) -> np.ndarray:
-        rows = validate_data(self, X, reset=reset, dtype=np.float32)
-        if self.architecture is not None:
-            check_n_columns(rows, self.architecture.n_weights, "X")
-        return rows
-
-    def __sklearn_tags__(self):
-        tags = super().__sklearn_tags__()
-        tags.transformer_tags.preserves_dtype = []
-        return tags

@@ -3,17 +3,16 @@
 The registry of scikit-learn's own scorer names cannot be extended, so names are resolved here.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
+from .._queries import first_queries
 from ..exceptions import InvalidInputError, UnsupportedModuleError
 from ._agreement import agreement, shuffled_agreement
 from ._explained_variance import behavioral_r2, explained_variance
-
-MAX_QUERIES = 1000
 
 
 def _agreement_gain(outputs, rebuilt) -> float:
@@ -66,8 +65,8 @@ class ReconstructionScorer:
         if not of_outputs:
             return metric(rows, rebuilt)
         queries = self.queries
-        if queries is None:
-            queries = _first_queries(getattr(estimator, "queries", None))
+        if queries is None and getattr(estimator, "queries", None) is not None:
+            queries = first_queries(estimator.queries)
         if queries is None or estimator.architecture is None:
             raise InvalidInputError(
                 f"the scorer {self.name!r} runs models on queries and needs an autoencoder with "
@@ -76,14 +75,6 @@ class ReconstructionScorer:
             )
         forward = estimator.architecture.forward
         return metric(forward(rows, queries), forward(rebuilt, queries))
-
-
-def _first_queries(queries) -> np.ndarray | None:
-    """Return the first of the queries; of several named sets, equally many of each."""
-    sets = list(queries.values()) if isinstance(queries, Mapping) else [queries]
-    if not sets or sets[0] is None:
-        return None
-    return np.concatenate([np.asarray(one)[: max(1, MAX_QUERIES // len(sets))] for one in sets])
 
 
 def get_scorer(name: str, *, queries=None) -> ReconstructionScorer:

@@ -1,4 +1,4 @@
-"""``sample`` on a small trained zoo: what parents, labels and candidates make of it."""
+"""``sample`` on a small trained zoo: by anchors, labels and candidates."""
 
 import numpy as np
 import pytest
@@ -7,7 +7,8 @@ from sklearn.datasets import load_iris
 from sklearn.metrics import log_loss
 
 from wsl import Architecture, WeightSpaceAutoencoder, metrics, train_zoo
-from wsl.autoencoder.inference._ensemble_sampling import _averaged, averaged_labels, data_losses
+from wsl.autoencoder.inference._candidates import averaged_labels, data_losses
+from wsl.autoencoder.inference._ensemble_sampling import averaged_logits
 from wsl.exceptions import InvalidInputError
 
 ARCHITECTURE = Architecture.mlp(4, [8], 3)
@@ -50,20 +51,22 @@ def test_losses_are_those_of_scikit_learn(iris):
     np.testing.assert_allclose(given, expected, rtol=1e-4)
 
 
-def test_averages_are_of_probabilities_and_of_numbers(iris, petals):
-    shares = np.array([[0.5, 0.25, 0.0, 0.25]])
+def test_averages_are_of_probabilities_or_of_continuous_outputs(iris, petals):
+    mixture_weights = np.array([[0.5, 0.25, 0.0, 0.25]])
     autoencoder, zoo = iris
     outputs = softmax(zoo[:4].forward(X), axis=-1)
-    average = softmax(_averaged(autoencoder.codec_, zoo.weights[:4], shares, X).numpy(), axis=-1)
-    np.testing.assert_allclose(average[0], np.tensordot(shares[0], outputs, 1), atol=1e-5)
+    average = softmax(
+        averaged_logits(autoencoder.codec_, zoo.weights[:4], mixture_weights, X).numpy(), axis=-1
+    )
+    np.testing.assert_allclose(average[0], np.tensordot(mixture_weights[0], outputs, 1), atol=1e-5)
     autoencoder, zoo = petals
-    average = _averaged(autoencoder.codec_, zoo.weights[:4], shares, X).numpy()
+    average = averaged_logits(autoencoder.codec_, zoo.weights[:4], mixture_weights, X).numpy()
     np.testing.assert_allclose(
-        average[0], np.tensordot(shares[0], zoo[:4].forward(X), 1), atol=1e-5
+        average[0], np.tensordot(mixture_weights[0], zoo[:4].forward(X), 1), atol=1e-5
     )
 
 
-def test_the_averaged_answer_is_a_class_or_a_number(iris, petals):
+def test_the_averaged_prediction_is_a_class_or_continuous(iris, petals):
     autoencoder, zoo = iris
     expected = softmax(zoo.forward(X), axis=-1).mean(0).argmax(-1)
     np.testing.assert_array_equal(averaged_labels(autoencoder.codec_, zoo.weights, X), expected)
@@ -80,41 +83,41 @@ def test_a_single_logit_is_averaged_to_a_class():
     assert metrics.accuracy(REGRESSION.forward(generated, X), Y > 0).mean() > 0.95
 
 
-def test_children_of_an_ensemble_work_and_are_no_copies(iris):
+def test_models_distilled_from_an_ensemble_work_and_are_no_copies(iris):
     autoencoder, zoo = iris
     settings = {"anchors": zoo.weights, "random_state": 0}
     between = autoencoder.sample(20, method="interpolation", **settings)
-    children = autoencoder.sample(20, method="ensemble", **settings)
-    assert losses(ARCHITECTURE, children).max() < 0.6 * losses(ARCHITECTURE, between).max()
-    accuracy = metrics.accuracy(ARCHITECTURE.forward(children, X), Y)
+    distilled = autoencoder.sample(20, method="ensemble", **settings)
+    assert losses(ARCHITECTURE, distilled).max() < 0.6 * losses(ARCHITECTURE, between).max()
+    accuracy = metrics.accuracy(ARCHITECTURE.forward(distilled, X), Y)
     assert accuracy.mean() > zoo.accuracy(X, Y).mean() - 0.02
     aligned = ARCHITECTURE.canonicalize(zoo.weights, zoo.weights[0])
-    assert metrics.diversity(children) > 0.5 * metrics.diversity(aligned)
+    assert metrics.diversity(distilled) > 0.5 * metrics.diversity(aligned)
     copies = autoencoder.sample(20, bandwidth=0.0, **settings)
-    distances = [metrics.nearest_distance(rows, aligned).mean() for rows in (children, copies)]
+    distances = [metrics.nearest_distance(rows, aligned).mean() for rows in (distilled, copies)]
     assert distances[0] > 1.5 * distances[1]
 
 
-def test_children_answer_as_their_own_parents(iris):
-    """With one anchor the parents are known: the child comes to answer as it does."""
+def test_distilled_models_predict_what_their_own_anchors_predict(iris):
+    """With one anchor the ensemble is known: the new model comes to predict what it predicts."""
     autoencoder, zoo = iris
     anchor = zoo.weights[:1]
-    wanted = softmax(zoo[:1].forward(X), axis=-1)
+    target = softmax(zoo[:1].forward(X), axis=-1)
 
     def distance(n_steps):
-        child = autoencoder.sample(1, anchors=anchor, method="ensemble", n_steps=n_steps)
-        return np.square(softmax(ARCHITECTURE.forward(child, X), axis=-1) - wanted).mean()
+        distilled = autoencoder.sample(1, anchors=anchor, method="ensemble", n_steps=n_steps)
+        return np.square(softmax(ARCHITECTURE.forward(distilled, X), axis=-1) - target).mean()
 
     assert distance(150) < 0.5 * distance(0)
 
 
 def test_an_ensemble_of_regressors(petals):
     autoencoder, zoo = petals
-    children = autoencoder.sample(10, anchors=zoo.weights, method="ensemble", random_state=0)
+    distilled = autoencoder.sample(10, anchors=zoo.weights, method="ensemble", random_state=0)
     errors = [
         np.square(REGRESSION.forward(rows, X)[:, :, 0] - X[:, 3]).mean()
         for rows in (
-            children,
+            distilled,
             autoencoder.sample(10, anchors=zoo.weights, method="interpolation", random_state=0),
         )
     ]
@@ -132,7 +135,7 @@ def test_the_best_of_many_by_labels(iris, method):
     np.testing.assert_allclose(best, everything[order[:5]], atol=1e-6)
 
 
-def test_without_labels_the_anchors_answers_choose(iris):
+def test_without_labels_the_predictions_of_the_anchors_choose(iris):
     autoencoder, zoo = iris
     settings = {"anchors": zoo.weights[:10], "n_candidates": 30, "random_state": 0}
     answers = averaged_labels(autoencoder.codec_, zoo.weights[:10], X)
@@ -166,15 +169,15 @@ def test_one_seed_one_sample_and_small_chunks_change_nothing(iris, method, monke
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"method": "vae"}, "method='vae'; wanted one of"),
-        ({"n_models": 0}, "n_models=0; wanted an int of at least 1"),
-        ({"n_steps": -1}, "n_steps=-1; wanted an int of at least 0"),
-        ({"bandwidth": -1.0}, "bandwidth=-1.0"),
-        ({"n_candidates": 2}, "n_candidates=2; wanted an int of at least 3"),
-        ({"labels": Y}, "labels are to choose models by"),
-        ({"queries": X}, "queries are for method='ensemble'"),
-        ({"n_candidates": 5, "labels": Y}, "labels were given without their queries"),
-        ({"n_candidates": 5, "queries": X[:, :2]}, "queries has 2 features"),
+        ({"method": "vae"}, "`method` must be one of .*; got 'vae'"),
+        ({"n_models": 0}, "`n_models` must be an int of at least 1; got 0"),
+        ({"n_steps": -1}, "`n_steps` must be an int of at least 0; got -1"),
+        ({"bandwidth": -1.0}, "`bandwidth` must be .*; got -1.0"),
+        ({"n_candidates": 2}, "`n_candidates` must be an int of at least 3; got 2"),
+        ({"labels": Y}, "`labels` is only used together with `n_candidates`"),
+        ({"queries": X}, "`queries` is only used with method='ensemble'"),
+        ({"n_candidates": 5, "labels": Y}, "`labels` needs the `queries`"),
+        ({"n_candidates": 5, "queries": X[:, :2]}, "`queries` must have 4 columns.* got 2"),
         ({"n_candidates": 5, "queries": X, "labels": Y[:9]}, "`labels` must have .*; got 9"),
         ({"n_candidates": 5, "queries": X, "labels": Y + 1}, "y runs from 1 to 3"),
     ],
@@ -190,5 +193,5 @@ def test_what_runs_models_needs_to_know_how():
     assert plain.sample(3, method="gmm").shape == (3, 10)
     with pytest.raises(InvalidInputError, match="method='ensemble' runs models"):
         plain.sample(3, method="ensemble")
-    with pytest.raises(InvalidInputError, match="n_candidates=5 runs models"):
+    with pytest.raises(InvalidInputError, match="`n_candidates` runs models"):
         plain.sample(3, n_candidates=5)

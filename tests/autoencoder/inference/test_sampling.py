@@ -1,8 +1,13 @@
-"""Draws from the densities: right moments, and no two numbers that move together."""
+"""Draws from the densities: right moments, and independent dimensions."""
 
 import numpy as np
 
-from wsl.autoencoder.inference._sampling import draw_shares, sample_gmm, sample_kde, sample_latents
+from wsl.autoencoder.inference._sampling import (
+    draw_mixture_weights,
+    sample_gmm,
+    sample_kde,
+    sample_latents,
+)
 
 TOKENS = [np.array([0, 1]), np.array([2, 3])]
 
@@ -16,7 +21,7 @@ def test_moments_are_those_of_the_density():
     np.testing.assert_allclose(drawn.var(axis=0), expected, rtol=0.05)
 
 
-def test_noise_is_independent_across_numbers_and_tokens():
+def test_noise_is_independent_across_dimensions_and_tokens():
     anchors = np.random.default_rng(0).normal(size=(30, 4))
     rng = np.random.default_rng(1)
     whole = [np.arange(4)]
@@ -58,13 +63,13 @@ def test_interpolation_lies_between_two_anchors():
     assert 0.05 < np.median(drawn.max(axis=1)) - 0.5 < 0.45  # neither at the ends nor in the middle
 
 
-def test_shares_are_uniform_over_parents_and_their_divisions():
-    shares = draw_shares(6, 3, 20_000, np.random.default_rng(0))
-    assert ((shares > 0).sum(axis=1) == 3).all()
-    np.testing.assert_allclose(shares.mean(axis=0), 1 / 6, atol=0.005)
+def test_mixture_weights_are_uniform_over_anchors_and_on_the_simplex():
+    weights = draw_mixture_weights(6, 3, 20_000, np.random.default_rng(0))
+    assert ((weights > 0).sum(axis=1) == 3).all()
+    np.testing.assert_allclose(weights.mean(axis=0), 1 / 6, atol=0.005)
     # of a uniform division in three, each part has variance (1/3)(2/3)/4
-    np.testing.assert_allclose(shares[shares > 0].var(), 1 / 18, rtol=0.02)
-    assert (draw_shares(2, 3, 5, np.random.default_rng(0)) > 0).sum() == 10
+    np.testing.assert_allclose(weights[weights > 0].var(), 1 / 18, rtol=0.02)
+    assert (draw_mixture_weights(2, 3, 5, np.random.default_rng(0)) > 0).sum() == 10
 
 
 def test_a_mixture_finds_the_groups_of_the_anchors():
@@ -74,8 +79,8 @@ def test_a_mixture_finds_the_groups_of_the_anchors():
     drawn = sample_gmm(anchors, 4000, rng)
     group = (drawn.mean(axis=1) > 10).astype(int)
     assert np.abs(drawn - centers[group]).max() < 8  # none between the two
-    shares = [(anchors.mean(axis=1) > 10).mean(), group.mean()]
-    assert abs(shares[0] - shares[1]) < 0.03
+    weights = [(anchors.mean(axis=1) > 10).mean(), group.mean()]
+    assert abs(weights[0] - weights[1]) < 0.03
     np.testing.assert_allclose((drawn - centers[group]).std(), 1.0, atol=0.15)
 
 

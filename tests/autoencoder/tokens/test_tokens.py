@@ -55,14 +55,14 @@ def test_a_token_is_a_unit_with_its_bias():
         assert torch.equal(token[: len(expected)], expected)
 
 
-def test_long_units_are_split_into_parts_that_lie_together_by_kind():
+def test_long_units_are_split_into_parts_that_follow_each_other():
     layout = architecture_layout(Architecture.mlp(5, [3], 2), token_size=4)  # units of 6 and of 4
     assert layout.positions.tolist() == [
         [0, 0, 0], [0, 1, 0], [0, 2, 0], [0, 0, 1], [0, 1, 1], [0, 2, 1], [1, 0, 0], [1, 1, 0],
     ]  # fmt: skip
-    assert layout.kinds.tolist() == [0, 0, 0, 1, 1, 1, 2, 2]
-    assert layout.kind_counts == [3, 3, 2]
-    assert layout.kind_lengths == [4, 2, 4]
+    assert layout.group_of_token.tolist() == [0, 0, 0, 1, 1, 1, 2, 2]
+    assert layout.group_counts == [3, 3, 2]
+    assert layout.group_lengths == [4, 2, 4]
 
 
 def test_layers_of_columns_follow_the_modules():

@@ -1,1 +1,1 @@
-"""Closed-form codes of tokens, and how many latents each token gets."""
+"""Closed-form codes of tokens, and how many latent dimensions each token gets."""

@@ -1,7 +1,4 @@
-"""Models run layer by layer while their weights are still being told, from the first to the last.
-
-What the weights are lives elsewhere; here they only meet what their layer takes.
-"""
+"""Models run layer by layer while their weights are provided, from the first layer to the last."""
 
 from collections.abc import Callable
 from functools import cached_property
@@ -15,8 +12,11 @@ from ...architectures import Architecture
 from ...architectures.forward._context import prefix
 from ...architectures.forward._layer_inputs import is_affine, layer_input_columns
 from ...architectures.tracing._trace import Step
+from ..tokens._normalization import Scaling
 from ..tokens._tokens import TokenLayout
-from ..tokens._unit_order import MAX_PLACES
+from ..tokens._unit_order import MAX_POSITIONS
+
+WeightProvider = Callable[[int, Tensor | None], Tensor]
 
 
 class LayerwiseForward(nn.Module):
@@ -25,51 +25,45 @@ class LayerwiseForward(nn.Module):
     Parameters
     ----------
     layout : TokenLayout
-        One token a unit.
+        One token per unit.
     architecture : Architecture
         With a plan: its layers run one by one.
-    mean, scale : Tensor ``(n_weights,)``
-        A weight is ``mean + scale * token``; the scale is the same for all weights of a layer.
+    scaling : Scaling
+        Leads from tokens to weights; one scale per layer.
     inputs : Tensor ``(n_inputs, n_features)``
+        Inputs of the models.
     """
 
     def __init__(
-        self,
-        layout: TokenLayout,
-        architecture: Architecture,
-        mean: Tensor,
-        scale: Tensor,
-        inputs: Tensor,
+        self, layout: TokenLayout, architecture: Architecture, scaling: Scaling, inputs: Tensor
     ):
         super().__init__()
-        self.layout, self.architecture = layout, architecture
-        self.mean: Tensor
-        self.scale: Tensor
+        self.layout, self.architecture, self.scaling = layout, architecture, scaling
         self.inputs: Tensor
-        for name, tensor in {"mean": mean, "scale": scale, "inputs": inputs}.items():
-            self.register_buffer(name, tensor)
+        self.register_buffer("inputs", inputs)
 
     @property
     def model_bytes(self) -> int:
-        """What one model takes on the way."""
+        """Memory per model of the activations."""
         return 4 * len(self.inputs) * self.architecture.forward_pass.activation_size
 
-    def forward(self, tell: Callable[[int, Tensor | None], Tensor]) -> None:
-        """Run models from layer to layer, asking for each kind's tokens when its layer is due.
+    def forward(self, provide: WeightProvider) -> None:
+        """Run models from layer to layer; ``provide`` gives the tokens of each layer.
 
-        ``tell(kind, columns)`` returns ``(n_models, n_units, length)``; ``columns`` ``(n_models or
-        1, length, n_columns)`` are what the units' weights meet, None where a layer is no product.
+        ``provide(group, columns)`` returns the tokens of a group, ``(n_models, n_units, length)``.
+        ``columns``, ``(n_models or 1, length, n_columns)``, are what the weights of a unit are
+        multiplied with; None where the layer is not affine.
         """
         parameters: dict[str, Tensor] = {}
 
-        def before(step: Step, taken: list[Tensor]) -> None:
-            kinds = self._kinds_of_step.get(prefix(step), ())
+        def before(step: Step, layer_inputs: list[Tensor]) -> None:
+            groups = self._groups_of_step.get(prefix(step), ())
             columns = None
-            if len(kinds) == 1 and is_affine(step.layer):
-                columns = layer_input_columns(step, taken[0], MAX_PLACES)
-            for kind in kinds:
-                weights = self.weights(kind, tell(kind, columns))
-                for name, shape, part in self._held[kind]:
+            if len(groups) == 1 and is_affine(step.layer):
+                columns = layer_input_columns(step, layer_inputs[0], MAX_POSITIONS)
+            for group in groups:
+                weights = self.weights(group, provide(group, columns))
+                for name, shape, part in self._parameters_of_group[group]:
                     parameters[name] = weights[..., part].reshape(len(weights), *shape)
 
         self.architecture.forward_pass.forward_parameters(
@@ -77,61 +71,60 @@ class LayerwiseForward(nn.Module):
         )
 
     def responses(self, tokens: Tensor) -> dict[int, Tensor]:
-        """Return what the units of each kind answer, ``(n_models, n_units, n_columns)``.
+        """Return the responses of the units of each group, ``(n_models, n_units, n_columns)``.
 
-        Kinds of a layer that is no product are left out.
+        Groups of layers that are not affine are left out.
         """
-        originals = self.layout.by_kind(tokens)
-        found: dict[int, Tensor] = {}
+        originals = self.layout.by_group(tokens)
+        responses: dict[int, Tensor] = {}
 
-        def keep(kind: int, columns: Tensor | None) -> Tensor:
+        def provide(group: int, columns: Tensor | None) -> Tensor:
             if columns is not None:
-                found[kind] = self.weights(kind, originals[kind]) @ columns
-            return originals[kind]
+                responses[group] = self.weights(group, originals[group]) @ columns
+            return originals[group]
 
-        self(keep)
-        return found
+        self(provide)
+        return responses
 
-    def weights(self, kind: int, tokens: Tensor) -> Tensor:
-        """Return the weights of a kind's tokens ``(n_models, n_units, length)``."""
-        places = self._columns[kind].to(tokens.device)
-        return self.mean[places] + self.scale[places] * tokens
+    def weights(self, group: int, tokens: Tensor) -> Tensor:
+        """Return the weights of a group's tokens ``(n_models, n_units, length)``."""
+        columns = self._columns[group].to(tokens.device)
+        return self.scaling.mean[columns] + self.scaling.scale[columns] * tokens
 
-    def scale_of(self, kind: int) -> Tensor:
-        """Return what divides the weights of a kind."""
-        return self.scale[self._columns[kind][0, 0]]
+    def scale_of(self, group: int) -> Tensor:
+        """Return the scale of the weights of a group, a scalar."""
+        return self.scaling.scale[self._columns[group][0, 0]]
 
     @cached_property
     def _columns(self) -> list[Tensor]:
-        """The columns of a row that each kind holds, ``(n_units, length)``."""
-        counts = self.layout.kind_counts
-        parts = np.split(self.layout.columns, np.cumsum(counts)[:-1])
-        lengths = self.layout.kind_lengths
+        """The columns of a row that each group holds, ``(n_units, length)``."""
+        parts = np.split(self.layout.columns, np.cumsum(self.layout.group_counts)[:-1])
+        lengths = self.layout.group_lengths
         return [torch.from_numpy(p[:, :n].copy()) for p, n in zip(parts, lengths, strict=True)]
 
     @cached_property
-    def _held(self) -> list[list[tuple[str, tuple[int, ...], slice]]]:
-        """For each kind the parameters that it holds, their shapes, and where in a token."""
-        found: list[list[tuple[str, tuple[int, ...], slice]]] = []
+    def _parameters_of_group(self) -> list[list[tuple[str, tuple[int, ...], slice]]]:
+        """Name, shape and slice of a token of each parameter that a group holds."""
         shapes = zip(
             self.architecture.parameter_names, self.architecture.parameter_shapes, strict=True
         )
         named = [(name, shape, self.architecture.slices[name]) for name, shape in shapes]
+        of_group: list[list[tuple[str, tuple[int, ...], slice]]] = []
         for columns in self._columns:
-            first = columns[0].tolist()
-            own = []
+            first, n_units = columns[0].tolist(), len(columns)
+            parameters = []
             for name, shape, part in named:
                 if part.start in first:
-                    start, n_units = first.index(part.start), len(columns)
-                    own.append((name, shape, slice(start, start + prod(shape) // n_units)))
-            found.append(own)
-        return found
+                    start = first.index(part.start)
+                    parameters.append((name, shape, slice(start, start + prod(shape) // n_units)))
+            of_group.append(parameters)
+        return of_group
 
     @cached_property
-    def _kinds_of_step(self) -> dict[str, list[int]]:
-        """The kinds by the prefix of their parameters' names."""
-        kinds: dict[str, list[int]] = {}
-        for kind, own in enumerate(self._held):
-            head, dot, _ = own[0][0].rpartition(".")
-            kinds.setdefault(head + dot, []).append(kind)
-        return kinds
+    def _groups_of_step(self) -> dict[str, list[int]]:
+        """The groups by the prefix of their parameters' names."""
+        groups: dict[str, list[int]] = {}
+        for group, parameters in enumerate(self._parameters_of_group):
+            module, dot, _ = parameters[0][0].rpartition(".")
+            groups.setdefault(module + dot, []).append(group)
+        return groups

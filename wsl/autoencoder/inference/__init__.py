@@ -1,1 +1,1 @@
-"""Refining latents of given models and sampling new ones."""
+"""Refining the latents of given models and sampling new ones."""

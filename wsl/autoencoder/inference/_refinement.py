@@ -1,7 +1,4 @@
-"""Improving latents of given models by descent on the autoencoder's loss, the network held fixed.
-
-The loss lives in ``_objective``; the encoder's answer is where the descent starts.
-"""
+"""Refining the latents of given models by descent on the loss, with the network held fixed."""
 
 import torch
 from torch import Tensor
@@ -10,7 +7,7 @@ from ..network._autoencoder_objective import AutoencoderObjective
 from ..network._network import TokenAutoencoder
 
 STEP_SIZE = 0.05  # latents have about unit variance
-STEP_SUM = 10.0  # of all latents: a step moves each alike, however little it matters
+STEP_SUM = 10.0  # over all latents: a step moves each alike, however little it matters
 
 
 def refine_latents(
@@ -20,10 +17,10 @@ def refine_latents(
     latents: Tensor,
     n_steps: int,
 ) -> Tensor:
-    """Return better latents ``(n_models, n_latents)`` of the same rows.
+    """Return better latents ``(n_models, n_latents)`` of the same normalized rows.
 
-    Each model's latents follow its own loss only, over the same queries for all: a result does not
-    depend on the other rows. Queries change from step to step in a fixed order.
+    The latents of each model follow its own loss only, on the same queries for all models, so a
+    result does not depend on the other rows. Queries change from step to step in a fixed order.
     """
     latents = latents.clone().requires_grad_(True)
     rate = min(STEP_SIZE, STEP_SUM / latents.shape[1])
@@ -31,10 +28,9 @@ def refine_latents(
     schedule = torch.optim.lr_scheduler.LinearLR(optimizer, 1.0, 0.0, total_iters=n_steps)
     for step in range(n_steps):
         with torch.enable_grad():
-            losses = objective.rebuilding_losses(network.decode(latents), rows, step)
-            total = len(rows) * objective.weigh(
-                losses
-            )  # a sum over models: a mean would couple them
+            losses = objective.reconstruction_losses(network.decode(latents), rows, step)
+            # a sum over models: a mean would couple them
+            total = len(rows) * objective.weigh(losses)
         latents.grad = torch.autograd.grad(total, latents)[0]
         optimizer.step()
         schedule.step()

@@ -1,69 +1,117 @@
-"""What the arguments of ``WeightSpaceAutoencoder.sample`` may be, alone and together.
+"""The checked arguments of ``WeightSpaceAutoencoder.sample``."""
 
-Nothing is drawn from them here.
-"""
-
-from collections.abc import Mapping
+from collections.abc import Sequence
+from dataclasses import dataclass
 from numbers import Integral
 
 import numpy as np
-from sklearn.utils.validation import check_array
 
+from ..._queries import check_query_sets
 from ..._validation import check_length
 from ...architectures import Architecture
 from ...exceptions import InvalidInputError
 from ._sampling import SAMPLING_METHODS
 
 
-def check_counts(n_models, method, bandwidth, n_candidates, n_steps) -> int:
-    """Return how many models to draw."""
+@dataclass(frozen=True, eq=False)
+class SamplingRequest:
+    """What is sampled.
+
+    Parameters
+    ----------
+    n_models : int
+        Models that are returned.
+    method : str
+        One of ``SAMPLING_METHODS``.
+    bandwidth : float or None
+        Bandwidth of a kernel density.
+    n_steps : int
+        Steps of descent of ``"ensemble"``.
+    n_candidates : int or None
+        Models that are drawn, if the best of them are chosen.
+    queries : ndarray ``(n_queries, n_inputs)`` or None
+        Inputs of the models; None where none are run.
+    labels : ndarray ``(n_queries,)`` or None
+        Labels of the queries.
+    """
+
+    n_models: int
+    method: str
+    bandwidth: float | None
+    n_steps: int
+    n_candidates: int | None
+    queries: np.ndarray | None = None
+    labels: np.ndarray | None = None
+
+    @property
+    def n_drawn(self) -> int:
+        """Models that are drawn."""
+        return self.n_models if self.n_candidates is None else self.n_candidates
+
+
+def check_sampling(
+    n_models,
+    method,
+    bandwidth,
+    n_candidates,
+    n_steps,
+    queries,
+    labels,
+    architecture: Architecture | None,
+    fitted_queries,
+) -> SamplingRequest:
+    """Return the checked request; raise InvalidInputError if an argument is wrong."""
     if method not in SAMPLING_METHODS:
-        raise InvalidInputError(f"method={method!r}; wanted one of {SAMPLING_METHODS}")
-    _check_count(n_models, 1, "n_models")
-    _check_count(n_steps, 0, "n_steps")
+        raise InvalidInputError(f"`method` must be {one_of(SAMPLING_METHODS)}; got {method!r}.")
+    check_count(n_models, 1, "n_models")
+    check_count(n_steps, 0, "n_steps")
     if bandwidth is not None and not bandwidth >= 0:
-        raise InvalidInputError(f"bandwidth={bandwidth!r}; wanted a number of at least 0, or None")
-    if n_candidates is None:
-        return int(n_models)
-    _check_count(n_candidates, int(n_models), "n_candidates")
-    return int(n_candidates)
-
-
-def check_data(
-    architecture: Architecture | None, fitted_queries, queries, labels, method, n_candidates
-) -> tuple[np.ndarray | None, np.ndarray | None]:
-    """Return queries ``(n_queries, n_features)`` and their labels; None where none are used."""
-    user = f"method={method!r}" if method == "ensemble" else f"n_candidates={n_candidates}"
+        raise InvalidInputError(
+            f"`bandwidth` must be None or a number of at least 0; got {bandwidth!r}."
+        )
+    if n_candidates is not None:
+        check_count(n_candidates, int(n_models), "n_candidates")
+    if method == "ensemble" or n_candidates is not None:
+        queries, labels = _check_data(n_candidates, queries, labels, architecture, fitted_queries)
+    elif queries is not None:
+        raise InvalidInputError(
+            "`queries` is only used with method='ensemble' or together with `n_candidates`; got "
+            f"method={method!r} and n_candidates=None."
+        )
     if labels is not None and n_candidates is None:
-        raise InvalidInputError("labels are to choose models by; wanted n_candidates= with them")
-    if method != "ensemble" and n_candidates is None:
-        if queries is not None:
-            raise InvalidInputError(
-                "queries are for method='ensemble' and for choosing among n_candidates; wanted one"
-            )
-        return None, None
+        raise InvalidInputError(
+            "`labels` is only used together with `n_candidates`; got n_candidates=None."
+        )
+    return SamplingRequest(
+        int(n_models), method, bandwidth, int(n_steps), n_candidates, queries, labels
+    )
+
+
+def _check_data(
+    n_candidates, queries, labels, architecture: Architecture | None, fitted_queries
+) -> tuple[np.ndarray, np.ndarray | None]:
+    """Return queries ``(n_queries, n_inputs)`` and their labels, for models that are run."""
     if labels is not None and queries is None:
-        raise InvalidInputError("labels were given without their queries; wanted both")
+        raise InvalidInputError("`labels` needs the `queries` that it labels; got queries=None.")
     queries = fitted_queries if queries is None else queries
-    if isinstance(queries, Mapping):
-        queries = np.concatenate(list(queries.values()))
     if architecture is None or queries is None:
+        used = "method='ensemble'" if n_candidates is None else "`n_candidates`"
         raise InvalidInputError(
-            f"{user} runs models, but there is no architecture or no queries; wanted both"
+            f"{used} runs models, which needs an architecture and queries; got "
+            f"architecture={architecture!r} and queries={queries!r}."
         )
-    queries = check_array(queries, dtype=np.float32, allow_nd=True, input_name="queries")
-    queries = queries.reshape(len(queries), -1)
-    if queries.shape[1] != architecture.n_inputs:
-        raise InvalidInputError(
-            f"queries has {queries.shape[1]} features, but the architecture takes "
-            f"{architecture.n_inputs}"
-        )
+    queries = np.concatenate(list(check_query_sets(queries, architecture.n_inputs).values()))
     if labels is not None:
         labels = np.asarray(labels)
         check_length(labels, len(queries), "labels", "queries")
     return queries, labels
 
 
-def _check_count(value, least: int, name: str) -> None:
+def one_of(names: Sequence[str]) -> str:
+    """Return a list of choices as words."""
+    return "one of " + ", ".join(map(repr, names))
+
+
+def check_count(value, least: int, name: str) -> None:
     if not isinstance(value, Integral) or value < least:
-        raise InvalidInputError(f"{name}={value!r}; wanted an int of at least {least}")
+        raise InvalidInputError(f"`{name}` must be an int of at least {least}; got {value!r}.")

@@ -1,1 +1,1 @@
-"""The transformer around the closed-form code: losses, training, checkpoints."""
+"""The network around the closed-form code: transformers, objective, training, checkpoints."""

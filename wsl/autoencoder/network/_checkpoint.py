@@ -1,9 +1,7 @@
-"""The state of a training in one file, written after each epoch, and what tells it from another's.
-
-The loop itself lives in ``_training``. A file is read without running any code that it may hold.
-"""
+"""The state of a training in one file, written after each epoch and read without running code."""
 
 import json
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -20,8 +18,8 @@ from ..._files import replacing
 from ...architectures import Architecture
 from ...exceptions import InvalidInputError
 
-# of a model that is trained already, or none of training's business
-NOT_OF_TRAINING = ("callbacks", "checkpoint", "pooling", "refine_steps", "verbose", "warm_start")
+# parameters of an estimator that do not change how it is trained
+NOT_OF_TRAINING = ("callbacks", "checkpoint", "refine_steps", "verbose", "warm_start")
 
 
 class EpochCheckpoint(Callback):
@@ -30,41 +28,43 @@ class EpochCheckpoint(Callback):
     Parameters
     ----------
     path : path
+        The file.
     fingerprint : str
-        Names the training, from ``training_fingerprint``; that of another one is refused.
+        Identifies the training, from ``training_fingerprint``.
     """
 
-    def __init__(self, path: str | Path, fingerprint: str):
+    def __init__(self, path: str | os.PathLike, fingerprint: str):
         self.path, self.fingerprint = path, fingerprint
 
     def on_epoch_end(self, net: NeuralNet, *args: Any, **kwargs: Any) -> None:
         """Write the file, whole or not at all."""
-        rows = [{k: v for k, v in row.items() if k != "batches"} for row in net.history]
+        epochs = [{k: v for k, v in row.items() if k != "batches"} for row in net.history]
         state = {
             "fingerprint": self.fingerprint,
             "network": net.module_.state_dict(),
             "optimizer": net.optimizer_.state_dict(),
             "generator": net.criterion_.generator.get_state(),
-            "history": json.dumps(rows, default=float),
+            "history": json.dumps(epochs, default=float),
         }
         with replacing(self.path) as temporary:
             torch.save(state, temporary)
 
     def restore(self, net: NeuralNet) -> None:
-        """Bring a net to where the file was written, if there is one.
+        """Set a net to the state in the file, if there is one.
 
         Raises
         ------
         InvalidInputError
-            If the file is of another training, or none of ours.
+            If the file is not a checkpoint of this training.
         """
         if not Path(self.path).exists():
             return
         state = self._read(net.device)
         if state["fingerprint"] != self.fingerprint:
             raise InvalidInputError(
-                f"checkpoint={str(self.path)!r} is of another training: data, parameters or "
-                "release differ; wanted a path where nothing is, or the same training"
+                f"`checkpoint` must be a new path or the checkpoint of the same training; "
+                f"{str(self.path)!r} is of another training: its models, parameters, release or "
+                "device differ."
             )
         net.module_.load_state_dict(state["network"])
         net.optimizer_.load_state_dict(state["optimizer"])
@@ -74,26 +74,32 @@ class EpochCheckpoint(Callback):
     def _read(self, device: str) -> dict[str, Any]:
         try:
             state = torch.load(self.path, map_location=device, weights_only=True)
-        except Exception as error:  # of whatever kind: torch names many for one damaged file
+        except Exception as error:  # of whatever kind: torch raises many for one damaged file
             raise InvalidInputError(
-                f"checkpoint={str(self.path)!r} cannot be read: {str(error).splitlines()[0]}"
+                f"checkpoint {str(self.path)!r} cannot be read: {str(error).splitlines()[0]}"
             ) from error
         if not isinstance(state, dict) or "fingerprint" not in state:
-            raise InvalidInputError(f"checkpoint={str(self.path)!r} holds no training")
+            raise InvalidInputError(
+                f"checkpoint {str(self.path)!r} is not a wsl training checkpoint."
+            )
         return state
 
 
 def training_fingerprint(
     parameters: Mapping[str, Any], rows: np.ndarray, device: torch.device, n_before: int
 ) -> str:
-    """Return a digest of everything that decides a training.
+    """Return a digest of everything that determines a training.
 
     Parameters
     ----------
     parameters : mapping
-        Of the estimator, by name.
+        Parameters of the estimator, by name.
+    rows : ndarray ``(n_models, n_weights)``
+        The models.
+    device : torch.device
+        Where it runs.
     n_before : int
-        Steps of the trainings that it goes on from.
+        Steps of earlier trainings that it continues.
     """
     parts = {name: parameters[name] for name in sorted(parameters.keys() - set(NOT_OF_TRAINING))}
     architecture = parts.pop("architecture")

@@ -1,1 +1,1 @@
-"""Rows of weights as sequences of tokens: unit order, normalization, data sets."""
+"""Rows of weights as tokens: layout, order of units, normalization."""

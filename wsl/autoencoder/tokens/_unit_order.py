@@ -1,7 +1,4 @@
-"""The order in which the hidden units of a model are shown: a reference's, or by what they do.
-
-How units are matched and moved lives in ``wsl.architectures``.
-"""
+"""The order of the hidden units of a model: that of a reference model, or by importance."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -19,74 +16,76 @@ from ...architectures.symmetry._weight_matching import aligned_orders, sorted_or
 from ...architectures.tracing._trace import Step
 
 Orders = Sequence[Tensor]
-MAX_PLACES = 16  # of an image, whose windows take far more memory than the image
+MAX_POSITIONS = 16  # of an image, whose windows take far more memory than the image
 
 
 @dataclass(frozen=True, eq=False)
 class Alignment:
-    """Units in the order of those of a reference ``(n_weights,)`` that are most alike."""
+    """Units in the order of the most similar units of a reference row ``(n_weights,)``."""
 
     architecture: Architecture
     reference: Tensor
 
     def orders(self, rows: Tensor) -> Orders:
-        """Return which unit of each row comes to each place, ``(n_models, n_units)`` by group.
+        """Return, for each group, the unit that comes to each position, ``(n_models, n_units)``.
 
-        It does not depend on the order in which a model's units are.
+        The result does not depend on the order in which a model's units come.
         """
-        anchor = self.architecture.layout.parameters(self.reference[None])
+        reference = self.architecture.layout.parameters(self.reference[None])
         parameters = self.architecture.layout.parameters(rows)
-        return aligned_orders(parameters, self.architecture.permutation_groups, anchor)
+        return aligned_orders(parameters, self.architecture.permutation_groups, reference)
 
     @property
     def row_bytes(self) -> int:
-        """What one row takes: the similarities of its units to those of the reference."""
+        """Memory per model: the similarities of its units to those of the reference."""
         groups = self.architecture.permutation_groups
         return max((8 * group.n_units**2 for group in groups), default=0)
 
 
 @dataclass(frozen=True, eq=False)
 class Ranking:
-    r"""Units by what the layers behind them get from them, most first.
+    r"""Units by importance, the most important first.
 
-    .. math:: I_u = \sum_v \sum_j w_{vj}^2 E[h_j^2]
+    The importance of unit u is the squared input that the following layers get from it,
 
-    over the units v that take the values h of unit u by their weights w, and over the places j at
-    which they do; the expectation is over ``inputs`` ``(n_inputs, n_features)``. A unit that is
-    never on comes last, and scaling a ReLU unit changes nothing. Layers that are no product count
-    by their weights alone.
+    .. math:: I_u = \sum_v \sum_j w_{vj}^2 E[h_j^2],
+
+    summed over the units v that take the values h of unit u with weights w, and over the positions
+    j at which they do; the expectation is over ``inputs``, ``(n_inputs, n_features)``. A unit that
+    is never active comes last, and rescaling a ReLU unit changes nothing. In layers that are not
+    affine only the weights count.
     """
 
     architecture: Architecture
     inputs: Tensor
 
     def orders(self, rows: Tensor) -> Orders:
-        """Return which unit of each row comes to each place, ``(n_models, n_units)`` by group.
+        """Return, for each group, the unit that comes to each position, ``(n_models, n_units)``.
 
-        It does not depend on the order in which a model's units are.
+        The result does not depend on the order in which a model's units come.
         """
         architecture, groups = self.architecture, self.architecture.permutation_groups
         parameters = architecture.layout.parameters(rows)
-        taken = self._taken_squares(parameters)
+        squares = self._mean_square_inputs(parameters)
         orders = []
         for group, order in zip(
             groups, sorted_orders(parameters, groups), strict=True
-        ):  # of units that are never on, the larger comes first
+        ):  # units of equal importance, such as inactive ones, are ordered by their weights
             importance = torch.zeros(order.shape)
             for axis in group.outgoing:
-                importance += _importance(parameters[axis.parameter], taken, axis)
+                importance += _importance(parameters[axis.parameter], squares, axis)
             importance = importance.take_along_dim(order, 1)
             rank = importance.argsort(dim=1, descending=True, stable=True)
             orders.append(order.take_along_dim(rank, 1))
         return orders
 
-    def _taken_squares(self, parameters: dict[str, Tensor]) -> dict[str, Tensor]:
-        """Return for each product's weights the mean squares of what they meet."""
+    def _mean_square_inputs(self, parameters: dict[str, Tensor]) -> dict[str, Tensor]:
+        """Return, for the weights of each affine layer, the mean squares of the layer's inputs."""
         squares: dict[str, Tensor] = {}
 
-        def before(step: Step, taken: list[Tensor]) -> None:
+        def before(step: Step, layer_inputs: list[Tensor]) -> None:
             if is_affine(step.layer):
-                columns = layer_input_columns(step, taken[0], MAX_PLACES)
+                columns = layer_input_columns(step, layer_inputs[0], MAX_POSITIONS)
                 squares[prefix(step) + "weight"] = columns.square().mean(2)
 
         with torch.no_grad():
@@ -97,12 +96,12 @@ class Ranking:
 
     @property
     def row_bytes(self) -> int:
-        """What one row takes while it is run."""
+        """Memory per model while it is run."""
         return 4 * len(self.inputs) * self.architecture.forward_pass.activation_size
 
 
 def reorder(architecture: Architecture | None, rows: Tensor, orders: Orders) -> Tensor:
-    """Return rows with their hidden units in the given orders."""
+    """Return rows with their hidden units in the given orders; unchanged without orders."""
     if architecture is None or not orders:
         return rows
     groups = architecture.permutation_groups
@@ -111,11 +110,11 @@ def reorder(architecture: Architecture | None, rows: Tensor, orders: Orders) -> 
     )
 
 
-def _importance(weights: Tensor, taken: dict[str, Tensor], axis: PermutedAxis) -> Tensor:
-    """Return what is got from each unit along one axis of a parameter, ``(n_models, n_units)``."""
-    squares = weights.square()
-    if axis.parameter in taken:
+def _importance(weights: Tensor, squares: dict[str, Tensor], axis: PermutedAxis) -> Tensor:
+    """Return the importance of each unit along one axis of a parameter, ``(n_models, n_units)``."""
+    weighted = weights.square()
+    if axis.parameter in squares:
         shape = weights.shape[2:]
-        met = taken[axis.parameter][:, : prod(shape)]  # without the bias
-        squares = squares * met.reshape(len(met), 1, *shape)
-    return by_unit(squares, axis).sum((1, 3))
+        inputs = squares[axis.parameter][:, : prod(shape)]  # without the bias
+        weighted = weighted * inputs.reshape(len(inputs), 1, *shape)
+    return by_unit(weighted, axis).sum((1, 3))

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from wsl.autoencoder.network._query_sets import QuerySets
+from wsl.autoencoder.losses._query_sets import QuerySets
 
 SETS = [torch.arange(0.0, 100.0)[:, None], torch.arange(1000.0, 1005.0)[:, None]]
 

@@ -1,13 +1,13 @@
-"""The losses of the autoencoder, as functions of tensors.
-
-How they are weighed and when they are drawn lives in ``_objective``.
-"""
+"""The formulas of the losses, as functions of tensors."""
 
 from collections.abc import Callable
 
 import torch
 from torch import Tensor, nn
 
+from ..._outputs import class_probabilities, two_class_logits
+
+CONTRASTIVE_TEMPERATURE = 0.1
 DISTILLATION_TEMPERATURE = 2.0
 
 
@@ -19,12 +19,16 @@ def structural_loss(rebuilt: Tensor, tokens: Tensor, mask: Tensor) -> Tensor:
     Parameters
     ----------
     rebuilt, tokens : Tensor ``(n_models, n_tokens, token_size)``
-    mask : Tensor ``(n_tokens, token_size)`` bool, False where a place is padding
+        Rebuilt and original weights.
+    mask : Tensor of bool ``(n_tokens, token_size)``
+        False where a token is padded.
     """
     return (rebuilt - tokens)[:, mask].square().mean()
 
 
-def contrastive_loss(view: Tensor, other: Tensor, temperature: float) -> Tensor:
+def contrastive_loss(
+    view: Tensor, other: Tensor, temperature: float = CONTRASTIVE_TEMPERATURE
+) -> Tensor:
     r"""NT-Xent between two views of each model (Chen et al. 2020).
 
     .. math:: L_C = -\frac{1}{2B} \sum_i \log
@@ -35,6 +39,7 @@ def contrastive_loss(view: Tensor, other: Tensor, temperature: float) -> Tensor:
     Parameters
     ----------
     view, other : Tensor ``(n_models, n_features)``
+        Two views of the same models.
     temperature : float
         :math:`\tau`.
     """
@@ -46,22 +51,12 @@ def contrastive_loss(view: Tensor, other: Tensor, temperature: float) -> Tensor:
     return nn.functional.cross_entropy(similarity, partner)
 
 
-def cycle_loss(again: Tensor, latents: Tensor) -> Tensor:
-    r"""Mean squared distance between latents and those of the rebuilt model, :math:`E(D(z))`.
-
-    Parameters
-    ----------
-    again, latents : Tensor ``(n_models, n_latents)``
-    """
-    return (again - latents).square().mean()
-
-
-def behavior(outputs: Tensor) -> Tensor:
-    """Return softmax outputs; a network with one output is taken as it stands."""
+def softmax_outputs(outputs: Tensor) -> Tensor:
+    """Return softmax outputs; a single output is returned unchanged."""
     return outputs if outputs.shape[-1] == 1 else outputs.softmax(-1)
 
 
-def as_they_stand(outputs: Tensor) -> Tensor:
+def raw_outputs(outputs: Tensor) -> Tensor:
     """Return outputs unchanged: the predictions of a regression."""
     return outputs
 
@@ -69,47 +64,39 @@ def as_they_stand(outputs: Tensor) -> Tensor:
 def l2_loss(rebuilt: Tensor, original: Tensor) -> Tensor:
     r"""Squared distance of softmax outputs, :math:`\|\sigma(\hat f) - \sigma(f)\|^2`.
 
-    One output is taken as it stands.
-
     Parameters
     ----------
-    rebuilt, original : Tensor ``(n_models, n_queries, n_outputs)``, logits
+    rebuilt, original : Tensor ``(n_models, n_queries, n_outputs)``
+        Logits; a single output is compared without a softmax.
     """
-    return (behavior(rebuilt) - behavior(original)).square().sum(-1).mean()
+    return (softmax_outputs(rebuilt) - softmax_outputs(original)).square().sum(-1).mean()
 
 
 def squared_error_loss(rebuilt: Tensor, original: Tensor) -> Tensor:
-    r"""Squared distance of outputs as they stand, :math:`\|\hat f - f\|^2`: regression."""
+    r"""Squared distance of raw outputs, :math:`\|\hat f - f\|^2`, for regression."""
     return (rebuilt - original).square().sum(-1).mean()
 
 
 def cross_entropy_loss(rebuilt: Tensor, original: Tensor) -> Tensor:
     r"""Cross-entropy, :math:`-\sum_c \sigma(f)_c \log \sigma(\hat f)_c`.
 
-    One output is a binary logit.
+    A single output is a binary logit.
     """
-    rebuilt, original = two_class_logits(rebuilt), two_class_logits(original)
-    return -(original.softmax(-1) * rebuilt.log_softmax(-1)).sum(-1).mean()
+    log_probabilities = two_class_logits(rebuilt).log_softmax(-1)
+    return -(class_probabilities(original) * log_probabilities).sum(-1).mean()
 
 
 def distillation_loss(rebuilt: Tensor, original: Tensor) -> Tensor:
     r"""Knowledge distillation, :math:`T^2 KL(\sigma(f / T) \| \sigma(\hat f / T))` with T = 2."""
     temperature = DISTILLATION_TEMPERATURE
     target = (two_class_logits(original) / temperature).log_softmax(-1)
-    given = (two_class_logits(rebuilt) / temperature).log_softmax(-1)
-    return temperature**2 * (target.exp() * (target - given)).sum(-1).mean()
+    student = (two_class_logits(rebuilt) / temperature).log_softmax(-1)
+    return temperature**2 * (target.exp() * (target - student)).sum(-1).mean()
 
 
-def two_class_logits(outputs: Tensor) -> Tensor:
-    """Return logits of two classes where a network has one output, ``(0, f)``."""
-    if outputs.shape[-1] > 1:
-        return outputs
-    return torch.cat([torch.zeros_like(outputs), outputs], dim=-1)
-
-
-def seen_outputs(behavioral_loss: str) -> Callable[[Tensor], Tensor]:
-    """Return what a behavioral loss compares, as a function of the outputs."""
-    return as_they_stand if behavioral_loss == "squared_error" else behavior
+def compared_outputs(behavioral_loss: str) -> Callable[[Tensor], Tensor]:
+    """Return the function of the outputs that a behavioral loss compares."""
+    return raw_outputs if behavioral_loss == "squared_error" else softmax_outputs
 
 
 BEHAVIORAL_LOSSES = {

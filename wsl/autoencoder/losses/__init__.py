@@ -1,0 +1,1 @@
+"""The losses of the autoencoder, and the queries on which models are compared."""
