@@ -40,7 +40,8 @@ SMALL = {"latent_dim": 3, "d_model": 16, "n_layers": 1, "n_heads": 2, "epochs": 
 
 
 def embed(X, architecture=MLP, **parameters):
-    model = WeightSpaceAutoencoder(architecture, random_state=0, **SMALL, **parameters).fit(X)
+    settings = {"random_state": 0, "validation_fraction": 0.1, **SMALL, **parameters}
+    model = WeightSpaceAutoencoder(architecture, **settings).fit(X)
     scales = np.asarray(list(model.loss_scales_.values()))
     drawn = model.sample(3, anchors=X, random_state=0)
     score = np.asarray(model.score(X))
@@ -115,7 +116,7 @@ def test_mapped_rows_are_checked_without_a_copy(mapped):
 
 @pytest.mark.parametrize("route", ROUTES)
 def test_rows_read_in_small_batches_give_the_same_results(route, mapped, monkeypatch):
-    monkeypatch.setattr(_meta_training, "SETTLE_ROWS", 30)  # norms settle on the same halves then
+    monkeypatch.setattr(_meta_training, "STATISTICS_ROWS", 30)  # statistics of the same halves then
     expected = ROUTES[route](ROWS)
     reads_weights_by_sets = route in ("deepsets", "deepsets regressor", "attack")
     shrink(monkeypatch, batch_bytes=150_000 if reads_weights_by_sets else 8000)  # 3 to 25 models
