@@ -189,7 +189,7 @@ def test_one_seed_one_sample_and_small_chunks_change_nothing(iris, method, monke
         ({"n_candidates": 5, "labels": Y}, "`labels` needs the `queries`"),
         ({"n_candidates": 5, "queries": X[:, :2]}, "`queries` must have 4 columns.* got 2"),
         ({"n_candidates": 5, "queries": X, "labels": Y[:9]}, "`labels` must have .*; got 9"),
-        ({"n_candidates": 5, "queries": X, "labels": Y + 1}, r"must be whole labels from 0 to 2.*; got 1 to 3"),
+        ({"n_candidates": 5, "queries": X, "labels": Y + 1}, "`y` must be .* got 1 to 3"),
     ],
 )
 def test_wrong_arguments_are_named(iris, arguments, message):
