@@ -98,11 +98,12 @@ def errors_of_entries(sections: Any, inherited: set[str]) -> Iterator[Error]:
 
     numpydoc lists ``inherited`` attributes too, which their own classes document.
     """
+    explained = inherited | {entry.name for entry in sections["Parameters"]}  # of a dataclass
     for section in ("Parameters", "Other Parameters", "Attributes"):
         for entry in sections[section]:
             if "," in entry.name:
                 yield "PR20", f'One entry of {section} for several names: "{entry.name}"'
-            elif section != "Attributes" or entry.name in inherited:
+            elif section != "Attributes" or entry.name in explained:
                 continue
             elif not "".join(entry.desc).strip():
                 yield "AT20", f'Attribute "{entry.name}" has no description'

@@ -1,4 +1,4 @@
-"""Digests that answer "is it the same?": of JSON values, and of objects with their code."""
+"""Digests of JSON values, and of objects with their code."""
 
 import hashlib
 import inspect
@@ -15,11 +15,11 @@ import joblib
 from . import __version__
 from .exceptions import InvalidInputError
 
-LIBRARIES = ("numpy", "scikit-learn", "torch")  # another release may train other models
+LIBRARIES = ("numpy", "scikit-learn", "torch")  # other versions may train other models
 
 
 def digest_of(parts: dict[str, Any]) -> str:
-    """Return a digest of JSON values, of this release and of the libraries that train models."""
+    """Return a digest of JSON values and of the versions of the libraries that train models."""
     return json_digest([[__version__, *map(version, LIBRARIES)], parts])
 
 
@@ -34,9 +34,9 @@ def text_digest(text: str) -> str:
 
 
 def identify(value: Any, name: str) -> list[str]:
-    """Return a digest of an object's state, and of the code of the classes and functions in it.
+    """Return digests of an object's state and of the code of the classes and functions in it.
 
-    Of code that was installed, or comes with wsl, name and release say enough.
+    Installed code, and that of wsl, is identified by name and version.
 
     Raises
     ------
@@ -44,19 +44,19 @@ def identify(value: Any, name: str) -> list[str]:
         If the object does not pickle, or holds code of which no source is found.
     """
     try:
-        collector = _Code(io.BytesIO())
+        collector = _CodeCollector(io.BytesIO())
         collector.dump(value)
         return [joblib.hash(value), *sorted(collector.digests)]
     except (pickle.PicklingError, AttributeError, TypeError, OSError) as error:
         raise InvalidInputError(
-            f"{name}={value!r} cannot be told from others, so that it is not known when a cache "
-            f"holds it ({error}); wanted an object whose classes and functions have a name in a "
-            "module, or no cache"
+            f"`{name}` must have a digest, so that a cache can find its models again; got "
+            f"{value!r}: {error}. Define its classes and functions at the top level of a module, "
+            "or pass no cache."
         ) from error
 
 
-class _Code(pickle.Pickler):
-    """Notes the classes and functions that pickling an object comes by."""
+class _CodeCollector(pickle.Pickler):
+    """Collects digests of the classes and functions that are pickled with an object."""
 
     def __init__(self, file: io.BytesIO):
         super().__init__(file)
@@ -70,19 +70,19 @@ class _Code(pickle.Pickler):
 
 
 def _code_digest(code: Any) -> str:
-    """Return the name of a class or function, and a digest of its source where it may change."""
+    """Return the name of a class or function with its version or the digest of its source."""
     name = f"{code.__module__}.{code.__qualname__}"
     top = code.__module__.split(".")[0]
     if _is_installed(top):
         return f"{name} {getattr(sys.modules.get(top), '__version__', '')}"
     if "<" in code.__qualname__:
-        raise pickle.PicklingError(f"{name} has no name in its module")
+        raise pickle.PicklingError(f"{name} is not at the top level of its module")
     source = inspect.getsource(code)
     return f"{name} {text_digest(source)}"
 
 
 def _is_installed(package: str) -> bool:
-    """Tell whether a package's code changes with its releases alone."""
+    """Return True if a package's code changes only with its version."""
     ours = __name__.split(".")[0]
     if package in (ours, "builtins") or package in sys.stdlib_module_names - {"__main__"}:
         return True

@@ -10,7 +10,7 @@ from scipy import stats
 from .._plotting import GREY, axes_or_new, label
 from ..exceptions import InvalidInputError
 from ..risk import AuditReport, knee
-from ..risk.search._pareto import Z, find_knee, leakage_of, on_front
+from ..risk.search._pareto import Z, find_knee, is_pareto_optimal, leakage_of
 
 COLUMNS = (
     "utility", "utility_low", "utility_high", "leakage", "leakage_low", "leakage_high",
@@ -179,7 +179,7 @@ class PrivacyUtilityDisplay:
         """
         ax = axes_or_new(ax, 6.5, 4.5)
         x, y = (self.table[name].to_numpy(float) for name in ("leakage", "utility"))
-        self.pareto_front_ = on_front(y, x)
+        self.pareto_front_ = is_pareto_optimal(y, x)
         for i, (name, row) in enumerate(self.table.iterrows()):
             is_knee = i == self.knee
             ax.errorbar(

@@ -1,9 +1,7 @@
 """``Adversary``: what an adversary knows of the target models, and what it may do."""
 
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass
 from typing import Any
-
-from ..exceptions import InvalidInputError, UnsupportedModuleError
 
 
 @dataclass(frozen=True, eq=False)
@@ -67,34 +65,3 @@ class Adversary:
     n_queries: int = 256
     n_selected_queries: int | None = None
     labels_only: bool = False
-
-
-def resolve_adversary(adversary: Any, default: Adversary | None = None) -> Adversary:
-    """Return the adversary, the default one for None; UnsupportedModuleError for anything else."""
-    if adversary is None:
-        return default or Adversary()
-    if not isinstance(adversary, Adversary):
-        raise UnsupportedModuleError(
-            f"`adversary` must be a wsl.Adversary or None; got {adversary!r}."
-        )
-    return adversary
-
-
-def fill_adversary(adversary: Adversary, learner: Any, family: Any, n_samples: int) -> Adversary:
-    """Return the adversary, with the audited learner, family and sample size where it has none."""
-    known = {"learner": learner, "family": family, "n_samples": n_samples}
-    return replace(
-        adversary, **{name: own for name, own in known.items() if getattr(adversary, name) is None}
-    )
-
-
-def check_unchanged(adversary: Adversary, allowed: set[str], reason: str) -> None:
-    """Raise InvalidInputError if a field that is not allowed differs from its default."""
-    for field in fields(adversary):
-        value = getattr(adversary, field.name)
-        same = type(value) is type(field.default) and value == field.default
-        if not same and field.name not in allowed:
-            raise InvalidInputError(
-                f"`adversary.{field.name}` must be left at its default, {field.default!r}, as "
-                f"{reason}; got {value!r}."
-            )

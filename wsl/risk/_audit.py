@@ -1,34 +1,25 @@
-"""``audit``: how much do a learner's models give away about the distribution they were trained on?
-
-Training lives in ``_shadows`` and ``_adversary``, attacking in ``_trials``, the report in
-``_report``.
-"""
+"""``audit``: how much models of a learner reveal about the distribution of their training data."""
 
 import os
-from numbers import Integral
 from typing import Any
 
 from ..distributions import DistributionFamily
-from ..exceptions import InvalidInputError, UnsupportedModuleError
-from ._adversary import Adversary, check_unchanged, resolve_adversary
+from ._adversary import Adversary
 from ._input_checks import (
     check_counts,
     check_family,
-    check_labels_only,
     check_learner,
-    check_test_sets,
+    check_query_selection,
+    resolve_adversary,
+    resolve_test_sets,
 )
-from .evaluation._attack_runs import attack_specs, encode_properties, run_attacks
+from .evaluation._attack_runs import run_attacks
+from .evaluation._attack_specs import resolve_attacks
 from .evaluation._tables import attack_table, chance_of, utility_table
 from .reports._audit_report import AuditReport
-from .shadows._drawn_sets import draw, redraw
-from .shadows._shadow_models import (
-    ShadowModels,
-    draw_streams,
-    fixed_seed,
-    open_cache,
-    train_shadows,
-)
+from .shadows._drawn_sets import draw_sets, draw_test_sets
+from .shadows._execution import resolve_execution
+from .shadows._shadow_models import ShadowModels, reuse_shadow_models, train_shadow_models
 from .shadows._trainer import Trainer
 
 
@@ -48,81 +39,96 @@ def audit(
     random_state: Any = None,
     progress: bool | str = "auto",
 ) -> AuditReport:
-    """Play the distribution inference game against a learner, and report how often it is lost.
+    """Measure how much a learner's models reveal about the distribution they were trained on.
 
     Target models are trained on samples of ``family``, each at a random value of the property. An
-    adversary that knows the learner and the family trains shadow models of its own at values that
-    it knows, learns to read the value off a model, and guesses the targets' values.
+    adversary trains shadow models at values that it knows, learns to infer the value from a model,
+    and guesses the values of the targets. The report says how often it is right, with intervals.
 
     Parameters
     ----------
-    learner : estimator
-        A scikit-learn classifier or regressor; or an object with
-        ``fit_zoo(datasets, n_models) -> ModelZoo``, which trains all models at once. Its
+    learner : estimator, or an object with ``fit_zoo(datasets, n_models)``
+        A scikit-learn classifier or regressor, of which fresh copies are trained; or an object
+        whose ``fit_zoo`` trains many models at once and returns a :class:`wsl.ModelZoo`. Its
         ``datasets`` is a function from a model's index to ``(X, y)`` or ``(X, y, environments)``.
     family : DistributionFamily
-        Where the targets' training sets come from. Its ``properties`` are what there is to guess.
-    attacks : sequence of str or of attack estimators, or dict, default=("deepsets", "queries")
-        Strategies of ``DistributionInferenceAttack``: "deepsets" sees the weights (white box),
-        "queries" the answers to queries (black box). An estimator of one's own may stand for its
-        strategy; a dict gives each attack a name, so that two of one strategy can be told apart.
+        Distributions of the targets' training data. Its ``properties`` are what is inferred.
+    attacks : str, attack estimator, sequence or dict of such, default=("deepsets", "queries")
+        Strategies of :class:`wsl.DistributionInferenceAttack`: the default has one white-box
+        attack, on weights, and one black-box attack, on responses to queries. An attack estimator
+        is used as it is. A dict names the attacks, so that one strategy can be used twice.
     adversary : Adversary, optional
-        What the adversary knows and may do; by default it knows the learner and the family, and
-        trains 256 shadow models.
+        What the adversary knows and may do. By default it knows learner, family and number of
+        samples, trains 256 shadow models and makes 256 queries.
     n_targets : int, default=128
-        Number of target models, on which attacks are scored.
+        Number of target models. Intervals narrow with its square root.
     n_samples : int, default=1024
-        Rows of each training set.
+        Rows per training set.
     n_repeats : int, default=10
-        How often each attack is trained, every time on a random half of the shadows.
+        How often each attack is trained, each time on a random half of the shadow models, so that
+        intervals include the choice of shadow models.
     shadows : ShadowModels, optional
-        Shadow models that ``train_shadows`` has trained. They bring their adversary with them;
-        ``adversary`` may then set ``n_selected_queries`` alone.
-    test_set : (X, y), DistributionFamily, or dict of such by name; optional
-        What the targets' own quality is measured on. Of a family, each target gets a fresh sample
-        at its own value of the property; by default that of the family that it was trained on. A
-        family that draws from a real table draws these rows from the same table: give held-out
-        rows to see how well models generalise.
-    cache : path, optional
-        A folder in which trained models are kept, and found again by whatever audit would train
-        the same ones: after an interrupt, with other attacks, more repeats or another learner to
-        attack. Files are named by a digest of all that decides the models; deleting any is safe.
+        Shadow models from :func:`train_shadows`. They bring their adversary with them, so that
+        ``adversary`` may only set ``n_selected_queries``.
+    test_set : (X, y), DistributionFamily, or dict of such by name, optional
+        Data on which the targets' own utility is measured. Of a family, each target gets a fresh
+        sample at its own value of the property. By default that is ``family``; a family that
+        draws from a table then draws training rows again, so pass held-out rows to measure
+        generalisation.
+    cache : path-like, optional
+        Folder in which trained models are kept and found again by any audit that would train the
+        same: after an interrupt, with other attacks, or with more repeats. Files are named by a
+        digest of all that decides the models, and may be deleted at any time.
     n_jobs : int, optional
-        Workers that train models and attacks, as in joblib; one by default.
-    random_state : int, Generator, RandomState or None
-        One seed gives one report, whatever ``n_jobs`` is.
+        Number of workers that train models and attacks, as in joblib; one by default.
+    random_state : int, Generator, RandomState or None, default=None
+        Seed of all draws, models and attacks. One int gives one report, whatever ``n_jobs`` is.
     progress : bool or "auto", default="auto"
         Whether to show progress bars on stderr; "auto" shows them on a terminal or in a notebook.
 
     Returns
     -------
     AuditReport
+        Metrics of every attack with 95% intervals, the targets' utility, and all guesses.
 
     Raises
     ------
     UnsupportedModuleError
-        If ``learner`` or ``family`` is of no such kind, or ``attacks`` holds something else.
+        If learner, family, adversary, shadows or an attack is of a wrong type.
     InvalidInputError
-        If an attack is unknown, a number is too small, or the families' properties differ; if
-        ``shadows`` come with what they bring themselves; if ``labels_only`` meets a regressor; if
-        ``cache`` comes without a seed, or with a learner or family that cannot be told from others.
+        If an attack is unknown; if a number is too small; if the properties of two families
+        differ; if labels only are to be observed of a regressor; or if ``cache`` is given without
+        a seed, or for a learner or family that has no digest.
 
     Warns
     -----
     AttackNotApplicableWarning
-        If an attack is left out because the learner does not offer what it needs: a forest has no
-        weights. The report lists it under ``skipped``.
+        If an attack is skipped since the models lack what it needs: a forest has no weights. The
+        report lists it under ``skipped``.
+    DivergedModelWarning
+        If models have weights that are not finite, and are left out.
+
+    See Also
+    --------
+    train_shadows : Train shadow models once, for audits of several learners.
+    compare_audits : Test whether two learners differ in what they reveal.
+    InferenceGame : Any prior, property and loss in place of a family's values and their accuracy.
+    leakage_sources : Attribute the advantage of an attack to its sources.
+    leakage_scorer : Leakage as a score, for searches over learners.
 
     Notes
     -----
-    Weights are read from scikit-learn's linear models and multi-layer perceptrons, torch modules
-    that skorch trains, scalers before them in a Pipeline folded in, and from zoos; every other
-    learner is a black box. Queries are answered with probabilities (classifiers), predictions
-    (regressors) or raw outputs (zoos); those of a zoo and of another classifier meet as
-    probabilities. Attacks that use the queries' labels and the property that each was drawn from
-    are told both.
-    Models are not kept: each is looked at where it is trained, so memory does not grow with them.
-    Environments that the family returns are passed on to a learner whose ``fit`` takes them.
+    Weights are read from scikit-learn's linear models and multi-layer perceptrons, from torch
+    modules trained by skorch, all of these also behind scalers in a Pipeline, and from zoos; any
+    other learner is a black box. Responses are probabilities (classifiers), predictions
+    (regressors) or raw outputs (zoos). Attacks that use the labels of queries, and the property
+    under which each was drawn, get both.
+
+    Models are not kept: each is observed where it is trained, so that memory does not grow with
+    the size of the models. Environments of a family are passed to learners whose ``fit`` has a
+    parameter ``environments``.
+
+    The definition of the risk is that of [1]_, the experiments are those of [2]_.
 
     References
     ----------
@@ -133,80 +139,61 @@ def audit(
     Examples
     --------
     >>> from sklearn.tree import DecisionTreeRegressor
-    >>> from wsl.distributions import EnvironmentMembershipFamily
-    >>> from wsl.risk import Adversary, audit
+    >>> from wsl import Adversary, EnvironmentMembershipFamily, audit
     >>> family = EnvironmentMembershipFamily.linear_causal()
     >>> report = audit(DecisionTreeRegressor(max_depth=2), family, attacks="queries",
     ...                adversary=Adversary(n_shadows=16), n_targets=8, n_samples=64, n_repeats=2,
-    ...                random_state=0, progress=False)
+    ...                random_state=0)
     >>> report.table.columns.tolist()
     ['attack', 'metric', 'value', 'ci_low', 'ci_high', 'advantage', 'n_leaked']
     """
     properties = check_family(family, "family")
     check_learner(learner, "learner")
     counts = check_counts(properties, n_targets=n_targets, n_samples=n_samples, n_repeats=n_repeats)
-    adversary = resolve_adversary(adversary)
-    if adversary.n_selected_queries is not None:
-        check_counts(properties, **{"adversary.n_selected_queries": adversary.n_selected_queries})
-    plans = attack_specs(attacks, family.is_numeric)
-    test_sets = {"": family} if test_set is None else check_test_sets(test_set, properties)
-    store, seed = open_cache(cache, random_state), fixed_seed(random_state)
+    test_sets = resolve_test_sets(test_set, family, properties)
     if shadows is None:
-        shadows = train_shadows(
-            learner, family, adversary=adversary, n_samples=n_samples, cache=cache, n_jobs=n_jobs,
-            random_state=seed, progress=progress,
-        )  # fmt: skip
+        adversary = resolve_adversary(adversary, learner, family, n_samples)
     else:
-        _check_shadows(shadows, properties, adversary)
-    check_labels_only(learner, shadows.adversary.labels_only)
+        adversary = check_query_selection(adversary, properties)
+    specs = resolve_attacks(attacks, family.is_numeric)
+    execution = resolve_execution(cache, n_jobs, random_state, progress)
 
-    seeds = draw_streams(seed)
+    if shadows is None:
+        shadows = train_shadow_models(adversary, execution)
+    else:
+        shadows = reuse_shadow_models(shadows, adversary, learner, properties)
+    known = shadows.adversary
+
+    seeds = execution.seeds
+    drawn_sets = draw_sets(family, n_targets, n_samples, seeds["targets"])
+    drawn_tests = draw_test_sets(test_sets, drawn_sets, seeds["tests"])
     trainer = Trainer(
-        learner, shadows.queries.rows, shadows.adversary.labels_only, store, n_jobs, progress
+        learner, shadows.queries.rows, known.labels_only, execution.cache, n_jobs, progress
     )
-    data = draw(family, n_targets, n_samples, seeds["targets"])
-    tests = {
-        name: redraw(data, seeds["tests"], given)
-        if isinstance(given, DistributionFamily)
-        else given
-        for name, given in test_sets.items()
-    }
-    targets = trainer.train(data, seeds["targets"], tests, "target models")
-    trials, skipped = run_attacks(
-        plans, shadows.population, targets, properties,
-        queries=shadows.queries, n_selected_queries=adversary.n_selected_queries,
+    targets = trainer.train(drawn_sets, seeds["targets"], drawn_tests, "target models")
+
+    results = run_attacks(
+        specs, shadows.population, targets, properties,
+        queries=shadows.queries, n_selected_queries=known.n_selected_queries,
         n_repeats=n_repeats, seed=seeds["attacks"], n_jobs=n_jobs, progress=progress,
     )  # fmt: skip
-    truth = encode_properties(targets.properties, properties)
-    table = attack_table(trials, truth, properties, family.property_is_fraction)
-    chances = chance_of(properties, truth)
+
+    table = attack_table(results.runs, results.truth, properties, family.property_is_fraction)
+    chances = chance_of(properties, results.truth)
     return AuditReport(
         table=table,
         utility=utility_table(targets.utility),
         chance={m: value for m, value in chances.items() if m in set(table["metric"])},
-        skipped=skipped,
+        skipped=results.skipped,
         settings={
             "learner": repr(learner),
             "family": repr(family),
             **counts,
             **shadows.settings,
-            "n_selected_queries": adversary.n_selected_queries,
-            "random_state": int(random_state) if isinstance(random_state, Integral) else None,
+            "random_state": execution.reported_seed,
         },
-        truth=truth,
-        guesses={name: trial.guesses for name, trial in trials.items()},
-        scores={name: t.scores for name, t in trials.items() if t.scores is not None},
+        truth=results.truth,
+        guesses={name: run.guesses for name, run in results.runs.items()},
+        scores={n: run.scores for n, run in results.runs.items() if run.scores is not None},
         classes=properties if isinstance(properties, tuple) else None,
     )
-
-
-def _check_shadows(shadows: Any, properties: Any, adversary: Adversary) -> None:
-    """Raise unless shadow models look for the same, and come with nothing that they bring."""
-    if not isinstance(shadows, ShadowModels):
-        raise UnsupportedModuleError(
-            f"shadows is a {type(shadows).__name__}; wanted what train_shadows returns"
-        )
-    check_unchanged(adversary, {"n_selected_queries"}, "`shadows` bring their adversary with them")
-    own = shadows.adversary.family.property_values
-    if own != properties:
-        raise InvalidInputError(f"shadows have properties {own!r}, but family has {properties!r}")

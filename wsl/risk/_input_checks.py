@@ -1,5 +1,7 @@
-"""Checks of what ``audit`` is given; each names the parameter, what came, what was wanted."""
+"""Checks of the arguments that the functions of ``wsl.risk`` have in common."""
 
+from collections.abc import Mapping
+from dataclasses import fields, replace
 from numbers import Integral
 from typing import Any
 
@@ -10,116 +12,197 @@ from sklearn.utils import check_array
 from ..distributions import DistributionFamily
 from ..distributions._properties import Properties
 from ..exceptions import InvalidInputError, UnsupportedModuleError
+from ._adversary import Adversary
 
-FEWEST_SHADOWS = 4  # of each class, so that a half still holds two
+MIN_SHADOWS_PER_CLASS = 4  # so that a random half holds two
 
 
 def check_family(family: Any, name: str) -> Properties:
-    """Return what there is to guess."""
+    """Return the checked values of a family's property."""
     if not isinstance(family, DistributionFamily):
-        raise UnsupportedModuleError(
-            f"{name} is a {type(family).__name__}; wanted a DistributionFamily"
-        )
+        raise UnsupportedModuleError(f"`{name}` must be a DistributionFamily; got {family!r}.")
     return family.property_values
-
-
-def check_adversary_family(adversary_family: Any, properties: Properties) -> None:
-    """Raise InvalidInputError unless the adversary looks for the same."""
-    own = check_family(adversary_family, "adversary.family")
-    if own != properties:
-        raise InvalidInputError(
-            f"adversary.family has properties {own!r}, but family has {properties!r}"
-        )
 
 
 def check_learner(learner: Any, name: str) -> None:
     """Raise UnsupportedModuleError unless the learner trains one model, or many at once."""
     if isinstance(learner, type):
-        raise UnsupportedModuleError(f"{name} is the class {learner.__name__}; wanted an instance")
+        raise UnsupportedModuleError(
+            f"`{name}` must be an instance; got the class {learner.__name__}."
+        )
     if hasattr(learner, "fit_zoo"):
         return
     if not (hasattr(learner, "get_params") and (is_classifier(learner) or is_regressor(learner))):
         raise UnsupportedModuleError(
-            f"{name} is a {type(learner).__name__}; wanted a scikit-learn classifier or "
-            "regressor, or an object with fit_zoo(datasets, n_models)"
+            f"`{name}` must be a scikit-learn classifier or regressor, or an object with "
+            f"fit_zoo(datasets, n_models); got {learner!r}."
         )
 
 
-def check_labels_only(
-    learner: Any, labels_only: Any, said: str = "adversary.labels_only=True"
-) -> None:
-    """Raise InvalidInputError where a learner decides on no class, ``said`` being what asks it."""
-    if not isinstance(labels_only, bool):
-        raise InvalidInputError(f"adversary.labels_only={labels_only!r}; wanted True or False")
-    if labels_only and hasattr(learner, "__sklearn_tags__") and not is_classifier(learner):
-        raise InvalidInputError(f"{said}, but {learner!r} is no classifier")
-
-
 def check_counts(properties: Properties, **counts: Any) -> dict[str, int]:
-    """Return the counts; InvalidInputError if one is no int, or too small for the classes."""
+    """Return the counts as ints; raise InvalidInputError if one is too small for the classes."""
     n_classes = len(properties) if isinstance(properties, tuple) else 2
-    least = {"n_shadows": FEWEST_SHADOWS * n_classes, "n_targets": n_classes}
-    for name, given in counts.items():
-        wanted = least.get(name.split(".")[-1], 1)
-        if not isinstance(given, Integral) or given < wanted:
-            raise InvalidInputError(f"{name}={given!r}; wanted an int of at least {wanted}")
-    return {name: int(given) for name, given in counts.items()}
+    minima = {"n_shadows": MIN_SHADOWS_PER_CLASS * n_classes, "n_targets": n_classes}
+    for name, count in counts.items():
+        minimum = minima.get(name.split(".")[-1], 1)
+        if not isinstance(count, Integral) or count < minimum:
+            raise InvalidInputError(
+                f"`{name}` must be an int of at least {minimum}; got {count!r}."
+            )
+    return {name: int(count) for name, count in counts.items()}
+
+
+def resolve_adversary(
+    adversary: Any,
+    learner: Any,
+    family: DistributionFamily,
+    n_samples: int,
+    default: Adversary | None = None,
+) -> Adversary:
+    """Return a checked adversary that knows what ``adversary`` leaves open: learner, family, size.
+
+    ``learner`` and ``family`` are the audited ones, already checked; ``default`` replaces None.
+    """
+    adversary = check_adversary(adversary, default)
+    audited = {"learner": learner, "family": family, "n_samples": n_samples}
+    adversary = replace(
+        adversary,
+        **{name: value for name, value in audited.items() if getattr(adversary, name) is None},
+    )
+    check_learner(adversary.learner, "adversary.learner")
+    properties = family.property_values
+    own_properties = check_family(adversary.family, "adversary.family")
+    if own_properties != properties:
+        raise InvalidInputError(
+            f"`adversary.family` must have the properties of the audited family, {properties!r}; "
+            f"got {own_properties!r}."
+        )
+    check_counts(properties, **adversary_counts(adversary))
+    for each in (adversary.learner, learner):
+        check_labels_only(each, adversary.labels_only)
+    return adversary
+
+
+def check_adversary(adversary: Any, default: Adversary | None = None) -> Adversary:
+    """Return the adversary, or the default one for None."""
+    if adversary is None:
+        return default or Adversary()
+    if not isinstance(adversary, Adversary):
+        raise UnsupportedModuleError(
+            f"`adversary` must be a wsl.Adversary or None; got {adversary!r}."
+        )
+    return adversary
+
+
+def adversary_counts(adversary: Adversary) -> dict[str, Any]:
+    """Return the counts of an adversary that are given, by the name that errors use."""
+    names = ("n_samples", "n_shadows", "n_queries", "n_selected_queries")
+    return {
+        f"adversary.{name}": count
+        for name in names
+        if (count := getattr(adversary, name)) is not None
+    }
+
+
+def check_query_selection(adversary: Any, properties: Properties) -> Adversary:
+    """Return an adversary that goes with given shadow models: it may only select queries."""
+    adversary = check_adversary(adversary)
+    check_unchanged(adversary, {"n_selected_queries"}, "`shadows` were trained for their adversary")
+    check_counts(properties, **adversary_counts(adversary))
+    return adversary
+
+
+def check_unchanged(adversary: Adversary, allowed: set[str], reason: str) -> None:
+    """Raise InvalidInputError if a field that is not allowed differs from its default."""
+    for field in fields(adversary):
+        value = getattr(adversary, field.name)
+        is_default = type(value) is type(field.default) and value == field.default
+        if not is_default and field.name not in allowed:
+            raise InvalidInputError(
+                f"`adversary.{field.name}` must be left at its default, {field.default!r}, as "
+                f"{reason}; got {value!r}."
+            )
+
+
+def check_labels_only(learner: Any, labels_only: Any) -> None:
+    """Raise InvalidInputError where labels are to be observed of a learner that predicts none."""
+    if not isinstance(labels_only, bool):
+        raise InvalidInputError(
+            f"`adversary.labels_only` must be True or False; got {labels_only!r}."
+        )
+    if labels_only and hasattr(learner, "__sklearn_tags__") and not is_classifier(learner):
+        raise InvalidInputError(
+            f"`adversary.labels_only` must be False for a regressor, which predicts no labels; got "
+            f"True for {learner!r}."
+        )
 
 
 def check_sample(sample: Any, family: Any) -> None:
-    """Raise InvalidInputError unless a training set is ``(X, y)`` or ``(X, y, environments)``."""
+    """Raise InvalidInputError unless a data set is ``(X, y)`` or ``(X, y, environments)``."""
     if not isinstance(sample, (tuple, list)) or len(sample) not in (2, 3):
         raise InvalidInputError(
-            f"{family!r} drew a {type(sample).__name__}; wanted (X, y) or (X, y, environments)"
+            f"`sample` of {family!r} must return (X, y) or (X, y, environments); got a "
+            f"{type(sample).__name__}."
         )
     lengths = [len(part) if np.ndim(part) else 0 for part in sample]
     if len(set(lengths)) > 1 or lengths[0] == 0:
         raise InvalidInputError(
-            f"{family!r} drew parts with {lengths} rows; wanted one number of them"
+            f"`sample` of {family!r} must return parts with one number of rows, at least 1; got "
+            f"{lengths}."
         )
 
 
-def check_test_sets(test_set: Any, properties: Properties) -> dict[str, Any]:
-    """Return test sets by name, each a family or a pair of arrays; one without a name has ""."""
-    if not isinstance(test_set, dict):
+def resolve_test_sets(
+    test_set: Any, family: DistributionFamily, properties: Properties
+) -> dict[str, Any]:
+    """Return test sets by name, each a family or ``(X, y)``; a single one is named ""."""
+    if test_set is None:
+        return {"": family}
+    if not isinstance(test_set, Mapping):
         return {"": _check_test_set(test_set, "test_set", properties)}
     if not test_set:
-        raise InvalidInputError("test_set is empty; wanted at least one, or None")
+        raise InvalidInputError("`test_set` must hold at least one test set, or be None; got {}.")
     return {
-        str(name): _check_test_set(given, f"test_set[{name!r}]", properties)
-        for name, given in test_set.items()
+        str(name): _check_test_set(one_set, f"test_set[{name!r}]", properties)
+        for name, one_set in test_set.items()
     }
 
 
-def _check_test_set(given: Any, name: str, properties: Properties) -> Any:
-    """Return a family of the same property as it is, or a pair of arrays of one length."""
-    if isinstance(given, DistributionFamily):
-        if check_family(given, name) != properties:
+def _check_test_set(test_set: Any, name: str, properties: Properties) -> Any:
+    """Return a family of the same property unchanged, or a pair of arrays of one length."""
+    if isinstance(test_set, DistributionFamily):
+        own_properties = check_family(test_set, name)
+        if own_properties != properties:
             raise InvalidInputError(
-                f"{name} has properties {given.property_values!r}, but family has {properties!r}"
+                f"`{name}` must have the properties of `family`, {properties!r}; got "
+                f"{own_properties!r}."
             )
-        return given
-    if not isinstance(given, (tuple, list)) or len(given) != 2:
+        return test_set
+    if not isinstance(test_set, (tuple, list)) or len(test_set) != 2:
         raise InvalidInputError(
-            f"{name} is a {type(given).__name__}; wanted a pair (X, y), a DistributionFamily, or a "
-            "dict of such"
+            f"`{name}` must be a pair (X, y), a DistributionFamily, or a dict of such; got a "
+            f"{type(test_set).__name__}."
         )
-    X, y = (np.asarray(part) for part in given)
+    X, y = (np.asarray(part) for part in test_set)
     if len(X) != len(y):
-        raise InvalidInputError(f"{name} has {len(X)} rows of X, but {len(y)} of y")
+        raise InvalidInputError(
+            f"`{name}` must have as many rows in X as in y; got {len(X)} and {len(y)}."
+        )
     return X, y
 
 
-def check_numbers(rows: Any, name: str) -> np.ndarray:
+def check_query_rows(rows: Any, name: str) -> np.ndarray:
     """Return rows as a 2-D array of finite numbers, in their own type."""
     try:
         return check_array(rows, input_name=name)
     except ValueError as error:
-        raise InvalidInputError(f"{name}: {error}") from error
+        raise InvalidInputError(
+            f"`{name}` must be a 2-D array of finite numbers: {error}"
+        ) from error
 
 
 def is_zoo_classifier(learner: Any, labels: np.ndarray) -> bool:
-    """Tell whether a learner with ``fit_zoo`` classifies; without tags, the labels tell it."""
+    """Return True if a learner with ``fit_zoo`` classifies: by its tags, or by the labels."""
     if hasattr(learner, "__sklearn_tags__"):
         return is_classifier(learner)
     return labels.dtype.kind != "f"

@@ -8,15 +8,11 @@ from sklearn.linear_model import LinearRegression
 from wsl._random import resolve_random_state
 from wsl.distributions import DistributionFamily, Interval
 from wsl.exceptions import AttackNotApplicableWarning
-from wsl.risk.evaluation._attack_runs import (
-    AttackRun,
-    AttackSpec,
-    draw_halves,
-    encode_properties,
-    run_attacks,
-)
+from wsl.risk.evaluation._attack_inputs import encode_properties
+from wsl.risk.evaluation._attack_runs import AttackRun, draw_halves, run_attacks
+from wsl.risk.evaluation._attack_specs import AttackSpec
 from wsl.risk.evaluation._tables import chance_of, evaluate
-from wsl.risk.shadows._drawn_sets import draw
+from wsl.risk.shadows._drawn_sets import draw_sets
 from wsl.risk.shadows._trainer import Trainer
 
 N_SAMPLES, SHIFT = 64, 0.25
@@ -37,7 +33,7 @@ WEIGHTS = AttackSpec("weights", True, LinearDiscriminantAnalysis())
 def populations(learner, family=SHIFTED, n_shadows=200, n_targets=400):
     trainer = Trainer(learner, np.zeros((1, 1)))
     return [
-        trainer.train(draw(family, n_models, N_SAMPLES, seed), seed)
+        trainer.train(draw_sets(family, n_models, N_SAMPLES, seed), seed)
         for n_models, seed in ((n_shadows, 1), (n_targets, 2))
     ]
 
@@ -45,7 +41,7 @@ def populations(learner, family=SHIFTED, n_shadows=200, n_targets=400):
 def test_an_attack_reaches_the_bayes_accuracy_and_not_more():
     """A mean of n labels is N(p shift, 1 / n): the best guess has Phi(shift sqrt(n) / 2)."""
     shadows, targets = populations(DummyRegressor())
-    runs, _ = run_attacks([RESPONSES], shadows, targets, (0, 1), n_repeats=5, seed=0)
+    runs = run_attacks([RESPONSES], shadows, targets, (0, 1), n_repeats=5, seed=0).runs
     row = evaluate("responses", runs["responses"], targets.properties, (0, 1), False)[0]
     _, metric, value, low, high, *_ = row
     best = norm.cdf(SHIFT * np.sqrt(N_SAMPLES) / 2)
@@ -57,27 +53,25 @@ def test_an_attack_reaches_the_bayes_accuracy_and_not_more():
 def test_weights_reveal_what_responses_reveal():
     shadows, targets = populations(LinearRegression())
     specs = [WEIGHTS, RESPONSES]
-    runs, _ = run_attacks(specs, shadows, targets, (0, 1), n_repeats=3, seed=0)
-    accuracies = [np.mean(runs[s.name].guesses == targets.properties) for s in specs]
+    runs = run_attacks(specs, shadows, targets, (0, 1), n_repeats=3, seed=0).runs
+    accuracies = [np.mean(runs[spec.name].guesses == targets.properties) for spec in specs]
     best = norm.cdf(SHIFT * np.sqrt(N_SAMPLES) / 2)
     assert all(abs(a - best) < 0.08 for a in accuracies)
 
 
 def test_attacks_do_not_depend_on_each_other():
     shadows, targets = populations(LinearRegression(), n_shadows=40, n_targets=40)
-    alone, _ = run_attacks([RESPONSES], shadows, targets, (0, 1), n_repeats=3, seed=0)
-    both, _ = run_attacks([WEIGHTS, RESPONSES], shadows, targets, (0, 1), n_repeats=3, seed=0)
+    alone = run_attacks([RESPONSES], shadows, targets, (0, 1), n_repeats=3, seed=0).runs
+    both = run_attacks([WEIGHTS, RESPONSES], shadows, targets, (0, 1), n_repeats=3, seed=0).runs
     np.testing.assert_array_equal(alone["responses"].guesses, both["responses"].guesses)
 
 
-def test_without_weights_the_white_box_is_skipped():
+def test_without_weights_white_box_attacks_are_skipped():
     shadows, targets = populations(DummyRegressor(), n_shadows=20, n_targets=10)
-    with pytest.warns(AttackNotApplicableWarning, match="attack 'weights' skipped"):
-        runs, skipped = run_attacks(
-            [WEIGHTS, RESPONSES], shadows, targets, (0, 1), n_repeats=1, seed=0
-        )
-    assert "needs weights" in skipped["weights"]
-    assert runs["responses"].guesses.shape == (1, 10)
+    with pytest.warns(AttackNotApplicableWarning, match="'weights' skipped: it needs weights"):
+        results = run_attacks([WEIGHTS, RESPONSES], shadows, targets, (0, 1), n_repeats=1, seed=0)
+    assert "needs weights" in results.skipped["weights"]
+    assert results.runs["responses"].guesses.shape == (1, 10)
 
 
 def test_halves_hold_half_of_each_class():
@@ -92,14 +86,14 @@ def test_halves_hold_half_of_each_class():
 
 
 @pytest.mark.parametrize("classes", [(0.2, 0.5), ("a", 1), (True, False)])
-def test_classes_of_any_type_become_whole_numbers(classes):
+def test_classes_of_any_type_are_encoded_as_indices(classes):
     values = np.array([classes[i] for i in (0, 1, 1, 0)], dtype=object)
     labels = encode_properties(values, classes)
     assert labels.tolist() == [0, 1, 1, 0]
     assert labels.dtype.kind == "i"
 
 
-def test_errors_are_compared_with_guessing_the_midpoint():
+def test_errors_are_compared_with_those_of_the_midpoint():
     truth = np.array([0.0, 1.0, 0.5, 0.25])
     guesses = np.stack([truth + 0.1, truth - 0.3])
     rows = evaluate("any", AttackRun(guesses), truth, Interval(0, 1), True)
@@ -112,7 +106,7 @@ def test_errors_are_compared_with_guessing_the_midpoint():
     assert np.isnan(leaked)
 
 
-def test_several_properties_have_a_row_each():
+def test_several_continuous_properties_have_a_row_each():
     intervals = [Interval(0, 1), Interval(0, 10)]
     truth = np.array([[0.0, 0.0], [1.0, 10.0], [0.5, 5.0]])
     rows = evaluate(

@@ -18,10 +18,10 @@ from wsl.distributions import (
 )
 from wsl.exceptions import AttackNotApplicableWarning, InvalidInputError, UnsupportedModuleError
 from wsl.risk import Adversary, GameReport, InferenceGame, audit
-from wsl.risk.game._estimand import goal_of
+from wsl.risk.game._estimand import resolve_estimand
 from wsl.risk.game._game_tables import risk_of
-from wsl.risk.game._prior import make_prior
-from wsl.risk.game._sequential_stopping import InterimAnalysis, plan_looks
+from wsl.risk.game._prior import resolve_prior
+from wsl.risk.game._sequential_stopping import analyse_losses, resolve_interim_sizes
 
 MEANS = GaussianFamily("mean", properties=(0, 0.1), on_inputs=0)
 NARROW = GaussianFamily("mean", properties=(0, 0.1), on_inputs=0, n_features=2)
@@ -113,8 +113,8 @@ def test_a_loss_of_ones_own_moves_decisions():
 
 def test_a_loss_of_classes_has_a_width_where_no_guess_was_wrong():
     """As a share does: the interval is that of the share, in units of the dearest guess."""
-    dear = goal_of(make_prior(MEANS, None), lambda a, b: 5.0 * (a != b) + 1, 0)
-    plain = goal_of(make_prior(MEANS, None), "zero_one", 0)
+    dear = resolve_estimand(resolve_prior(MEANS, None), lambda a, b: 5.0 * (a != b) + 1, 0)
+    plain = resolve_estimand(resolve_prior(MEANS, None), "zero_one", 0)
     for losses in (np.zeros((3, 40)), np.eye(3, 40)):
         own, share = risk_of(5 * losses + 1, dear), risk_of(losses, plain)
         found = [own.value, own.low, own.high]
@@ -186,7 +186,7 @@ def test_a_function_may_stand_for_a_distribution():
 
     report = game(line, property_of=lambda sampler: sampler.slope).play(**QUICK)
     assert report.table["risk"][0] < 0.05
-    with pytest.raises(InvalidInputError, match="prior drew a int"):
+    with pytest.raises(InvalidInputError, match=r"`prior` must draw objects .* got a int"):
         game(lambda rng: 3, property_of=float).play(**QUICK)
 
 
@@ -194,7 +194,9 @@ def test_the_adversarys_own_prior():
     wide = GaussianFamily("mean", properties=Interval(0, 2), on_inputs=0)
     report = game(INTERVAL, property_of=above_half, adversary=knowing(family=wide)).play(**QUICK)
     assert report.table["risk"][0] < 0.4
-    with pytest.raises(InvalidInputError, match=r"adversary\.family has the properties"):
+    with pytest.raises(
+        InvalidInputError, match=r"`adversary\.family` must only have the properties"
+    ):
         game(
             INTERVAL,
             property_of=lambda m: "low" if m < 0.5 else "mid" if m < 1 else "far",
@@ -269,46 +271,106 @@ def test_rows_that_tell_as_much_are_counted_rightly():
 @pytest.mark.parametrize(
     ("options", "playing", "error", "message"),
     [
-        ({"prior": 3}, {}, UnsupportedModuleError, "prior is a int"),
-        ({"prior": Component}, {}, InvalidInputError, "property_of=None"),
-        ({"prior": lambda rng: 0}, {}, InvalidInputError, "property_of=None"),
-        ({"property_of": 3}, {}, InvalidInputError, "property_of=3"),
-        ({"access": "grey"}, {}, InvalidInputError, "access='grey'"),
-        ({"attacks": "deepsets"}, {}, InvalidInputError, r"attacks \['deepsets'\] see weights"),
-        ({"loss": "hinge"}, {}, InvalidInputError, "loss='hinge'"),
-        ({"prior": INTERVAL, "loss": "zero_one"}, {}, InvalidInputError, "of classes"),
-        ({"loss": lambda a, b: 1.0}, {}, InvalidInputError, "loss returned shape"),
-        ({"property_of": lambda v: "same"}, {}, InvalidInputError, "two values or more"),
-        ({"access": ["black_box"]}, {}, InvalidInputError, "access="),
-        ({"access": "label_only"}, {}, InvalidInputError, "access='label_only'"),
-        ({"adversary": knowing(labels_only=True)}, {}, InvalidInputError, "labels_only=True, but"),
+        ({"prior": 3}, {}, UnsupportedModuleError, "`prior` must be .* got 3"),
+        (
+            {"prior": Component},
+            {},
+            InvalidInputError,
+            "`property_of` must be a function if .* got None",
+        ),
+        (
+            {"prior": lambda rng: 0},
+            {},
+            InvalidInputError,
+            "`property_of` must be a function if .* got None",
+        ),
+        ({"property_of": 3}, {}, InvalidInputError, "`property_of` must be .* got 3"),
+        ({"access": "grey"}, {}, InvalidInputError, "`access` must be one of .* got 'grey'"),
+        (
+            {"attacks": "deepsets"},
+            {},
+            InvalidInputError,
+            r"`attacks` must be black-box .* got \['deepsets'\]",
+        ),
+        ({"loss": "hinge"}, {}, InvalidInputError, "`loss` must be .* got 'hinge'"),
+        (
+            {"prior": INTERVAL, "loss": "zero_one"},
+            {},
+            InvalidInputError,
+            "got 'zero_one', which is for one of a few classes",
+        ),
+        ({"loss": lambda a, b: 1.0}, {}, InvalidInputError, "`loss` must return .* got shape"),
+        (
+            {"property_of": lambda v: "same"},
+            {},
+            InvalidInputError,
+            "`property_of` must return at least two values",
+        ),
+        ({"access": ["black_box"]}, {}, InvalidInputError, "`access` must be"),
+        (
+            {"access": "label_only"},
+            {},
+            InvalidInputError,
+            "got 'label_only'. For predicted labels only, set `labels_only`",
+        ),
+        (
+            {"adversary": knowing(labels_only=True)},
+            {},
+            InvalidInputError,
+            r"`adversary\.labels_only` must be False",
+        ),
         ({"adversary": 3}, {}, UnsupportedModuleError, "`adversary` must be a wsl.Adversary"),
         (
             {"adversary": knowing(learner=3)},
             {},
             UnsupportedModuleError,
-            "adversary.learner is a int",
+            r"`adversary\.learner` must be .* got 3",
         ),
-        ({"adversary": knowing(n_samples=0)}, {}, InvalidInputError, "adversary.n_samples=0"),
+        (
+            {"adversary": knowing(n_samples=0)},
+            {},
+            InvalidInputError,
+            r"`adversary\.n_samples` must be .* got 0",
+        ),
         (
             {"adversary": knowing(queries=np.zeros((4, 2)))},
             {},
             InvalidInputError,
-            r"queries have the shape \(2,\)",
+            r"`queries` must have .* \(4,\); got \(2,\)",
         ),
         (
             {"adversary": knowing(family=NARROW)},
             {},
             InvalidInputError,
-            r"queries have .*features=4.* \(4,\)",
+            r"`queries` must have .*features=4.* \(4,\); got \(2,\)",
         ),
-        ({"prior": draw_nothing, "property_of": always_one}, {}, InvalidInputError, "drew a int"),
-        ({"prior": draw_nothing, "property_of": id}, {}, InvalidInputError, "at most 100, or num"),
-        ({}, {"width": 0}, InvalidInputError, "width=0"),
-        ({}, {"width": True}, InvalidInputError, "width=True"),
-        ({}, {"max_targets": 9}, InvalidInputError, "without a width"),
-        ({}, {"width": 0.1, "max_targets": 9}, InvalidInputError, "max_targets=9"),
-        ({}, {"n_row_sets": 3}, InvalidInputError, "n_row_sets=3"),
+        (
+            {"prior": draw_nothing, "property_of": always_one},
+            {},
+            InvalidInputError,
+            "`sample` of .* must return .* got a int",
+        ),
+        (
+            {"prior": draw_nothing, "property_of": id},
+            {},
+            InvalidInputError,
+            "`property_of` must return at most 100 classes",
+        ),
+        ({}, {"width": 0}, InvalidInputError, "`width` must be .* got 0"),
+        ({}, {"width": True}, InvalidInputError, "`width` must be .* got True"),
+        (
+            {},
+            {"max_targets": 9},
+            InvalidInputError,
+            "`max_targets` is only used together with `width`",
+        ),
+        ({}, {"width": 0.1, "max_targets": 9}, InvalidInputError, "`max_targets` must be .* got 9"),
+        (
+            {},
+            {"n_row_sets": 3},
+            InvalidInputError,
+            "`n_row_sets` must be 0 or an int of at least 32; got 3",
+        ),
     ],
 )
 def test_errors_name_what_is_wrong(options, playing, error, message):
@@ -329,17 +391,17 @@ def test_environments_are_passed_on():
 def test_intervals_cover_whenever_the_game_stops():
     """Of 500 games that stop as soon as they look certain, 95 in 100 hold the risk, and more."""
     rng = np.random.default_rng(0)
-    goal = goal_of(make_prior(MEANS, None), "auto", 0)
-    sizes = plan_looks(48, 0.2, 384)
+    estimand = resolve_estimand(resolve_prior(MEANS, None), "auto", 0)
+    sizes = resolve_interim_sizes(48, 0.2, 384)
     held, stopped = 0, set()
     for _ in range(500):
         losses = (rng.random((1, 384)) < 0.2).astype(float)
         for n_targets in sizes:
-            look = InterimAnalysis.of({"queries": losses[:, :n_targets]}, goal, len(sizes))
-            if look.width <= 0.2:
+            analysis = analyse_losses({"queries": losses[:, :n_targets]}, estimand, len(sizes))
+            if analysis.width <= 0.2:
                 break
-        risk = risk_of(losses[:, : look.n_targets], goal, len(sizes))
+        risk = risk_of(losses[:, : analysis.n_targets], estimand, len(sizes))
         held += risk.low <= 0.2 <= risk.high
-        stopped.add(look.n_targets)
+        stopped.add(analysis.n_targets)
     assert held >= 0.95 * 500
     assert len(stopped) > 1

@@ -54,7 +54,7 @@ def test_property_inference_of_means():
     row = risk_of(game)
     best = 1 - family.bayes_accuracy(256, "coefficients")
     assert row["ci_low"] <= best <= row["ci_high"]
-    with pytest.raises(InvalidInputError, match="a few classes"):
+    with pytest.raises(InvalidInputError, match="`family` must have a few classes"):
         property_inference(LinearRegression(), GaussianFamily("mean", properties=Interval(0, 1)))
 
 
@@ -96,7 +96,7 @@ def test_proportion_regression_of_a_share_that_is_the_mean():
     row = risk_of(game, n_targets=100)
     assert row["risk"] == pytest.approx(1 / 400, rel=0.2)
     assert row["advantage"] == pytest.approx(0.99, abs=0.002)
-    with pytest.raises(InvalidInputError, match="wanted an Interval"):
+    with pytest.raises(InvalidInputError, match="`interval` must be an Interval"):
         proportion_regression(DummyRegressor(), TUMOURS, MALIGNANT, MALIGNANT, interval=(0, 1))
 
 

@@ -114,9 +114,9 @@ def test_what_else_an_audit_takes_is_passed_on():
 
 
 def test_errors_name_what_is_wrong(tmp_path):
-    with pytest.raises(TypeError, match="family is a str; wanted a DistributionFamily"):
+    with pytest.raises(TypeError, match="`family` must be a DistributionFamily; got 'census'"):
         leakage_scorer("census")
     local = EnvironmentMembershipFamily([lambda n, rng: (X[:n], Y[:n])] * 2)
     scorer = leakage_scorer(local, cache=tmp_path, **SMALL)
-    with pytest.raises(ValueError, match="must be picklable to be told from others"):
+    with pytest.raises(ValueError, match="`estimator` and `family` must be picklable"):
         scorer(Ridge().fit(X, Y), X, Y)

@@ -3,7 +3,7 @@ import pandas as pd
 import pytest
 
 from wsl.risk import AuditReport, knee
-from wsl.risk.search._pareto import find_knee, leakage_of, on_front
+from wsl.risk.search._pareto import find_knee, is_pareto_optimal, leakage_of
 
 NO_ERROR = np.zeros(4)
 
@@ -28,7 +28,7 @@ def test_the_front_is_what_no_other_beats():
         )
         for u, k in zip(utility, leakage, strict=True)
     ]  # fmt: skip
-    assert on_front(utility, leakage).tolist() == expected
+    assert is_pareto_optimal(utility, leakage).tolist() == expected
     assert 0 < sum(expected) < 40
 
 
@@ -78,9 +78,9 @@ def test_errors_change_no_scale():
 
 def test_settings_that_failed_are_left_out():
     assert knee(results([[np.nan, 0.9]], [[np.nan, 0.5]])) == 1
-    with pytest.raises(ValueError, match="no setting has a finite utility"):
+    with pytest.raises(ValueError, match="`cv_results` must have a setting with finite utility"):
         knee(results([[np.nan]], [[0.3]]))
-    with pytest.raises(ValueError, match="no score 'utility'"):
+    with pytest.raises(ValueError, match="`cv_results` must have the score 'utility'"):
         knee({"mean_test_score": np.ones(2)})
 
 
@@ -97,5 +97,5 @@ def test_leakage_is_the_advantage_of_the_strongest_attack():
     error = ("queries", "mean_absolute_error", 0.1, 0.08, 0.15, 0.6, np.nan)
     found = leakage_of(report([error], {"mean_absolute_error": 0.25}))
     assert (found.value, found.low, found.high) == pytest.approx((0.6, 0.4, 0.68))
-    with pytest.raises(ValueError, match="attacks were all left out"):
+    with pytest.raises(ValueError, match="`attacks` must have one that is applicable"):
         leakage_of(report([], {}))

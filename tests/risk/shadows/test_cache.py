@@ -16,7 +16,7 @@ from wsl.exceptions import DamagedCacheWarning, InvalidInputError
 from wsl.risk import Adversary, audit
 from wsl.risk.shadows import _trainer
 from wsl.risk.shadows._cache import Cache
-from wsl.risk.shadows._drawn_sets import draw
+from wsl.risk.shadows._drawn_sets import draw_sets
 from wsl.risk.shadows._trainer import Trainer
 
 CAUSAL = EnvironmentMembershipFamily.linear_causal()
@@ -37,13 +37,13 @@ QUICK = {
 @pytest.fixture
 def trained(monkeypatch):
     """The indices of models that are trained one by one, as they are."""
-    indices, train = [], _trainer._train_one
+    indices, train = [], _trainer.train_single
 
-    def noted(trainer, draws, index, *rest):
+    def recorded(learner, queries, labels_only, drawn_sets, index, *rest):
         indices.append(index)
-        return train(trainer, draws, index, *rest)
+        return train(learner, queries, labels_only, drawn_sets, index, *rest)
 
-    monkeypatch.setattr(_trainer, "_train_one", noted)
+    monkeypatch.setattr(_trainer, "train_single", recorded)
     return indices
 
 
@@ -64,8 +64,8 @@ def assert_same(one, other):
     ("learner", "n_models"), [(LinearRegression(), 70), (DecisionTreeRegressor(), 3), (ZOOS, 20)]
 )
 def test_what_comes_out_of_the_cache_is_what_went_in(learner, n_models, tmp_path, monkeypatch):
-    monkeypatch.setattr(_trainer, "ZOO_PIECE", 8)
-    draws, tests = draw(CAUSAL, n_models, 40, 0), {"own": draw(CAUSAL, n_models, 40, 1)}
+    monkeypatch.setattr(_trainer, "ZOO_CHUNK", 8)
+    draws, tests = draw_sets(CAUSAL, n_models, 40, 0), {"own": draw_sets(CAUSAL, n_models, 40, 1)}
     plain, cold, warm = (
         Trainer(learner, QUERIES, cache=cache).train(draws, 5, tests)
         for cache in (None, Cache(tmp_path), Cache(tmp_path))
@@ -77,7 +77,7 @@ def test_what_comes_out_of_the_cache_is_what_went_in(learner, n_models, tmp_path
 
 def test_classes_and_labels_come_back(tmp_path):
     family = DistributionFamily.from_function(two_words, ("few", "many"))
-    draws = draw(family, 6, 50, 0)
+    draws = draw_sets(family, 6, 50, 0)
     cold, warm = (
         Trainer(LogisticRegression(), QUERIES, True, Cache(tmp_path)).train(draws, 0) for _ in "ab"
     )
@@ -95,7 +95,7 @@ def test_more_models_train_only_the_further_ones(trained, tmp_path):
     def train(n_models):
         trained.clear()
         trainer = Trainer(LinearRegression(), QUERIES, cache=Cache(tmp_path))
-        return trainer.train(draw(CAUSAL, n_models, 30, 0), 0)
+        return trainer.train(draw_sets(CAUSAL, n_models, 30, 0), 0)
 
     few = train(64)
     many = train(70)
@@ -104,19 +104,19 @@ def test_more_models_train_only_the_further_ones(trained, tmp_path):
     np.testing.assert_array_equal(few.responses, many.responses[:64])
 
 
-def test_an_interrupt_loses_one_piece(trained, tmp_path, monkeypatch):
-    monkeypatch.setattr(_trainer, "PIECE", 4)
-    draws, noted = draw(CAUSAL, 11, 30, 0), _trainer._train_one
+def test_an_interrupt_loses_one_chunk(trained, tmp_path, monkeypatch):
+    monkeypatch.setattr(_trainer, "CHUNK", 4)
+    draws, recorded = draw_sets(CAUSAL, 11, 30, 0), _trainer.train_single
 
-    def interrupted(trainer, draws, index, *rest):
+    def interrupted(learner, queries, labels_only, drawn_sets, index, *rest):
         if index == 9:
             raise KeyboardInterrupt
-        return noted(trainer, draws, index, *rest)
+        return recorded(learner, queries, labels_only, drawn_sets, index, *rest)
 
-    monkeypatch.setattr(_trainer, "_train_one", interrupted)
+    monkeypatch.setattr(_trainer, "train_single", interrupted)
     with pytest.raises(KeyboardInterrupt):
         Trainer(LinearRegression(), QUERIES, cache=Cache(tmp_path)).train(draws, 0)
-    monkeypatch.setattr(_trainer, "_train_one", noted)
+    monkeypatch.setattr(_trainer, "train_single", recorded)
     trained.clear()
     resumed = Trainer(LinearRegression(), QUERIES, cache=Cache(tmp_path)).train(draws, 0)
     assert trained == [8, 9, 10]
@@ -125,7 +125,7 @@ def test_an_interrupt_loses_one_piece(trained, tmp_path, monkeypatch):
 
 @pytest.mark.parametrize("damage", [b"", b"no archive", None], ids=["empty", "other", "cut"])
 def test_a_damaged_file_is_trained_again_and_said(damage, trained, tmp_path):
-    draws = draw(CAUSAL, 5, 30, 0)
+    draws = draw_sets(CAUSAL, 5, 30, 0)
     trainer = Trainer(LinearRegression(), QUERIES, cache=Cache(tmp_path))
     whole = trainer.train(draws, 0)
     (file,) = tmp_path.iterdir()
@@ -141,7 +141,7 @@ def test_a_damaged_file_is_trained_again_and_said(damage, trained, tmp_path):
 
 
 def test_pickles_in_a_cache_are_not_read(tmp_path):
-    draws = draw(CAUSAL, 5, 30, 0)
+    draws = draw_sets(CAUSAL, 5, 30, 0)
     trainer = Trainer(LinearRegression(), QUERIES, cache=Cache(tmp_path))
     trainer.train(draws, 0)
     (file,) = tmp_path.iterdir()
@@ -209,13 +209,15 @@ def test_a_changed_function_is_another_family(tmp_path, monkeypatch):
 @pytest.mark.parametrize(
     "function", [lambda value, n_samples, random_state: (QUERIES, QUERIES[:, 0])], ids=["lambda"]
 )
-def test_what_cannot_be_told_apart_is_refused(function, tmp_path):
+def test_what_has_no_digest_is_refused(function, tmp_path):
     family = DistributionFamily.from_function(function, (0, 1))
-    with pytest.raises(InvalidInputError, match=r"family=.* cannot be told"):
+    with pytest.raises(InvalidInputError, match=r"`family` must have a digest"):
         audit(LinearRegression(), family, cache=tmp_path, **QUICK)
 
 
 def test_without_a_seed_nothing_would_be_found(tmp_path):
-    with pytest.raises(InvalidInputError, match="random_state=None"):
+    with pytest.raises(
+        InvalidInputError, match="`random_state` must be a seed when `cache` is given"
+    ):
         audit(LinearRegression(), CAUSAL, cache=tmp_path, **QUICK | {"random_state": None})
     assert not list(tmp_path.iterdir())

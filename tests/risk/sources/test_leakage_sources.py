@@ -26,10 +26,10 @@ from wsl.risk import Adversary, AuditReport, SourcesReport, audit, leakage_sourc
 from wsl.risk.evaluation._confidence_intervals import proportion_interval
 from wsl.risk.reports._sources_report import SOURCES
 from wsl.risk.shadows._population import Population
-from wsl.risk.sources._decomposition import summarize
-from wsl.risk.sources._noise_matching import blurred
+from wsl.risk.sources._decomposition import decompose
+from wsl.risk.sources._noise_matching import match_noise
 from wsl.risk.sources._shapley import limit_weights, shapley_values, subsets
-from wsl.risk.sources._shared_conditional import common_conditional
+from wsl.risk.sources._shared_conditional import share_conditional
 
 QUICK = {
     "adversary": Adversary(n_shadows=32, n_queries=16),
@@ -166,7 +166,7 @@ def test_a_fitted_conditional_on_real_data():
         DecisionTreeClassifier(max_depth=2), TUMOURS, reference_learner=DecisionTreeClassifier(),
         sample_size_multipliers=(1, 2, 40), **QUICK,
     )  # fmt: skip
-    assert "gradient boosting on 128 rows" in report.notes["conditional"]
+    assert "gradient boosting fitted to 128 rows" in report.notes["conditional"]
     assert "64, 128 rows" in report.notes["sample"]
     assert set(report.table["source"]) == {*SOURCES, "rest", "total"}
 
@@ -189,7 +189,7 @@ def test_what_cannot_be_switched_off_is_said():
         DecisionTreeClassifier(), TUMOURS, reference_learner=DecisionTreeClassifier(), **full
     )
     assert list(short.unavailable) == ["sample"]
-    assert "too few rows for sets of 2, 4 times as many" in short.unavailable["sample"]
+    assert "too few rows for training sets of 2, 4 times the size" in short.unavailable["sample"]
     alone = leakage_sources(
         LinearRegression(),
         MEANS,
@@ -205,8 +205,8 @@ def test_what_cannot_be_switched_off_is_said():
 
 def test_a_common_conditional_that_is_fitted_is_common():
     family = GaussianFamily("mean", properties=(-1, 1), on_inputs=1, on_outcome=1, n_features=2)
-    fitted, told = common_conditional(family, "fitted", False, 2048, 0)
-    assert "gradient boosting on 4096 rows" in told
+    fitted, told = share_conditional(family, "fitted", False, 2048, 0)
+    assert "gradient boosting fitted to 4096 rows" in told
     drawn, own = [], []
     for value in (-1, 1):
         rows, outcome = fitted.sample(value, 20_000, random_state=1)
@@ -219,7 +219,7 @@ def test_a_common_conditional_that_is_fitted_is_common():
     assert apart[0] < 0.3 * apart[1]
     spreads = [np.concatenate(pair).std() for pair in (drawn, own)]
     assert spreads[0] == pytest.approx(spreads[1], rel=0.1)
-    classes, _ = common_conditional(TUMOURS, "fitted", True, 100, 0)
+    classes, _ = share_conditional(TUMOURS, "fitted", True, 100, 0)
     _, drawn = classes.sample(0.2, 100, random_state=0)
     assert set(drawn.tolist()) == {0, 1}
 
@@ -229,7 +229,7 @@ def population(responses, properties):
     return Population(properties, np.arange(n), responses, "logits", None, None, None, {})
 
 
-def test_blurred_models_keep_their_mean_and_the_size_of_their_fluctuations():
+def test_noise_matching_keeps_means_and_the_size_of_the_noise():
     rng = np.random.default_rng(0)
     properties = np.arange(4000) % 2
     means = properties[:, None, None] * np.array([1.0, 2.0])[:, None]
@@ -240,13 +240,13 @@ def test_blurred_models_keep_their_mean_and_the_size_of_their_fluctuations():
     large = population(
         (means + spread / 10 * rng.normal(size=(4000, 2, 1))).astype(np.float32), properties
     )
-    seen = blurred(large, small, small, 100, seed=0)
+    seen = match_noise(large, small, small, 100, seed=0)
     groups = [seen.responses[properties == c] for c in (0, 1)]
     np.testing.assert_allclose(groups[1].mean(0) - groups[0].mean(0), [[1], [2]], atol=0.25)
     assert groups[1].std() == pytest.approx(groups[0].std(), rel=0.15)
-    assert blurred(small, small, small, 1, seed=0).responses == pytest.approx(small.responses)
+    assert match_noise(small, small, small, 1, seed=0).responses == pytest.approx(small.responses)
     numbers = population(small.responses, properties.astype(float))
-    same = blurred(replace(large, properties=numbers.properties), numbers, numbers, 100, seed=0)
+    same = match_noise(replace(large, properties=numbers.properties), numbers, numbers, 100, seed=0)
     np.testing.assert_allclose(same.responses, seen.responses, atol=1e-3)
 
 
@@ -258,7 +258,7 @@ def made(seed=0, **described):
         (c, b, k): 0.5 * c + 0.1 * b + 0.2 / k + noise for c in (True, False) for b in (True, False)
         for k in (1, 2, 4)
     }  # fmt: skip
-    return summarize(advantages, list(SOURCES), (1, 2, 4), 100, **described)
+    return decompose(advantages, list(SOURCES), (1, 2, 4), 100, **described)
 
 
 def test_known_advantages_are_divided_as_they_were_put_together():
@@ -289,7 +289,7 @@ def test_intervals_cover():
             + 0.3 * by_target[i] + 0.02 * by_half[i] + 0.2 * rng.normal(size=(6, 60))
             for i, (c, b, k) in enumerate(keys)
         }  # fmt: skip
-        for row in summarize(advantages, list(SOURCES), (1, 2, 4), 9).table.to_dict("records"):
+        for row in decompose(advantages, list(SOURCES), (1, 2, 4), 9).table.to_dict("records"):
             held[row["source"]] += row["ci_low"] <= truth[row["source"]] <= row["ci_high"]
     assert min(held.values()) >= 182, held
 
@@ -310,7 +310,7 @@ def test_guesses_that_are_all_right_leave_a_doubt():
     for k in (1, 2, 4):  # more rows are other models, another learner here is not
         for c, own in ((True, perfect.copy()), (False, half.copy())):
             advantages |= {(c, b, k): own for b in (True, False)}
-    report = summarize(advantages, list(SOURCES), (1, 2, 4), 9, floor=-1.0)
+    report = decompose(advantages, list(SOURCES), (1, 2, 4), 9, floor=-1.0)
     rows = report.table.set_index("source")
     share = proportion_interval(perfect)
     assert rows["advantage"]["total"] == rows["ci_high"]["total"] == 1
@@ -318,7 +318,7 @@ def test_guesses_that_are_all_right_leave_a_doubt():
     ends = rows.loc[["bias", "sample"], ["ci_low", "ci_high"]].to_numpy()
     np.testing.assert_allclose(ends[0], 0, atol=1e-12)
     assert ends[1, 0] < -0.01 < 0.01 < ends[1, 1]
-    plain = summarize(advantages, list(SOURCES), (1, 2, 4), 9).table.set_index("source")
+    plain = decompose(advantages, list(SOURCES), (1, 2, 4), 9).table.set_index("source")
     assert plain["ci_low"]["total"] == 1
     wider = rows["ci_high"] - rows["ci_low"] >= plain["ci_high"] - plain["ci_low"] - 1e-12
     assert wider.drop("total").all()
@@ -330,7 +330,7 @@ def test_intervals_cover_where_errors_are_rare():
     held = dict.fromkeys(truth, 0)
     for seed in range(200):
         advantages = hits(np.random.default_rng(seed), shares)
-        report = summarize(advantages, list(SOURCES), (1, 2, 4), 9, floor=-1.0)
+        report = decompose(advantages, list(SOURCES), (1, 2, 4), 9, floor=-1.0)
         for row in report.table.to_dict("records"):
             held[row["source"]] += row["ci_low"] <= truth[row["source"]] <= row["ci_high"]
     assert min(held.values()) >= 182, held
@@ -368,16 +368,19 @@ def test_a_report_that_is_stored_and_shown(tmp_path):
     ("options", "message"),
     [
         ({"attacks": ("queries", "kl")}, "`attacks` must be one attack"),
-        ({"adversary": Adversary(labels_only=True)}, "adversary.labels_only` must be left at"),
-        ({"adversary": Adversary(n_shadows=3)}, "adversary.n_shadows=3"),
-        ({"attacks": "deepsets"}, "black-box strategy"),
-        ({"attacks": "threshold"}, "black-box strategy"),
+        ({"adversary": Adversary(labels_only=True)}, r"`adversary\.labels_only` must be left at"),
+        ({"adversary": Adversary(n_shadows=3)}, r"`adversary\.n_shadows` must be .* got 3"),
+        ({"attacks": "deepsets"}, "`attacks` must be a black-box attack"),
+        ({"attacks": "threshold"}, "`attacks` must be a black-box attack"),
         ({"sample_size_multipliers": (2, 4)}, "`sample_size_multipliers` must be"),
         ({"sample_size_multipliers": 3}, "`sample_size_multipliers` must be .* got 3"),
-        ({"conditional": "none"}, "conditional='none'"),
-        ({"conditional": TUMOURS}, "conditional has properties"),
-        ({"n_targets": 0}, "n_targets=0"),
-        ({"reference_learner": LogisticRegression()}, "is a classifier; wanted a regressor"),
+        ({"conditional": "none"}, "`conditional` must be .* got 'none'"),
+        ({"conditional": TUMOURS}, "`conditional` must have the properties"),
+        ({"n_targets": 0}, "`n_targets` must be .* got 0"),
+        (
+            {"reference_learner": LogisticRegression()},
+            "`reference_learner` must be a regressor, .* got a classifier",
+        ),
     ],
 )
 def test_errors_name_what_is_wrong(options, message):
@@ -387,5 +390,5 @@ def test_errors_name_what_is_wrong(options, message):
 
 def test_a_family_that_knows_no_common_conditional():
     causal = EnvironmentMembershipFamily.linear_causal()
-    with pytest.raises(InvalidInputError, match="knows no common"):
+    with pytest.raises(InvalidInputError, match="`conditional` must not be 'known'"):
         leakage_sources(LinearRegression(), causal, conditional="known", **QUICK)

@@ -1,7 +1,4 @@
-"""What a game is played for: the property, what a wrong guess costs, what is known beforehand.
-
-Priors live in ``_prior``, losses in ``_losses``; the game is played in ``_game``.
-"""
+"""What a game infers: the property, the loss of a wrong guess, and what the prior says of it."""
 
 from dataclasses import replace
 from typing import Any, NamedTuple
@@ -10,75 +7,80 @@ import numpy as np
 
 from ...distributions import DistributionFamily
 from ...exceptions import InvalidInputError
-from ..evaluation._attack_runs import AttackRun, encode_properties
+from ..evaluation._attack_inputs import encode_properties
+from ..evaluation._attack_runs import AttackResults
 from ..shadows._shadow_models import ShadowModels
 from ._losses import GuessLoss, resolve_loss
 from ._prior import N_DRAWS, Prior, classes_of
 
 
 class Estimand(NamedTuple):
-    """What is guessed, what a wrong guess costs, and what is known of it beforehand."""
+    """What is guessed, the loss of a guess, and draws of it from the prior."""
 
     loss: GuessLoss
-    draws: np.ndarray  # from the prior; classes by their index
-    is_exact: bool  # whether the shares of the classes in them are those of the prior
+    draws: np.ndarray  # classes by their indices
+    is_exact: bool  # whether classes are as frequent in the draws as in the prior
 
     @property
-    def space(self) -> Any:
-        """The classes, or a list, which is what several numbers have."""
+    def properties(self) -> Any:
+        """The classes, or an empty list for continuous properties of any range."""
         return [] if self.loss.classes is None else self.loss.classes
 
-    def read(self, prior: Prior, values: np.ndarray, name: str = "prior") -> np.ndarray:
-        """Return the property of each distribution; ``name`` is what an error calls the prior."""
-        found = prior.read(values)
+    def read_properties(self, prior: Prior, values: np.ndarray, name: str = "prior") -> np.ndarray:
+        """Return the property of each distribution; ``name`` is what errors call the prior."""
+        properties = prior.read_properties(values)
         if self.loss.classes is None:
-            return found.astype(float)
-        strange = set(found.tolist()) - set(self.loss.classes)
-        if strange:
+            return properties.astype(float)
+        unknown = set(properties.tolist()) - set(self.loss.classes)
+        if unknown:
             raise InvalidInputError(
-                f"{name} has the properties {sorted(map(repr, strange))}, beside the classes "
-                f"{self.loss.classes}"
+                f"`{name}` must only have the properties {self.loss.classes}; got also "
+                f"{', '.join(sorted(map(repr, unknown)))}."
             )
-        return found
+        return properties
 
-    def label(self, shadows: ShadowModels, prior: Prior) -> ShadowModels:
-        """Return shadow models that bear the property of a distribution and not its value."""
+    def encode(self, prior: Prior, values: np.ndarray) -> np.ndarray:
+        """Return the property of each distribution, classes by their indices."""
+        return encode_properties(prior.read_properties(values), self.properties)
+
+    def relabel(self, shadows: ShadowModels, prior: Prior) -> ShadowModels:
+        """Return shadow models with the property of each distribution in place of its value."""
         queries, population = shadows.queries, shadows.population
         if queries.properties is not None:
-            own = self.read(prior, queries.properties, "adversary.family")
-            queries = replace(queries, properties=own)
-        own = self.read(prior, population.properties, "adversary.family")
-        return replace(shadows, population=replace(population, properties=own), queries=queries)
+            properties = self.read_properties(prior, queries.properties, "adversary.family")
+            queries = replace(queries, properties=properties)
+        properties = self.read_properties(prior, population.properties, "adversary.family")
+        population = replace(population, properties=properties)
+        return replace(shadows, population=population, queries=queries)
 
 
-class Outcome(NamedTuple):
-    """What attacks decided on, ``(n_repeats, n_targets)`` each, and what it cost."""
+class GameOutcome(NamedTuple):
+    """The truth, and by attack the guesses and losses, ``(n_repeats, n_targets)`` each."""
 
     truth: np.ndarray
     guesses: dict[str, np.ndarray]
     losses: dict[str, np.ndarray]
 
-    @classmethod
-    def of(cls, trials: dict[str, AttackRun], properties: np.ndarray, goal: Estimand) -> "Outcome":
-        """Score trials on targets with these properties."""
-        truth = encode_properties(properties, goal.space)
-        guesses = {name: goal.loss.decide(t.guesses, t.scores) for name, t in trials.items()}
-        losses = {
-            name: np.stack([goal.loss(each, truth) for each in own])
-            for name, own in guesses.items()
-        }
-        return cls(truth, guesses, losses)
+
+def score_guesses(results: AttackResults, loss: GuessLoss) -> GameOutcome:
+    """Return the guesses of least expected loss, and what they cost."""
+    guesses = {name: loss.decide(run.guesses, run.scores) for name, run in results.runs.items()}
+    losses = {
+        name: np.stack([loss(repeat, results.truth) for repeat in repeats])
+        for name, repeats in guesses.items()
+    }
+    return GameOutcome(results.truth, guesses, losses)
 
 
-def goal_of(prior: Prior, loss: Any, seed: int) -> Estimand:
-    """Return what a prior is played for."""
-    draws = prior.draw(N_DRAWS, seed)
+def resolve_estimand(prior: Prior, loss: Any, seed: int) -> Estimand:
+    """Return what is inferred under a prior."""
+    draws = prior.draw_properties(N_DRAWS, seed)
     classes = classes_of(prior, loss, draws)
     resolved = resolve_loss(loss, classes is not None, classes)
     if classes is None:
         return Estimand(resolved, draws.astype(float), False)
     # the base class draws a family's classes in equal numbers
-    drawn_by = type(prior.family).draw_properties
-    if prior.property_of is None and drawn_by is DistributionFamily.draw_properties:
+    draw_properties = type(prior.family).draw_properties
+    if prior.property_of is None and draw_properties is DistributionFamily.draw_properties:
         return Estimand(resolved, np.arange(len(classes)), True)
     return Estimand(resolved, encode_properties(draws, classes), False)

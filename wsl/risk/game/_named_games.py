@@ -1,7 +1,4 @@
-"""The risks that have a name, each as a game: what is fixed of prior, property, loss and view.
-
-How a game is played lives in ``_game``.
-"""
+"""Risks that have a name in the literature, each as a game."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -17,40 +14,49 @@ from ...distributions import (
     SubsampledFamily,
 )
 from ...exceptions import InvalidInputError
-from .._adversary import resolve_adversary
+from .._input_checks import check_adversary, check_family
 from ._inference_game import InferenceGame
 
 
 def property_inference(learner: Any, family: DistributionFamily, **options: Any) -> InferenceGame:
-    r"""Return the game of telling apart the few distributions that a family has.
+    r"""Return the game of which of a few distributions the training data came from.
 
     Parameters
     ----------
-    learner : estimator, or an object with ``fit_zoo``
+    learner : estimator, or an object with ``fit_zoo(datasets, n_models)``
+        Learner of the target models, as in :func:`audit`.
     family : DistributionFamily
-        Its property is one of a few classes.
-    options : keyword arguments
-        Further parameters of :class:`InferenceGame`, here and below.
+        The distributions; its property is one of a few classes.
+    **options : object
+        Further parameters of :class:`InferenceGame`.
 
     Returns
     -------
     InferenceGame
+        A game with zero-one loss, ready to ``play``.
 
     Raises
     ------
     InvalidInputError
-        If the family's property is a number.
+        If the family's property is continuous.
+
+    See Also
+    --------
+    ratio_inference : The game of which of two proportions it was.
+    environment_membership_inference : The game of whether an environment was part of the data.
 
     Notes
     -----
+    With K distributions [1]_ [2]_,
+
     .. math:: \pi = \mathrm{Unif}\{D_1, \dots, D_K\}, \quad f(D_k) = k, \quad
               \ell(a, b) = 1[a \neq b], \quad R_0 = 1 - 1 / K.
 
     References
     ----------
-    Ateniese et al., "Hacking smart machines with smarter ones", IJSN 2015; Ganju et al., "Property
-    inference attacks on fully connected neural networks using permutation invariant
-    representations", CCS 2018.
+    .. [1] Ateniese et al., "Hacking smart machines with smarter ones", IJSN 2015.
+    .. [2] Ganju et al., "Property inference attacks on fully connected neural networks using
+       permutation invariant representations", CCS 2018.
 
     Examples
     --------
@@ -60,9 +66,10 @@ def property_inference(learner: Any, family: DistributionFamily, **options: Any)
     >>> property_inference(LinearRegression(), GaussianFamily("mean")).loss
     'zero_one'
     """
+    check_family(family, "family")
     if family.is_numeric:
         raise InvalidInputError(
-            f"family has the properties {family.property_values!r}; wanted a few classes"
+            f"`family` must have a few classes as properties; got {family.property_values!r}."
         )
     return InferenceGame(learner=learner, prior=family, loss="zero_one", **options)
 
@@ -77,28 +84,48 @@ def ratio_inference(
     ratios: tuple[float, float] = (0.2, 0.5),
     **options: Any,
 ) -> InferenceGame:
-    r"""Return the game of telling two shares of a group apart: distribution inference by ratio.
+    r"""Return the game of which of two proportions a group had in the training data.
 
     Parameters
     ----------
-    learner : estimator, or an object with ``fit_zoo``
-    X, y, attribute, value : as of :class:`wsl.distributions.SubsampledFamily`
+    learner : estimator, or an object with ``fit_zoo(datasets, n_models)``
+        Learner of the target models, as in :func:`audit`.
+    X : array-like of shape (n_rows, n_features)
+        Rows of the table from which training sets are drawn.
+    y : array-like of shape (n_rows,)
+        Their targets.
+    attribute : array-like of shape (n_rows,), or column of X
+        What defines the group, as in :class:`wsl.SubsampledFamily`.
+    value : object, optional
+        Value of the attribute in the group; by default the attribute is boolean.
     ratios : tuple of two floats, default=(0.2, 0.5)
-    options : keyword arguments
+        The two proportions, which are equally likely.
+    **options : object
+        Further parameters of :class:`InferenceGame`.
 
     Returns
     -------
     InferenceGame
+        A game with zero-one loss, ready to ``play``.
+
+    Raises
+    ------
+    InvalidInputError
+        If there are not two ratios, or the table has too few rows of the group.
+
+    See Also
+    --------
+    proportion_regression : The game of what proportion it was, of any in an interval.
 
     Notes
     -----
-    With :math:`D_\alpha` the table's distribution reweighed so that the group G has the share
-    :math:`\alpha`,
+    With :math:`D_\alpha` the table's distribution, reweighted so that the group G has the
+    proportion :math:`\alpha`,
 
     .. math:: \pi = \mathrm{Unif}\{D_{\alpha_0}, D_{\alpha_1}\}, \quad
               f(D) = P_D(X \in G), \quad \ell(a, b) = 1[a \neq b], \quad R_0 = 1/2.
 
-    ``n_leaked_bound`` is that of [1]_.
+    ``n_leaked_bound`` of the report is that of [1]_.
 
     References
     ----------
@@ -114,9 +141,9 @@ def ratio_inference(
     >>> game.prior.properties
     (0.2, 0.5)
     """
+    if not isinstance(ratios, (tuple, list)) or len(ratios) != 2:
+        raise InvalidInputError(f"`ratios` must be two proportions; got {ratios!r}.")
     family = SubsampledFamily(X, y, attribute, value=value, properties=tuple(ratios))
-    if len(ratios) != 2:
-        raise InvalidInputError(f"ratios={ratios!r}; wanted two")
     return property_inference(learner, family, **options)
 
 
@@ -130,29 +157,53 @@ def proportion_regression(
     interval: Interval = Interval(0, 1),  # noqa: B008 - it is frozen
     **options: Any,
 ) -> InferenceGame:
-    r"""Return the game of guessing the share of a group: attribute-proportion regression.
+    r"""Return the game of what proportion a group had in the training data.
 
     Parameters
     ----------
-    learner : estimator, or an object with ``fit_zoo``
-    X, y, attribute, value : as of :class:`wsl.distributions.SubsampledFamily`
+    learner : estimator, or an object with ``fit_zoo(datasets, n_models)``
+        Learner of the target models, as in :func:`audit`.
+    X : array-like of shape (n_rows, n_features)
+        Rows of the table from which training sets are drawn.
+    y : array-like of shape (n_rows,)
+        Their targets.
+    attribute : array-like of shape (n_rows,), or column of X
+        What defines the group, as in :class:`wsl.SubsampledFamily`.
+    value : object, optional
+        Value of the attribute in the group; by default the attribute is boolean.
     interval : Interval, default=Interval(0, 1)
-    options : keyword arguments
+        Range of the proportion, which is uniform in it.
+    **options : object
+        Further parameters of :class:`InferenceGame`.
 
     Returns
     -------
     InferenceGame
+        A game with absolute loss, ready to ``play``.
+
+    Raises
+    ------
+    InvalidInputError
+        If ``interval`` is not an Interval of proportions.
+
+    See Also
+    --------
+    ratio_inference : The game of which of two proportions it was.
 
     Notes
     -----
+    With :math:`D_\alpha` as in :func:`ratio_inference`, and the bounds l and u of the interval
+    [1]_ [2]_,
+
     .. math:: \alpha \sim \mathrm{Unif}[l, u], \quad D = D_\alpha, \quad f(D_\alpha) = \alpha,
               \quad \ell(a, b) = |a - b|, \quad R_0 = (u - l) / 4.
 
     References
     ----------
-    Hartmann et al., "Distribution inference risks: Identifying and mitigating sources of leakage",
-    SaTML 2023; Zhang, Tople and Ohrimenko, "Leakage of dataset properties in multi-party machine
-    learning", USENIX Security 2021.
+    .. [1] Hartmann et al., "Distribution inference risks: Identifying and mitigating sources of
+       leakage", SaTML 2023.
+    .. [2] Zhang, Tople and Ohrimenko, "Leakage of dataset properties in multi-party machine
+       learning", USENIX Security 2021.
 
     Examples
     --------
@@ -164,7 +215,7 @@ def proportion_regression(
     Interval(low=0, high=1)
     """
     if not isinstance(interval, Interval):
-        raise InvalidInputError(f"interval={interval!r}; wanted an Interval")
+        raise InvalidInputError(f"`interval` must be an Interval; got {interval!r}.")
     family = SubsampledFamily(X, y, attribute, value=value, properties=interval)
     return InferenceGame(learner=learner, prior=family, loss="absolute", **options)
 
@@ -177,29 +228,41 @@ def environment_membership_inference(
     equal_size: bool = True,
     **options: Any,
 ) -> InferenceGame:
-    r"""Return the game of whether an environment was in: distributional membership inference.
+    r"""Return the game of whether one environment was part of the training data.
 
     Parameters
     ----------
-    learner : estimator, or an object with ``fit_zoo``
-    environments, member, equal_size : as of :class:`wsl.distributions.EnvironmentMembershipFamily`
-    options : keyword arguments
+    learner : estimator, or an object with ``fit_zoo(datasets, n_models)``
+        Learner of the target models, as in :func:`audit`.
+    environments : sequence of callables
+        Samplers of the environments, as in :class:`wsl.EnvironmentMembershipFamily`.
+    member : int, default=-1
+        Index of the environment in question.
+    equal_size : bool, default=True
+        If True, training sets have as many rows without the environment as with it.
+    **options : object
+        Further parameters of :class:`InferenceGame`.
 
     Returns
     -------
     InferenceGame
+        A game with zero-one loss, ready to ``play``.
+
+    See Also
+    --------
+    record_membership_inference : The game of whether one record was part of the data.
 
     Notes
     -----
-    With environments :math:`E_1, \dots, E_m` of which i is the member,
+    With environments :math:`E_1, \dots, E_m` of which i is the one in question [1]_,
 
     .. math:: D_1 = \frac1m \sum_k E_k, \quad D_0 = \frac1{m - 1} \sum_{k \neq i} E_k, \quad
               \pi = \mathrm{Unif}\{D_0, D_1\}, \quad f(D) = 1[D = D_1], \quad R_0 = 1/2.
 
     References
     ----------
-    Hartmann et al., "Distribution inference risks: Identifying and mitigating sources of leakage",
-    SaTML 2023.
+    .. [1] Hartmann et al., "Distribution inference risks: Identifying and mitigating sources of
+       leakage", SaTML 2023.
 
     Examples
     --------
@@ -217,34 +280,44 @@ def environment_membership_inference(
 def record_membership_inference(
     learner: Any, X: Any, y: Any, *, record: int = 0, **options: Any
 ) -> InferenceGame:
-    r"""Return the game of whether one record was in: dataset-level membership inference.
+    r"""Return the game of whether one record was part of the training data.
 
     Parameters
     ----------
-    learner : estimator, or an object with ``fit_zoo``
-    X : array ``(n_rows, n_features)``
-    y : array ``(n_rows,)``
+    learner : estimator, or an object with ``fit_zoo(datasets, n_models)``
+        Learner of the target models, as in :func:`audit`.
+    X : array-like of shape (n_rows, n_features)
+        Rows of the table from which training sets are drawn.
+    y : array-like of shape (n_rows,)
+        Their targets.
     record : int, default=0
-        Index of the row that the adversary asks about: its only query, unless the adversary has
-        other queries than "family".
-    options : keyword arguments
-        By default a black box, attacked by a forest on its answers.
+        Index of the row in question. It is the adversary's only query, unless its ``queries`` are
+        "random" or given rows.
+    **options : object
+        Further parameters of :class:`InferenceGame`. By default ``access`` is "black_box" and the
+        attack is a random forest on responses.
 
     Returns
     -------
     InferenceGame
+        A game with zero-one loss, ready to ``play``.
+
+    See Also
+    --------
+    environment_membership_inference : The game of whether an environment was part of the data.
 
     Notes
     -----
-    The limit where the two distributions of training sets differ in one row. With the record z,
-    which the adversary knows, and :math:`S'` of n - 1 rows and :math:`S''` of n from the others,
+    This is the limit where the two distributions of training sets differ in one row. With the
+    record z, which the adversary knows, and :math:`S'` of n - 1 rows and :math:`S''` of n rows
+    from the others,
 
     .. math:: D_1: S = S' \cup \{z\}, \quad D_0: S = S'', \quad \pi = \mathrm{Unif}\{D_0, D_1\},
               \quad f(D) = 1[z \in S], \quad R_0 = 1/2,
 
-    and the advantage is that of [1]_, the true-positive rate less the false-positive rate, for
-    this record; theirs is its mean over records. Rows tell nothing but the record itself, so
-    ``n_row_sets=0`` saves their time.
+    and the advantage is that of [1]_ for this record, the true-positive rate minus the
+    false-positive rate; theirs is its mean over records. Rows of data reveal nothing but the
+    record itself, so that ``play(n_row_sets=0)`` saves time.
 
     References
     ----------
@@ -259,18 +332,18 @@ def record_membership_inference(
     >>> X, y = load_diabetes(return_X_y=True)
     >>> game = record_membership_inference(KNeighborsRegressor(1), X, y, n_samples=100,
     ...                                    adversary=Adversary(n_shadows=128))
-    >>> report = game.play(n_targets=64, n_repeats=2, n_row_sets=0, random_state=0, progress=False)
+    >>> report = game.play(n_targets=64, n_repeats=2, n_row_sets=0, random_state=0)
     >>> float(report.table["risk"].iloc[0]) < 0.2
     True
     """
-    from ...attacks import DistributionInferenceAttack  # here: other games do without torch
+    from ...attacks import DistributionInferenceAttack  # here: other games need no torch
 
     family = RecordMembershipFamily(X, y, record)
-    # members answer the label itself, others to either side: no straight line parts them
-    forest = RandomForestClassifier(min_samples_leaf=3)
-    attack = DistributionInferenceAttack("queries", meta_estimator=forest)
-    adversary = resolve_adversary(options.pop("adversary", None))
+    adversary = check_adversary(options.pop("adversary", None))
     if isinstance(adversary.queries, str) and adversary.queries == "family":
         adversary = replace(adversary, queries=family.record_row)
-    known = {"adversary": adversary, "access": "black_box", "attacks": [attack]} | options
-    return property_inference(learner, family, **known)
+    # responses to members are the target itself, others lie on both sides: not linearly separable
+    forest = RandomForestClassifier(min_samples_leaf=3)
+    attack = DistributionInferenceAttack("queries", meta_estimator=forest)
+    defaults = {"adversary": adversary, "access": "black_box", "attacks": [attack]}
+    return property_inference(learner, family, **defaults | options)

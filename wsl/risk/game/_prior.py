@@ -1,7 +1,4 @@
-"""What an adversary holds likely before it sees a model: distributions, and a property of them.
-
-Training sets are drawn in ``_draws``; what the prior alone tells is reckoned in ``_game``.
-"""
+"""Priors of a game: distributions, how likely each is, and the property that is inferred."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -14,20 +11,20 @@ from ...distributions import DistributionFamily, Interval
 from ...distributions._base import Sample
 from ...distributions._properties import class_array
 from ...exceptions import InvalidInputError, UnsupportedModuleError
-from ._losses import NAMED
+from ._losses import IS_CLASS_LOSS
 
-MOST_CLASSES = 100  # an int that takes more values is taken for a number by mistake
-N_DRAWS = 10_000  # from which the prior's own risk is estimated, to about one part in a hundred
+MAX_CLASSES = 100  # integers with more values are continuous, and were taken for classes
+N_DRAWS = 10_000  # from which the risk of the prior is estimated, to about 1%
 
 
 class DrawnFamily(DistributionFamily):
-    """Distributions that a function draws, each named by the seed that it is drawn with.
+    """Distributions that a function draws, each identified by the seed that it is drawn with.
 
     Parameters
     ----------
     draw : callable
         From a numpy Generator to a distribution: an object with ``sample(n_samples,
-        random_state)``, or a function of the two.
+        random_state)``, or a function of these two.
     """
 
     properties = Interval(0, 2**31)
@@ -49,8 +46,8 @@ class DrawnFamily(DistributionFamily):
         sampler = getattr(distribution, "sample", distribution)
         if not callable(sampler):
             raise InvalidInputError(
-                f"prior drew a {type(distribution).__name__}; wanted an object with "
-                "sample(n_samples, random_state), or a function of the two"
+                "`prior` must draw objects with sample(n_samples, random_state), or functions of "
+                f"these two; got a {type(distribution).__name__}."
             )
         return sampler(n_samples, resolve_random_state(random_state))
 
@@ -66,83 +63,93 @@ class Prior:
     ----------
     family : DistributionFamily
     property_of : callable or None
-        From a distribution to what the adversary wants to know of it; None takes the value itself.
+        From a distribution to the property that is inferred; None is the family's own property.
     """
 
     family: DistributionFamily
     property_of: Callable[[Any], Any] | None = None
 
-    def read(self, values: np.ndarray) -> np.ndarray:
+    def read_properties(self, values: np.ndarray) -> np.ndarray:
         """Return the property of each distribution, ``(n,)`` or ``(n, n_properties)``."""
         if self.property_of is None:
             return values
-        named = [tuple(v) if isinstance(v, list) else v for v in values.tolist()]
+        distributions = [tuple(v) if isinstance(v, list) else v for v in values.tolist()]
         if isinstance(self.family, DrawnFamily):
-            named = [self.family.distribution(value) for value in named]
-        found = [self.property_of(value) for value in named]
+            distributions = [self.family.distribution(value) for value in distributions]
+        properties = [self.property_of(distribution) for distribution in distributions]
+        if isinstance(properties[0], tuple):
+            return class_array(tuple(properties))
         try:
-            array = np.asarray(found)
+            return np.asarray(properties)
         except ValueError:  # of several shapes
-            return class_array(tuple(found))
-        return class_array(tuple(found)) if isinstance(found[0], tuple) else array
+            return class_array(tuple(properties))
 
-    def draw(self, n_values: int, random_state: Any) -> np.ndarray:
-        """Draw distributions and return their property."""
-        return self.read(self.family.draw_properties(n_values, random_state))
+    def draw_properties(self, n_values: int, random_state: Any) -> np.ndarray:
+        """Draw distributions and return their properties."""
+        return self.read_properties(self.family.draw_properties(n_values, random_state))
 
 
-def make_prior(given: Any, property_of: Any, name: str = "prior") -> Prior:
-    """Return a prior over a family, or over what a function draws."""
+def resolve_prior(prior: Any, property_of: Any, name: str = "prior") -> Prior:
+    """Return a prior over the values of a family, or over distributions that a function draws."""
     if property_of is not None and not callable(property_of):
-        raise InvalidInputError(f"property_of={property_of!r}; wanted a function")
-    if isinstance(given, DistributionFamily):
-        return Prior(given, property_of)
-    if not callable(given):
+        raise InvalidInputError(f"`property_of` must be a function or None; got {property_of!r}.")
+    if isinstance(prior, DistributionFamily):
+        return Prior(prior, property_of)
+    if not callable(prior):
         raise UnsupportedModuleError(
-            f"{name} is a {type(given).__name__}; wanted a DistributionFamily, or a function that "
-            "draws a distribution from a numpy Generator"
+            f"`{name}` must be a DistributionFamily, or a function that draws a distribution from "
+            f"a numpy Generator; got {prior!r}."
         )
     if property_of is None:
-        raise InvalidInputError(f"property_of=None, but {name} is a function; wanted a function")
-    return Prior(DrawnFamily(given), property_of)
+        raise InvalidInputError(
+            f"`property_of` must be a function if `{name}` is a function; got None."
+        )
+    return Prior(DrawnFamily(prior), property_of)
 
 
 def classes_of(prior: Prior, loss: Any, draws: np.ndarray) -> tuple | None:
-    """Return the classes that a property takes, or None where it is a number, or several.
+    """Return the classes of a property, or None if it is continuous.
 
     Parameters
     ----------
     prior : Prior
     loss : str or callable
-        Of the named ones, which of the two it is; otherwise numbers are floats.
-    draws : ndarray
+        A named loss says which of the two a property is; otherwise floats are continuous.
+    draws : ndarray of shape (n_draws,) or (n_draws, n_properties)
         Many draws from the prior.
     """
     values = prior.family.property_values
-    own = values if prior.property_of is None and isinstance(values, tuple) else None
-    named = NAMED.get(loss) if isinstance(loss, str) else None
-    is_class = named if named is not None else own is not None or draws.dtype.kind != "f"
+    own_classes = values if prior.property_of is None and isinstance(values, tuple) else None
+    is_class = IS_CLASS_LOSS.get(loss) if isinstance(loss, str) else None
+    if is_class is None:
+        is_class = own_classes is not None or draws.dtype.kind != "f"
     if not is_class:
         if draws.dtype.kind not in "biuf" or draws.ndim > 2:
             raise InvalidInputError(
-                f"loss={loss!r} is of numbers, but the property is {draws.tolist()[0]!r}"
+                f"`loss` must suit a property with values such as {draws.tolist()[0]!r}; got "
+                f"{loss!r}, which is for continuous properties."
             )
         return None
-    if own is not None:
-        return own
+    if own_classes is not None:
+        return own_classes
     if draws.ndim > 1 or (prior.property_of is None and draws.dtype.kind == "f"):
         raise InvalidInputError(
-            f"loss={loss!r} is of classes, but the property is {draws.tolist()[0]!r}; wanted one "
-            "of a few values"
+            f"`loss` must suit a property with values such as {draws.tolist()[0]!r}; got "
+            f"{loss!r}, which is for one of a few classes."
         )
-    found = tuple(sorted(set(draws.tolist())))
-    if len(found) > MOST_CLASSES:
+    return _distinct_classes(draws)
+
+
+def _distinct_classes(draws: np.ndarray) -> tuple:
+    """Return the values that a property takes; InvalidInputError for one or for too many."""
+    classes = tuple(sorted(set(draws.tolist())))
+    if len(classes) > MAX_CLASSES:
         raise InvalidInputError(
-            f"property_of gave {len(found)} classes, {found[0]!r} one of them; wanted at most "
-            f"{MOST_CLASSES}, or numbers: floats, or a loss of numbers"
+            f"`property_of` must return at most {MAX_CLASSES} classes, or floats for a continuous "
+            f"property; got {len(classes)} classes, such as {classes[0]!r}."
         )
-    if len(found) < 2:
+    if len(classes) < 2:
         raise InvalidInputError(
-            f"property_of gave {found} for all draws; wanted two values or more"
+            f"`property_of` must return at least two values; got {classes} for all draws."
         )
-    return found
+    return classes

@@ -1,7 +1,4 @@
-"""``leakage_scorer``: utility and leakage of a learner's settings in one search.
-
-The audit itself is ``_audit``'s; how a setting is chosen is for ``_front``.
-"""
+"""``leakage_scorer``: utility and leakage of a learner's settings as scores of a search."""
 
 import os
 from numbers import Integral
@@ -15,11 +12,14 @@ from sklearn.metrics import check_scoring
 from ..._digest import digest_of, identify
 from ..._random import draw_seed, resolve_random_state
 from ...distributions import DistributionFamily
-from ...exceptions import InvalidInputError, UnsupportedModuleError
-from .._adversary import Adversary, resolve_adversary
+from ...exceptions import InvalidInputError
+from .._adversary import Adversary
 from .._audit import audit
+from .._input_checks import check_adversary, check_family
 from ..reports._audit_report import AuditReport
 from ._pareto import leakage_of
+
+DEFAULT_ADVERSARY = Adversary(n_shadows=64)
 
 
 def leakage_scorer(
@@ -35,49 +35,60 @@ def leakage_scorer(
     random_state: Any = None,
     audit_params: dict[str, Any] | None = None,
 ) -> "LeakageScorer":
-    """Return a scorer for searches: how good a setting is, and how much it gives away.
+    """Return a scorer for searches: the utility of a setting, and how much it leaks.
 
     Parameters
     ----------
     family : DistributionFamily
-        What the learner is audited on; see :func:`audit`.
-    attacks : str, attack estimator, or sequence of them, default="queries"
-        Of several, the strongest counts.
+        Family on which settings are audited, as in :func:`audit`.
+    attacks : str, attack estimator, sequence or dict of such, default="queries"
+        Attacks, of which the strongest counts.
     adversary : Adversary, optional
-        What the adversary knows and may do; by default ``Adversary(n_shadows=64)``.
+        What the adversary knows and may do. By default ``Adversary(n_shadows=64)``, as many
+        settings are audited.
     n_targets : int, default=64
+        Number of target models per setting.
     n_samples : int, default=1024
+        Rows per training set.
     n_repeats : int, default=5
+        How often each attack is trained.
     utility : str or callable, optional
         A scikit-learn scoring; by default the learner's own ``score``.
-    cache : path, optional
-        A folder in which the audit of each setting is kept, for other workers and later searches.
-    random_state : int, Generator, RandomState or None
-        One seed for all settings, drawn once, so that they are compared on the same draws.
+    cache : path-like, optional
+        Folder in which the audit of each setting is kept, for other workers and later searches.
+    random_state : int, Generator, RandomState or None, default=None
+        Seed of all audits, drawn once, so that settings are compared on the same draws.
     audit_params : dict, optional
-        What else :func:`audit` takes, ``{"test_set": (X, y)}`` say.
+        Further parameters of :func:`audit`, such as ``{"test_set": (X, y)}``.
 
     Returns
     -------
     LeakageScorer
-        A callable ``scorer(estimator, X, y)`` that returns the scores ``utility``, of the
+        A callable ``scorer(estimator, X, y)`` that returns a dict of scores: ``utility`` of the
         estimator on X and y; ``leakage``, the advantage of the strongest attack (0 is guessing, 1
-        perfect); and the latter's 95% interval, ``leakage_low`` and ``leakage_high``.
+        is perfect); and the 95% interval of the latter, ``leakage_low`` and ``leakage_high``.
 
     Raises
     ------
     UnsupportedModuleError
-        If ``family`` is no DistributionFamily.
+        If the family or the adversary is of a wrong type.
     InvalidInputError
-        From the scorer: if no attack can be tried on the learner, or ``cache`` is given and family
-        or learner cannot be pickled.
+        From the scorer: if no attack is applicable to the learner, or ``cache`` is given and
+        family or learner have no digest.
+
+    See Also
+    --------
+    knee : Select the setting that saves most leakage for its cost in utility.
+    audit : The audit that is made of each setting.
+    wsl.displays.PrivacyUtilityDisplay : Plot of utility and leakage of all settings.
 
     Notes
     -----
-    Leakage is a figure of the setting and not of one fold: fresh models of the same
+    Leakage is a property of the setting and not of one fold: fresh models with the same
     hyper-parameters are trained on samples of the family, as :func:`audit` does. It is measured
-    once and stands in every fold, so its spread over folds is 0 and says nothing; its interval
-    does. A search over several processes measures it once in each, unless there is a ``cache``.
+    once and repeated for every fold, so that its standard deviation over folds is 0 and has no
+    meaning; its interval has. A search over several processes measures it once in each, unless
+    there is a ``cache``. The trade-off of utility and leakage is that of [1]_.
 
     References
     ----------
@@ -88,8 +99,8 @@ def leakage_scorer(
     --------
     >>> from sklearn.linear_model import Ridge
     >>> from sklearn.model_selection import GridSearchCV
-    >>> from wsl.distributions import EnvironmentMembershipFamily
-    >>> from wsl.risk import Adversary, knee, leakage_scorer
+    >>> from wsl import Adversary, EnvironmentMembershipFamily, leakage_scorer
+    >>> from wsl.risk import knee
     >>> family = EnvironmentMembershipFamily.linear_causal()
     >>> X, y, environments = family.sample(1, 400, random_state=0)
     >>> scorer = leakage_scorer(family, adversary=Adversary(n_shadows=16), n_targets=16,
@@ -98,38 +109,53 @@ def leakage_scorer(
     >>> sorted(search.fit(X, y).best_params_)
     ['alpha']
     """
-    if not isinstance(family, DistributionFamily):
-        raise UnsupportedModuleError(
-            f"family is a {type(family).__name__}; wanted a DistributionFamily"
-        )
+    check_family(family, "family")
     seed = random_state
     if not isinstance(random_state, Integral):
         seed = draw_seed(resolve_random_state(random_state))
-    arguments = {
+    settings = {
         "attacks": attacks,
-        "adversary": resolve_adversary(adversary, Adversary(n_shadows=64)),
+        "adversary": check_adversary(adversary, DEFAULT_ADVERSARY),
         "n_targets": n_targets,
         "n_samples": n_samples,
         "n_repeats": n_repeats,
         "random_state": int(seed),
-        "progress": False,
+        "progress": False,  # a search has its own
         **(audit_params or {}),
     }
-    return LeakageScorer(family, arguments, utility, None if cache is None else Path(cache))
+    return LeakageScorer(family, settings, utility, None if cache is None else Path(cache))
 
 
 class LeakageScorer:
-    """A scorer of utility and leakage; :func:`leakage_scorer` makes it.
+    """A scorer of utility and leakage, as :func:`leakage_scorer` returns it.
+
+    Parameters
+    ----------
+    family : DistributionFamily
+        Family on which settings are audited.
+    settings : dict
+        Parameters of :func:`audit`.
+    utility : str, callable or None, default=None
+        A scikit-learn scoring; None is the learner's own ``score``.
+    cache : Path or None, default=None
+        Folder in which audits are kept.
 
     Attributes
     ----------
-    family : DistributionFamily
-    settings : dict
-        How settings are audited.
-    utility : str, callable or None
-    cache : Path or None
     reports : dict of str to AuditReport
         The audits made by this scorer in this process, by a digest of the setting.
+
+    See Also
+    --------
+    leakage_scorer : Creates the scorer.
+
+    Examples
+    --------
+    >>> from wsl import EnvironmentMembershipFamily
+    >>> from wsl.risk import LeakageScorer
+    >>> family = EnvironmentMembershipFamily.linear_causal()
+    >>> LeakageScorer(family, {"attacks": "queries", "random_state": 0}).reports
+    {}
     """
 
     def __init__(
@@ -146,7 +172,7 @@ class LeakageScorer:
         self.reports: dict[str, AuditReport] = {}
 
     def __call__(self, estimator: Any, X: Any, y: Any = None) -> dict[str, float]:
-        """Score a fitted estimator on X and y, and audit its setting, if that is not done yet."""
+        """Score a fitted estimator on X and y; audit its setting unless that has been done."""
         leakage = leakage_of(self.report(estimator))
         return {
             "utility": float(check_scoring(estimator, self.utility)(estimator, X, y)),
@@ -156,41 +182,53 @@ class LeakageScorer:
         }
 
     def report(self, estimator: Any) -> AuditReport:
-        """Return the audit of an estimator's setting; fitted or not makes no difference."""
+        """Return the audit of an estimator's setting.
+
+        Parameters
+        ----------
+        estimator : estimator
+            Fitted or not: fresh models with its parameters are audited.
+
+        Returns
+        -------
+        AuditReport
+            From memory or the cache if the setting has been audited before.
+        """
         learner = clone(estimator)
-        key = _digest(learner)
+        key = _memory_key(learner)
         if key not in self.reports:
-            self.reports[key] = self._find(learner)
+            self.reports[key] = self._audit_or_load(learner)
         return self.reports[key]
 
-    def _find(self, learner: Any) -> AuditReport:
+    def _audit_or_load(self, learner: Any) -> AuditReport:
         if self.cache is None:
             return audit(learner, self.family, **self.settings)
         setting = (learner, self.family, sorted(self.settings.items()))
         try:
             key = digest_of({"setting": identify(setting, "setting")})
         except InvalidInputError as error:
-            raise _not_told_apart(error) from error
+            raise _no_digest(error) from error
         path = self.cache / f"{key}.json"
         if not path.exists():
             audit(learner, self.family, **self.settings).save(path)
         return AuditReport.load(path)
 
     def __getstate__(self) -> dict[str, Any]:
-        return {**vars(self), "reports": {}}  # a worker needs none of them
+        return {**vars(self), "reports": {}}  # workers do not need them
 
     def __repr__(self) -> str:
         return f"leakage_scorer({self.family!r})"
 
 
-def _digest(value: Any) -> str:
+def _memory_key(learner: Any) -> str:
     try:
-        return joblib.hash(value)
-    except Exception as error:  # whatever pickle says of what it cannot write
-        raise _not_told_apart(error) from error
+        return joblib.hash(learner)
+    except Exception as error:  # whatever pickle raises for what it cannot write
+        raise _no_digest(error) from error
 
 
-def _not_told_apart(error: Exception) -> InvalidInputError:
+def _no_digest(error: Exception) -> InvalidInputError:
     return InvalidInputError(
-        f"estimator and family must be picklable to be told from others: {error}"
+        "`estimator` and `family` must be picklable, so that audits of one setting are found "
+        f"again: {error}"
     )

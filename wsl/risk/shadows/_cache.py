@@ -1,7 +1,4 @@
-"""Trained populations in a folder, found again under a digest of all that decides them.
-
-One file a piece, written whole or not at all: arrays of numbers and text, and no code.
-"""
+"""Trained populations in a folder, found again by a digest of all that decides them."""
 
 import json
 import os
@@ -24,23 +21,23 @@ UTILITY = "utility_"
 
 
 class Cache:
-    """A folder of populations.
+    """A folder of populations, each in one file of arrays and text that holds no code.
 
     Parameters
     ----------
-    folder : path
-        Made when something is written.
+    folder : path-like
+        Created when something is written.
     """
 
     def __init__(self, folder: str | os.PathLike):
         self.folder = Path(folder)
 
-    def read(self, key: str, draws: DrawnSets) -> Population | None:
-        """Return what was written under ``key``; None if nothing was, or nothing whole."""
+    def read(self, key: str, drawn_sets: DrawnSets) -> Population | None:
+        """Return what was written under ``key``; None if nothing was, or the file is damaged."""
         path = self._path(key)
         try:
             with path.open("rb") as opened, np.load(opened, allow_pickle=False) as file:
-                return _population(dict(file.items()), draws)
+                return _population_of(dict(file.items()), drawn_sets)
         except FileNotFoundError:
             return None
         except (OSError, EOFError, ValueError, KeyError, IndexError, WslError) as error:
@@ -48,15 +45,15 @@ class Cache:
         except zipfile.BadZipFile as error:
             reason = error
         warnings.warn(
-            f"{path} is damaged and its models are trained again: {reason}",
+            f"{path} is damaged; its models are trained again: {reason}",
             DamagedCacheWarning,
             stacklevel=2,
         )
         return None
 
     def write(self, key: str, population: Population) -> None:
-        """Keep a population; UnsupportedModuleError if its architecture cannot be stored."""
-        arrays = _arrays(population)
+        """Write a population, whole or not at all."""
+        arrays = _arrays_of(population)
         with replacing(self._path(key)) as temporary, temporary.open("wb") as file:
             np.savez(file, **arrays)
 
@@ -64,7 +61,7 @@ class Cache:
         return self.folder / f"{key}.npz"
 
 
-def _arrays(population: Population) -> dict[str, Any]:
+def _arrays_of(population: Population) -> dict[str, Any]:
     arrays: dict[str, Any] = {
         "models": population.models,
         "responses": population.responses,
@@ -76,25 +73,27 @@ def _arrays(population: Population) -> dict[str, Any]:
         arrays["classes"] = population.classes
     if population.weights is not None and population.architecture is not None:
         arrays["weights"] = population.weights
-        arrays["architecture"] = np.array(json.dumps(_spec(population.architecture)))
+        arrays["architecture"] = np.array(json.dumps(_spec_of(population.architecture)))
     return arrays
 
 
-def _spec(architecture: "Architecture") -> dict[str, Any]:
+def _spec_of(architecture: "Architecture") -> dict[str, Any]:
     try:
         return architecture.to_spec()
     except UnsupportedModuleError as error:
-        raise UnsupportedModuleError(f"no cache for this learner: {error}") from error
+        raise UnsupportedModuleError(
+            f"`cache` must be None for this learner, as its networks cannot be stored: {error}"
+        ) from error
 
 
-def _population(arrays: dict[str, np.ndarray], draws: DrawnSets) -> Population:
+def _population_of(arrays: dict[str, np.ndarray], drawn_sets: DrawnSets) -> Population:
     models, architecture = arrays["models"], None
     if "weights" in arrays:
         from ...architectures import Architecture
 
         architecture = Architecture.from_spec(json.loads(str(arrays["architecture"])))
     return Population(
-        draws.properties[models],
+        drawn_sets.properties[models],
         models,
         arrays["responses"],
         str(arrays["output"]),

@@ -1,24 +1,28 @@
-"""Training sets and queries of an audit, drawn from a family by seeds.
-
-Nothing is trained here.
-"""
+"""Training sets of an audit, drawn from a family by seeds when they are used."""
 
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
-from ..._random import draw_seed, draw_seeds, resolve_random_state
+from ..._random import draw_seeds
 from ...distributions import DistributionFamily
-from ...exceptions import InvalidInputError
-from .._input_checks import check_numbers, check_sample
-
-N_QUERY_VALUES = 16  # values of a numeric property among which the queries are divided
+from .._input_checks import check_sample
 
 
 @dataclass(frozen=True, eq=False)
 class DrawnSets:
-    """The training sets of a population: from a model's index to its data, the same each time."""
+    """The data sets of a population, one per model, drawn anew and the same at each access.
+
+    Attributes
+    ----------
+    family : DistributionFamily
+    properties : ndarray of shape (n_models,) or (n_models, n_properties)
+        Value of the property under which each data set is drawn.
+    n_samples : int
+        Rows per data set.
+    seeds : ndarray of shape (n_models,), int
+    """
 
     family: DistributionFamily
     properties: np.ndarray
@@ -37,33 +41,19 @@ class DrawnSets:
         return sample
 
     def part(self, models: range) -> "DrawnSets":
-        """Return the draws of some models, numbered from 0."""
-        own = slice(models.start, models.stop)
-        return replace(self, properties=self.properties[own], seeds=self.seeds[own])
+        """Return the data sets of some models, which are numbered from 0."""
+        rows = slice(models.start, models.stop)
+        return replace(self, properties=self.properties[rows], seeds=self.seeds[rows])
 
 
-@dataclass(frozen=True, eq=False)
-class QuerySet:
-    """What models are asked.
-
-    Attributes
-    ----------
-    rows : ndarray ``(n_queries, n_features)``
-    labels : ndarray ``(n_queries,)`` or None
-        The outcome y that was drawn with each row.
-    properties : ndarray ``(n_queries,)`` or ``(n_queries, n_properties)``, or None
-        The value of the property whose distribution it was drawn from.
-    """
-
-    rows: np.ndarray
-    labels: np.ndarray | None = None
-    properties: np.ndarray | None = None
+TestSet = tuple[np.ndarray, np.ndarray]
+TestSets = dict[str, DrawnSets | TestSet]  # by name: a set per model, or one for all
 
 
-def draw(family: DistributionFamily, n_models: int, n_samples: int, seed: int) -> DrawnSets:
-    """Draw for each model a value of the property and the seed of its training set.
+def draw_sets(family: DistributionFamily, n_models: int, n_samples: int, seed: int) -> DrawnSets:
+    """Draw a value of the property and a seed per model.
 
-    The first of many models are those that fewer would be.
+    With one seed, the first models are the same whatever their number.
     """
     values, data = np.random.SeedSequence(seed).spawn(2)
     rng, properties = np.random.default_rng(values), family.property_values
@@ -74,44 +64,18 @@ def draw(family: DistributionFamily, n_models: int, n_samples: int, seed: int) -
     )
 
 
-def redraw(draws: DrawnSets, seed: int, family: DistributionFamily | None = None) -> DrawnSets:
-    """Return other samples at the same values of the property, of the same family or another."""
-    return replace(draws, family=family or draws.family, seeds=draw_seeds(seed, len(draws)))
-
-
-def find_queries(queries: Any, family: DistributionFamily, n_queries: int, seed: int) -> QuerySet:
-    """Return the queries that ``audit`` was asked for: "family", "random", or rows."""
-    if not isinstance(queries, str):
-        return QuerySet(check_numbers(queries, "queries"))
-    drawn = draw_queries(family, n_queries, seed)
-    if queries == "family":
-        return drawn
-    if queries != "random":
-        raise InvalidInputError(f'queries={queries!r}; wanted "family", "random", or an array')
-    rows = check_numbers(drawn.rows, "queries of the family")
-    noise = np.random.default_rng(seed).normal(size=rows.shape)
-    return QuerySet((rows.mean(0) + rows.std(0) * noise).astype(rows.dtype))
-
-
-def draw_queries(family: DistributionFamily, n_queries: int, seed: int) -> QuerySet:
-    """Draw rows with their labels, in equal parts from each class or from 16 values."""
-    values = family.property_values
-    n_values = len(values) if isinstance(values, tuple) else N_QUERY_VALUES
-    rng = resolve_random_state(seed)
-    samples: list[tuple[np.ndarray, ...]] = []
-    properties: list[np.ndarray] = []
-    while (wanting := n_queries - sum(len(X) for X, *_ in samples)) > 0:
-        # a family may give fewer than asked
-        draws = draw(family, n_values, -(-wanting // n_values), draw_seed(rng))
-        own = [draws(index) for index in range(n_values)]
-        samples += own
-        properties += [
-            draws.properties[[i]].repeat(len(X), axis=0) for i, (X, *_) in enumerate(own)
-        ]
-    turns = np.concatenate([np.arange(len(X)) for X, *_ in samples])
-    order = turns.argsort(kind="stable")[:n_queries][rng.permutation(n_queries)]
-    return QuerySet(
-        np.concatenate([X for X, *_ in samples])[order],
-        np.concatenate([y for _, y, *_ in samples])[order],
-        np.concatenate(properties)[order],
+def redraw_sets(
+    drawn_sets: DrawnSets, seed: int, family: DistributionFamily | None = None
+) -> DrawnSets:
+    """Return other data sets at the same values of the property, perhaps of another family."""
+    return replace(
+        drawn_sets, family=family or drawn_sets.family, seeds=draw_seeds(seed, len(drawn_sets))
     )
+
+
+def draw_test_sets(test_sets: dict[str, Any], drawn_sets: DrawnSets, seed: int) -> TestSets:
+    """Return test sets by name, one per model where a family is given, at the model's property."""
+    return {
+        name: redraw_sets(drawn_sets, seed, test) if isinstance(test, DistributionFamily) else test
+        for name, test in test_sets.items()
+    }

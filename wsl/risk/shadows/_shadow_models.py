@@ -1,52 +1,76 @@
-"""``train_shadows``: the models that an adversary trains, and what it asks of every model.
-
-Attacks on them live in ``_trials``; ``_audit`` sets them against targets.
-"""
+"""``train_shadows``: an adversary's shadow models, ready for any number of audits."""
 
 import os
-from dataclasses import dataclass
-from numbers import Integral
+from dataclasses import dataclass, replace
 from typing import Any
 
-from ..._random import draw_seed, draw_seeds, resolve_random_state
 from ...distributions import DistributionFamily
-from ...exceptions import InvalidInputError
-from .._adversary import Adversary, fill_adversary, resolve_adversary
+from ...distributions._properties import Properties
+from ...exceptions import InvalidInputError, UnsupportedModuleError
+from .._adversary import Adversary
 from .._input_checks import (
-    check_adversary_family,
     check_counts,
     check_family,
     check_labels_only,
     check_learner,
+    resolve_adversary,
 )
-from ._cache import Cache
-from ._drawn_sets import QuerySet, draw, find_queries
+from ._drawn_sets import draw_sets
+from ._execution import Execution, resolve_execution
 from ._population import Population
+from ._queries import QuerySet, resolve_queries
 from ._trainer import Trainer
-
-STREAMS = ("queries", "targets", "tests", "shadows", "attacks")
 
 
 @dataclass(frozen=True, eq=False, repr=False)
 class ShadowModels:
-    """An adversary's shadow models, ready for any number of audits; ``train_shadows`` makes them.
+    """Shadow models of an adversary, as :func:`train_shadows` returns them.
 
-    Attributes
+    ``len`` is the number of models.
+
+    Parameters
     ----------
     population : Population
-        What the models answer and, where they have them, their weights.
-    queries : Queries
-        What they, and the targets of an audit, are asked.
+        Responses of the models to the queries and, where they have them, their weights.
+    queries : QuerySet
+        What the shadow models, and the targets of an audit, are queried with.
     adversary : Adversary
-        With the learner, family and number of samples that they were trained with.
-    settings : dict
-        How they were trained.
+        The adversary, with the learner, family and number of samples that were used.
+
+    See Also
+    --------
+    train_shadows : Train shadow models.
+    audit : Measure leakage, with given shadow models.
+
+    Examples
+    --------
+    >>> from sklearn.linear_model import LinearRegression
+    >>> from wsl import Adversary, EnvironmentMembershipFamily, train_shadows
+    >>> shadows = train_shadows(
+    ...     LinearRegression(), EnvironmentMembershipFamily.linear_causal(),
+    ...     adversary=Adversary(n_shadows=8), n_samples=50, random_state=0)
+    >>> len(shadows)
+    8
     """
 
     population: Population
     queries: QuerySet
     adversary: Adversary
-    settings: dict[str, Any]
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """How the shadow models were trained and queried, as reports state it."""
+        adversary = self.adversary
+        return {
+            "adversary_learner": repr(adversary.learner),
+            "adversary_family": repr(adversary.family),
+            "n_shadows": int(adversary.n_shadows),
+            "adversary_n_samples": int(adversary.n_samples),
+            "n_queries": len(self.queries.rows),
+            "queries": adversary.queries if isinstance(adversary.queries, str) else "given",
+            "labels_only": adversary.labels_only,
+            "n_selected_queries": adversary.n_selected_queries,
+        }
 
     def __len__(self) -> int:
         return len(self.population)
@@ -66,99 +90,101 @@ def train_shadows(
     random_state: Any = None,
     progress: bool | str = "auto",
 ) -> ShadowModels:
-    """Train an adversary's shadow models once, for audits of several targets.
+    """Train an adversary's shadow models once, for audits of several learners.
 
-    ``audit(..., shadows=)`` takes them. With the same ``random_state`` they are the ones that
-    ``audit`` would train itself.
+    ``audit(..., shadows=)`` takes them. With the same ``random_state`` they are those that
+    ``audit`` trains itself.
 
     Parameters
     ----------
     learner : estimator, or an object with ``fit_zoo(datasets, n_models)``
-        As in :func:`wsl.audit`.
+        Learner that will be audited, as in :func:`audit`.
     family : DistributionFamily
-        Where their training sets come from.
+        Family from which training sets are drawn.
     adversary : Adversary, optional
-        What the adversary knows and may do: its learner, family and ``n_samples`` take precedence
-        over the other parameters.
+        What the adversary knows and may do. Its own learner, family and number of samples replace
+        the other parameters. By default ``Adversary()``.
     n_samples : int, default=1024
-        Rows of each training set.
-    cache : path, optional
+        Rows per training set.
+    cache : path-like, optional
+        Folder in which trained models are kept and found again, as in :func:`audit`.
     n_jobs : int, optional
-    random_state : int, Generator, RandomState or None
+        Number of workers that train models, as in joblib; one by default.
+    random_state : int, Generator, RandomState or None, default=None
+        Seed of the draws and of all models; an int makes the result reproducible.
     progress : bool or "auto", default="auto"
-        Whether to show progress bars on stderr; "auto" shows them on a terminal or in a notebook.
+        Whether to show a progress bar on stderr; "auto" shows it on a terminal or in a notebook.
 
     Returns
     -------
     ShadowModels
+        The models' responses to the queries and, where they can be read, their weights.
 
     Raises
     ------
-    UnsupportedModuleError, InvalidInputError
-        As in :func:`wsl.audit`.
+    UnsupportedModuleError
+        If the learner, the family or the adversary is of a wrong type.
+    InvalidInputError
+        If a field of the adversary or another parameter has an invalid value.
+
+    See Also
+    --------
+    audit : Train target models and attack them with the help of shadow models.
+    Adversary : What an adversary knows and may do.
 
     Examples
     --------
     >>> from sklearn.linear_model import LinearRegression, Ridge
-    >>> from wsl.distributions import EnvironmentMembershipFamily
-    >>> from wsl.risk import Adversary, audit, train_shadows
+    >>> from wsl import Adversary, EnvironmentMembershipFamily, audit, train_shadows
     >>> family = EnvironmentMembershipFamily.linear_causal()
     >>> shadows = train_shadows(LinearRegression(), family, adversary=Adversary(n_shadows=32),
-    ...                         random_state=0, progress=False)
+    ...                         random_state=0)
     >>> for target in (LinearRegression(), Ridge(100.0)):
     ...     report = audit(target, family, shadows=shadows, attacks="queries", n_targets=8,
-    ...                    n_repeats=2, random_state=0, progress=False)
+    ...                    n_repeats=2, random_state=0)
     >>> report.settings["adversary_learner"]
     'LinearRegression()'
     """
     properties = check_family(family, "family")
     check_learner(learner, "learner")
-    adversary = fill_adversary(resolve_adversary(adversary), learner, family, n_samples)
-    check_learner(adversary.learner, "adversary.learner")
-    check_adversary_family(adversary.family, properties)
-    check_labels_only(adversary.learner, adversary.labels_only)
-    names = ("n_shadows", "n_samples", "n_queries")
-    check_counts(properties, **{f"adversary.{name}": getattr(adversary, name) for name in names})
-    seeds = draw_streams(random_state)
-    asked = find_queries(adversary.queries, adversary.family, adversary.n_queries, seeds["queries"])
-    store = open_cache(cache, random_state)
-    trainer = Trainer(adversary.learner, asked.rows, adversary.labels_only, store, n_jobs, progress)
-    data = draw(adversary.family, adversary.n_shadows, adversary.n_samples, seeds["shadows"])
-    return ShadowModels(
-        trainer.train(data, seeds["shadows"], name="shadow models"),
-        asked,
-        adversary,
-        {
-            "adversary_learner": repr(adversary.learner),
-            "adversary_family": repr(adversary.family),
-            "n_shadows": int(adversary.n_shadows),
-            "adversary_n_samples": int(adversary.n_samples),
-            "n_queries": len(asked.rows),
-            "queries": adversary.queries if isinstance(adversary.queries, str) else "given",
-            "labels_only": adversary.labels_only,
-        },
+    check_counts(properties, n_samples=n_samples)
+    adversary = resolve_adversary(adversary, learner, family, n_samples)
+    return train_shadow_models(adversary, resolve_execution(cache, n_jobs, random_state, progress))
+
+
+def train_shadow_models(adversary: Adversary, execution: Execution) -> ShadowModels:
+    """Train the shadow models of an adversary that has a learner, a family and a sample size."""
+    seeds = execution.seeds
+    queries = resolve_queries(
+        adversary.queries, adversary.family, adversary.n_queries, seeds["queries"]
     )
+    drawn_sets = draw_sets(
+        adversary.family, adversary.n_shadows, adversary.n_samples, seeds["shadows"]
+    )
+    trainer = Trainer(
+        adversary.learner, queries.rows, adversary.labels_only, execution.cache, execution.n_jobs,
+        execution.progress,
+    )  # fmt: skip
+    population = trainer.train(drawn_sets, seeds["shadows"], name="shadow models")
+    return ShadowModels(population, queries, adversary)
 
 
-def draw_streams(random_state: Any) -> dict[str, int]:
-    """Return the seed of each part of an audit, which does not depend on the other parts."""
-    return dict(zip(STREAMS, draw_seeds(random_state, len(STREAMS)).tolist(), strict=True))
-
-
-def fixed_seed(random_state: Any) -> int:
-    """Return an int for a ``random_state`` of any kind, so that one draw serves several uses."""
-    if isinstance(random_state, Integral):
-        return int(random_state)
-    return draw_seed(resolve_random_state(random_state))
-
-
-def open_cache(folder: Any, random_state: Any) -> Cache | None:
-    """Return the cache; InvalidInputError where nothing in it could ever be found again."""
-    if folder is None:
-        return None
-    if random_state is None:
-        raise InvalidInputError(
-            f"cache={str(folder)!r}, but random_state=None draws other models each time; wanted a "
-            "seed"
+def reuse_shadow_models(
+    shadows: Any, adversary: Adversary, learner: Any, properties: Properties
+) -> ShadowModels:
+    """Return given shadow models for an audit of ``learner``; the adversary selects queries."""
+    if not isinstance(shadows, ShadowModels):
+        raise UnsupportedModuleError(
+            f"`shadows` must be what train_shadows returns; got {shadows!r}."
         )
-    return Cache(folder)
+    own_properties = shadows.adversary.family.property_values
+    if own_properties != properties:
+        raise InvalidInputError(
+            f"`shadows` must be trained for the properties of `family`, {properties!r}; got "
+            f"{own_properties!r}."
+        )
+    check_labels_only(learner, shadows.adversary.labels_only)
+    if adversary.n_selected_queries is None:
+        return shadows
+    selecting = replace(shadows.adversary, n_selected_queries=adversary.n_selected_queries)
+    return replace(shadows, adversary=selecting)

@@ -1,12 +1,9 @@
-"""The parts of an advantage: Shapley values of what was measured, and their intervals.
-
-Advantages are measured in ``_sources``; what the parts mean is said in ``_sources_report``.
-"""
+"""The parts of an advantage: Shapley values of measured advantages, with their intervals."""
 
 import math
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -15,141 +12,157 @@ from ..evaluation._confidence_intervals import Estimate, mean_interval, proporti
 from ..reports._sources_report import SOURCES, SourcesReport
 from ._shapley import limit_weights, shapley_values, subsets
 
-RATE, OTHER_RATE = 1.0, 0.5  # of the figures' way to their limit, by which intervals are widened
+# Rate at which advantages approach their limit of infinite data, and another one, by which
+# intervals are widened.
+RATE, OTHER_RATE = 1.0, 0.5
 ENDS = ["advantage", "ci_low", "ci_high"]
 Advantages = dict[tuple[bool, bool, int], np.ndarray]
 
 
-def summarize(
+class Values(NamedTuple):
+    """A linear function of advantages, and what its interval is computed from.
+
+    Attributes
+    ----------
+    values : ndarray of shape (n_repeats, n_targets)
+    other_values : ndarray of shape (n_repeats, n_targets)
+        The same with limits of another rate.
+    extra_half_widths : ndarray of shape (n_populations,)
+        By which the interval of the mean is too narrow, per independent population.
+    """
+
+    values: np.ndarray
+    other_values: np.ndarray
+    extra_half_widths: np.ndarray
+
+    def estimate(self, least: float = -math.inf, most: float = math.inf) -> Estimate:
+        """Return the mean with its interval, which also holds the mean by the other rate.
+
+        The interval is cut at ``least`` and ``most``, which the mean itself may exceed as a limit.
+        """
+        mean, other_mean = mean_interval(self.values), float(self.other_values.mean())
+        extra = float(np.linalg.norm(self.extra_half_widths))
+        half_width = math.hypot(_half_width(mean), extra)
+        low = min(mean.value - half_width, other_mean)
+        high = max(mean.value + half_width, other_mean)
+        return replace(
+            mean, low=min(max(low, least), mean.value), high=max(min(high, most), mean.value)
+        )
+
+
+def decompose(
     advantages: Advantages,
     switches: Sequence[str],
-    growth: Sequence[int],
+    multipliers: Sequence[int],
     n_samples: int,
     *,
     floor: float | None = None,
     **described: Any,
 ) -> SourcesReport:
-    """Return the report of advantages ``(n_repeats, n_targets)`` by combination and growth.
+    """Return the report of advantages ``(n_repeats, n_targets)`` by combination of sources.
 
-    Every figure of it is linear in them, so that its interval is that of a mean over repeats and
-    targets. Combinations that are one and the same share one array.
+    Every estimate in it is linear in them, so that its interval is that of a mean over repeats and
+    targets. Combinations with the same models share one array.
 
     Parameters
     ----------
-    advantages : dict from (conditional, bias, growth) to ndarray
+    advantages : dict from (conditional, bias, multiplier) to ndarray
+        The first two say whether the source is on.
     switches : sequence of str
-        The sources that can be switched off.
-    growth : sequence of int
+        Sources that can be switched off.
+    multipliers : sequence of int
     n_samples : int
     floor : float, optional
-        The advantage of a wrong guess, that of a right one being 1; None where guesses are
-        numbers.
+        Advantage of a wrong guess, that of a right one being 1; None for continuous properties.
     described : dict
-        What else the report holds.
+        Further fields of the report.
     """
-    figures, others = (_figures(advantages, switches, growth, r) for r in (RATE, OTHER_RATE))
-    doubts_of = _doubts(advantages, floor)
-    doubts = _figures(doubts_of, switches, growth, RATE)
-    parts, other_parts, part_doubts = (
-        shapley_values(switches, own) for own in (figures, others, doubts)
-    )
-    every, none = frozenset(switches), frozenset[str]()
-    table = [
-        (name, *_estimate(own, other_parts[name], part_doubts[name])) for name, own in parts.items()
-    ]
     bounds = (-math.inf if floor is None else floor, 1.0)
-    whole = {on: _estimate(own, others[on], doubts[on], *bounds) for on, own in figures.items()}
-    table += [("rest", *whole[none]), ("total", *whole[every])]
-    combinations = [
-        (*(name in on or name not in switches for name in SOURCES), *own)
-        for on, own in whole.items()
+    extra = _extra_half_widths(advantages, floor)
+    worths = [
+        _worths(advantages, switches, multipliers, RATE),
+        _worths(advantages, switches, multipliers, OTHER_RATE),
+        _worths(extra, switches, multipliers, RATE),
     ]
-    grown = [
-        (differ, biased, k * n_samples, *_estimate(own, own, doubts_of[differ, biased, k], *bounds))
-        for (differ, biased, k), own in advantages.items()
+    parts = _zip_values([shapley_values(switches, each) for each in worths])
+    totals = {on: own.estimate(*bounds) for on, own in _zip_values(worths).items()}
+    rows = {name: own.estimate() for name, own in parts.items()}
+    rows |= {"rest": totals[frozenset()], "total": totals[frozenset(switches)]}
+    combinations = [
+        (*(name in on or name not in switches for name in SOURCES), *_ends(total))
+        for on, total in totals.items()
+    ]
+    by_n_samples = [
+        (differ, biased, k * n_samples, *_ends(Values(own, own, extra[key]).estimate(*bounds)))
+        for key, own in advantages.items()
+        for differ, biased, k in [key]
     ]
     return SourcesReport(
-        pd.DataFrame(table, columns=["source", *ENDS]),
+        pd.DataFrame([(n, *_ends(e)) for n, e in rows.items()], columns=["source", *ENDS]),
         pd.DataFrame(combinations, columns=[*SOURCES, *ENDS]),
-        pd.DataFrame(grown, columns=["conditional", "bias", "n_samples", *ENDS]),
-        _lead(parts, other_parts, part_doubts),
+        pd.DataFrame(by_n_samples, columns=["conditional", "bias", "n_samples", *ENDS]),
+        _lead(parts),
         **described,
     )
 
 
-def _figures(
-    advantages: Advantages, switches: Sequence[str], growth: Sequence[int], rate: float
+def _worths(
+    advantages: Advantages, switches: Sequence[str], multipliers: Sequence[int], rate: float
 ) -> dict[frozenset[str], np.ndarray]:
-    """Return the advantages by the sources that are at work, those of infinite data as limits."""
-    found = {}
+    """Return the advantage by the set of sources that are on; without "sample", the limit."""
+    worths = {}
     for on in subsets(switches):
         differ, biased, finite = (name in on or name not in switches for name in SOURCES)
         if finite:
-            found[on] = advantages[differ, biased, 1]
+            worths[on] = advantages[differ, biased, 1]
         else:
-            weights = limit_weights(growth, rate)
-            found[on] = sum(
+            weights = limit_weights(multipliers, rate)
+            worths[on] = sum(
                 weight * advantages[differ, biased, k]
-                for weight, k in zip(weights, growth, strict=True)
+                for weight, k in zip(weights, multipliers, strict=True)
             )
-    return found
+    return worths
 
 
-def _doubts(advantages: Advantages, floor: float | None) -> Advantages:
-    """Return what the spread of rare errors does not tell, for intervals to hold as well.
+def _extra_half_widths(advantages: Advantages, floor: float | None) -> Advantages:
+    """Return by how much the interval of a mean is too narrow where errors are rare.
 
-    Where hardly a guess is wrong, or right, targets and halves hardly differ, and a share's own
-    interval reaches further than they say. Doubts of different populations are independent: each
-    has an entry of its own, ``(n_populations,)``, so that figures that are linear in advantages
-    have the root of the sum of squares.
+    Where hardly any guess is wrong, or right, the interval of a proportion is wider than targets
+    and halves suggest. Populations are independent: each has an entry of its own,
+    ``(n_populations,)``, so that linear functions of advantages have the root of the sum of
+    squares.
     """
-    places = {place: i for i, place in enumerate({id(own): None for own in advantages.values()})}
-    found = {}
+    arrays = {
+        array_id: i for i, array_id in enumerate({id(own): None for own in advantages.values()})
+    }
+    extra = {}
     for key, own in advantages.items():
-        found[key] = np.zeros(len(places))
+        extra[key] = np.zeros(len(arrays))
         if floor is not None:
-            hits = (own - floor) / (1 - floor)
-            far, near = _half(proportion_interval(hits)), _half(mean_interval(hits))
-            reach = math.sqrt(max(far**2 - near**2, 0.0))
-            found[key][places[id(own)]] = (1 - floor) * reach
-    return found
+            is_right = (own - floor) / (1 - floor)
+            wide, narrow = proportion_interval(is_right), mean_interval(is_right)
+            difference = _half_width(wide) ** 2 - _half_width(narrow) ** 2
+            extra[key][arrays[id(own)]] = (1 - floor) * math.sqrt(max(difference, 0.0))
+    return extra
 
 
-def _half(found: Estimate) -> float:
-    return (found.high - found.low) / 2
+def _zip_values(parts: Sequence[dict[Any, np.ndarray]]) -> dict[Any, Values]:
+    """Return values with what their intervals are computed from, by name."""
+    return {name: Values(*(part[name] for part in parts)) for name in parts[0]}
 
 
-def _interval(
-    values: np.ndarray,
-    other: np.ndarray,
-    doubt: np.ndarray,
-    least: float = -math.inf,
-    most: float = math.inf,
-) -> Estimate:
-    """Return a figure with its interval, which also holds the figure by another rate.
-
-    It is cut at ``least`` and ``most``, which the figure itself may pass as a limit.
-    """
-    found = mean_interval(values)
-    half = math.hypot(_half(found), float(np.linalg.norm(doubt)))
-    low = min(found.value - half, float(other.mean()))
-    high = max(found.value + half, float(other.mean()))
-    return replace(
-        found, low=min(max(low, least), found.value), high=max(min(high, most), found.value)
-    )
+def _half_width(estimate: Estimate) -> float:
+    return (estimate.high - estimate.low) / 2
 
 
-def _estimate(*args: Any) -> tuple[float, float, float]:
-    found = _interval(*args)
-    return found.value, found.low, found.high
+def _ends(estimate: Estimate) -> tuple[float, float, float]:
+    return estimate.value, estimate.low, estimate.high
 
 
-def _lead(
-    parts: dict[str, np.ndarray], others: dict[str, np.ndarray], doubts: dict[str, np.ndarray]
-) -> dict[str, float]:
-    """Return by how much the largest part leads the next; nothing of a single one."""
+def _lead(parts: dict[str, Values]) -> dict[str, float]:
+    """Return by how much the largest part exceeds the next; nothing with fewer than two."""
     if len(parts) < 2:
         return {}
-    first, second = sorted(parts, key=lambda name: -parts[name].mean())[:2]
-    found = _interval(*(own[first] - own[second] for own in (parts, others, doubts)))
-    return {"value": found.value, "ci_low": found.low, "ci_high": found.high}
+    first, second = sorted(parts.values(), key=lambda own: -own.values.mean())[:2]
+    lead = Values(*(a - b for a, b in zip(first, second, strict=True))).estimate()
+    return {"value": lead.value, "ci_low": lead.low, "ci_high": lead.high}

@@ -1,7 +1,4 @@
-"""Answers of models of large training sets, seen through the fluctuations of small ones.
-
-So a figure can be followed to infinite data without a sight that sharpens on the way.
-"""
+"""Noise matching: responses of models of large training sets with the noise of small ones."""
 
 from dataclasses import replace
 
@@ -10,58 +7,58 @@ import numpy as np
 from ..shadows._population import Population
 
 
-def blurred(
-    large: Population, small: Population, shadows: Population, growth: int, seed: int
+def match_noise(
+    large: Population, small: Population, shadows: Population, multiplier: int, seed: int
 ) -> Population:
-    r"""Return models of ``growth`` times the rows, with what a small training set blurs.
+    r"""Return models of ``multiplier`` times the rows, with the noise that small sets would add.
 
     Parameters
     ----------
     large, small : Population
         The same models, trained on more rows and on few.
     shadows : Population
-        Those of few rows by which the mean answers at each value of the property are known; may be
-        ``small``.
-    growth : int
+        Models of few rows, from which the mean response at each value of the property is estimated;
+        may be ``small``. Properties are class indices, or floats.
+    multiplier : int
+        Rows of the large training sets per row of the small ones.
     seed : int
 
     Notes
     -----
-    An answer fluctuates about its mean :math:`m_n(p)` over training sets of n rows, and the
-    fluctuations of models that see more rows are smaller by :math:`1 / \sqrt k`. An adversary who
-    reads answers to the last digit would see through that: of a least-squares fit the fluctuations
-    tell as much of the property at any n. So the rest of the fluctuation is put back, from another
-    model whatever its property:
+    A response :math:`a^{(n)}` to a query varies about its mean :math:`m_n(p)` over training sets
+    of n rows, with a standard deviation that falls as :math:`1 / \sqrt n`. An adversary that
+    observes exact responses adapts to that: for least squares the noise itself reveals as much of
+    the property at any n. So the noise that is missing is added, from another model of whatever
+    property:
 
     .. math:: \tilde a_i = a_i^{(kn)} + \sqrt{1 - 1/k}\, \big(a_j^{(n)} - m_n(p_j)\big),
               \qquad j = \sigma(i),
 
-    with a random permutation :math:`\sigma`. At k = 1 these are the models as they are; as k grows,
-    what is left of the property is what the models of infinite data show through fluctuations
-    as large as ever, which tell nothing themselves.
+    with a random permutation :math:`\sigma`. At k = 1 responses are unchanged; as k grows, what is
+    left of the property is what models of infinite data reveal under noise that stays as large and
+    reveals nothing.
     """
-    rest = small.responses - _mean_answers(shadows, small.properties)
-    order = np.random.default_rng(seed).permutation(len(rest))
-    share = np.float32(np.sqrt(1 - 1 / growth))
-    return replace(large, responses=large.responses + share * rest[order])
+    noise = small.responses - _mean_responses(shadows, small.properties)
+    order = np.random.default_rng(seed).permutation(len(noise))
+    scale = np.float32(np.sqrt(1 - 1 / multiplier))
+    return replace(large, responses=large.responses + scale * noise[order])
 
 
-def _mean_answers(shadows: Population, properties: np.ndarray) -> np.ndarray:
-    """Return the mean answers at each property, ``(n_models, n_queries, n_outputs)``."""
+def _mean_responses(shadows: Population, properties: np.ndarray) -> np.ndarray:
+    """Return the mean responses at each property, ``(n_models, n_queries, n_outputs)``."""
     flat = shadows.responses.reshape(len(shadows), -1)
-    fitted, wanted = _design(shadows.properties, properties)
-    means = wanted @ np.linalg.lstsq(fitted, flat, rcond=None)[0]
+    design, new_design = _design_matrices(shadows.properties, properties)
+    means = new_design @ np.linalg.lstsq(design, flat, rcond=None)[0]
     return means.reshape(len(properties), *shadows.responses.shape[1:]).astype(np.float32)
 
 
-def _design(known: np.ndarray, wanted: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return the columns of a regression on the property: of classes one each, of numbers squares.
-
-    Properties are classes by their index, or numbers.
-    """
-    if known.dtype.kind == "i":
-        n_classes = int(max(known.max(), wanted.max())) + 1
-        return np.eye(n_classes)[known], np.eye(n_classes)[wanted]
-    columns = [values.reshape(len(values), -1) for values in (known, wanted)]
-    first, second = (np.hstack([np.ones((len(c), 1)), c, c**2]) for c in columns)
-    return first, second
+def _design_matrices(
+    properties: np.ndarray, new_properties: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return the columns of a regression on the property: indicators of classes, or squares."""
+    if properties.dtype.kind == "i":
+        n_classes = int(max(properties.max(), new_properties.max())) + 1
+        return np.eye(n_classes)[properties], np.eye(n_classes)[new_properties]
+    columns = [values.reshape(len(values), -1) for values in (properties, new_properties)]
+    design, new_design = (np.hstack([np.ones((len(c), 1)), c, c**2]) for c in columns)
+    return design, new_design

@@ -1,7 +1,4 @@
-"""Families whose Y given X is the same at every value of the property: what they know, or a fit.
-
-What is learned from them is compared in ``_sources``.
-"""
+"""Families whose Y given X is the same at every value of the property: known ones, and fits."""
 
 from typing import Any
 
@@ -13,25 +10,24 @@ from ..._random import draw_seeds, resolve_random_state
 from ...distributions import DistributionFamily
 from ...distributions._base import Sample
 from ...exceptions import InvalidInputError
-from ..shadows._drawn_sets import draw
+from ..shadows._drawn_sets import draw_sets
 
-N_POOLED = 8192  # rows on which a common conditional is fitted
-N_VALUES = 16  # values of a numeric property that they come from
+N_POOLED = 8192  # rows to which a common conditional is fitted
+N_VALUES = 16  # values of a continuous property that they come from
 N_FOLDS = 5
 
 
 class PooledConditionalFamily(DistributionFamily):
-    """Inputs of a family, with outcomes drawn from one fitted conditional at every value.
+    """Inputs of a family, with targets drawn from one fitted conditional at every value.
 
     Parameters
     ----------
     family : DistributionFamily
     model : fitted estimator
-        Of the outcome, on rows of all values of the property.
-    residuals : ndarray ``(n_rows,)`` or None
-        What is added to a regressor's predictions, drawn with replacement; they come from folds
-        that the model did not see. None of a classifier, whose classes are drawn with its
-        probabilities.
+        Of the target, on rows of all values of the property.
+    residuals : ndarray of shape (n_rows,) or None
+        Out-of-fold residuals of a regressor, which are resampled and added to its predictions.
+        None for a classifier, whose classes are drawn with its probabilities.
     """
 
     def __init__(self, family: DistributionFamily, model: Any, residuals: np.ndarray | None):
@@ -52,83 +48,93 @@ class PooledConditionalFamily(DistributionFamily):
         if self.residuals is None:
             bounds = self.model.predict_proba(X).cumsum(axis=1)
             drawn = (rng.random((len(X), 1)) > bounds[:, :-1]).sum(axis=1)
-            outcome = self.model.classes_[drawn]
+            targets = self.model.classes_[drawn]
         else:
-            outcome = self.model.predict(X) + rng.choice(self.residuals, len(X))
-        return X, outcome.astype(y.dtype), *environments
+            targets = self.model.predict(X) + rng.choice(self.residuals, len(X))
+        return X, targets.astype(y.dtype), *environments
 
     def _summary(self) -> dict[str, object]:
         return {"family": self.family, "model": self.model}
 
 
-def common_conditional(
-    family: DistributionFamily, given: Any, is_class: bool, n_samples: int, seed: int
+def share_conditional(
+    family: DistributionFamily, conditional: Any, is_class: bool, n_samples: int, seed: int
 ) -> tuple[DistributionFamily, str]:
-    """Return a family with a common conditional, and in words where it comes from.
+    """Return a family with a common conditional, and a description of it.
 
     Parameters
     ----------
     family : DistributionFamily
-    given : {"auto", "known", "fitted"} or DistributionFamily
+    conditional : {"auto", "known", "fitted"} or DistributionFamily
         "known" is what ``family.with_common_conditional()`` returns, "fitted" a model of pooled
-        rows, "auto" the former where there is one.
+        rows, "auto" the former where it exists.
     is_class : bool
-        Whether the learner classifies.
+        Whether the learner is a classifier.
     n_samples : int
-        Rows of a training set.
+        Rows per training set.
     seed : int
 
     Raises
     ------
     InvalidInputError
-        If there is none, or ``given`` is something else.
+        If no common conditional is available, or ``conditional`` is something else.
     """
-    if isinstance(given, DistributionFamily):
-        if given.property_values != family.property_values:
+    if isinstance(conditional, DistributionFamily):
+        if conditional.property_values != family.property_values:
             raise InvalidInputError(
-                f"conditional has properties {given.property_values!r}, but family has "
-                f"{family.property_values!r}"
+                f"`conditional` must have the properties of `family`, {family.property_values!r}; "
+                f"got {conditional.property_values!r}."
             )
-        return given, "the family that was given"
-    if given not in ("auto", "known", "fitted"):
+        return conditional, "the given family"
+    if conditional not in ("auto", "known", "fitted"):
         raise InvalidInputError(
-            f"conditional={given!r}; wanted 'auto', 'known', 'fitted' or a DistributionFamily"
+            "`conditional` must be 'auto', 'known', 'fitted' or a DistributionFamily; got "
+            f"{conditional!r}."
         )
     known = getattr(family, "with_common_conditional", None)
-    if known is not None and given != "fitted":
-        return known(), "a common one that the family knows"
-    if given == "known":
-        raise InvalidInputError(f"conditional='known', but {family!r} knows no common conditional")
-    return _fit(family, is_class, n_samples, seed)
+    if known is not None and conditional != "fitted":
+        return known(), "the family's own common conditional"
+    if conditional == "known":
+        raise InvalidInputError(
+            f"`conditional` must not be 'known' for {family!r}, which has no method "
+            "with_common_conditional."
+        )
+    return _fit_conditional(family, is_class, n_samples, seed)
 
 
-def _fit(
+def _fit_conditional(
     family: DistributionFamily, is_class: bool, n_samples: int, seed: int
 ) -> tuple[DistributionFamily, str]:
-    """Fit a gradient boosting to rows of all values of the property."""
-    values = family.property_values
-    n_sets = len(values) if isinstance(values, tuple) else N_VALUES
+    """Fit gradient boosting to rows of all values of the property."""
     seeds = draw_seeds(seed, 2).tolist()
-    n_rows = min(n_samples, -(-N_POOLED // n_sets))
-    draws = draw(family, n_sets, n_rows, seeds[0])
-    X, y = (
-        np.concatenate(part) for part in zip(*(draws(i)[:2] for i in range(n_sets)), strict=True)
-    )
+    X, y = _pool_rows(family, n_samples, seeds[0])
     if y.ndim > 1:
         raise InvalidInputError(
-            f"y has shape {y.shape}; a common conditional is fitted to (n_rows,)"
+            f"y of {family!r} must have shape (n_rows,) for a fitted conditional; got {y.shape}."
         )
     if is_class:
         model: Any = HistGradientBoostingClassifier(random_state=seeds[1], max_iter=50)
         return PooledConditionalFamily(family, model.fit(X, y), None), (
-            f"a fitted one: gradient boosting on {len(X)} rows of all values, classes drawn with "
-            "its probabilities"
+            f"gradient boosting fitted to {len(X)} rows of all values, with classes drawn from its "
+            "probabilities"
         )
     model = HistGradientBoostingRegressor(random_state=seeds[1])
     predicted = cross_val_predict(model, X, y, cv=N_FOLDS)
-    family = PooledConditionalFamily(family, model.fit(X, y), y - predicted)
-    share = 1 - np.mean((y - predicted) ** 2) / np.var(y)
-    return family, (
-        f"a fitted one: gradient boosting on {len(X)} rows of all values (R2 {share:.2f} on rows "
-        "that it did not see), with their residuals resampled"
+    pooled = PooledConditionalFamily(family, model.fit(X, y), y - predicted)
+    r2 = 1 - np.mean((y - predicted) ** 2) / np.var(y)
+    return pooled, (
+        f"gradient boosting fitted to {len(X)} rows of all values (out-of-fold R2 {r2:.2f}), with "
+        "resampled out-of-fold residuals"
     )
+
+
+def _pool_rows(
+    family: DistributionFamily, n_samples: int, seed: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return X and y of rows of all classes, or of 16 values of a continuous property."""
+    values = family.property_values
+    n_sets = len(values) if isinstance(values, tuple) else N_VALUES
+    n_rows = min(n_samples, -(-N_POOLED // n_sets))
+    drawn_sets = draw_sets(family, n_sets, n_rows, seed)
+    X, y = zip(*(drawn_sets(index)[:2] for index in range(n_sets)), strict=True)
+    return np.concatenate(X), np.concatenate(y)

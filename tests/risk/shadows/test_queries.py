@@ -1,0 +1,47 @@
+import numpy as np
+import pytest
+
+from wsl._random import resolve_random_state
+from wsl.distributions import DistributionFamily, Interval
+from wsl.risk.shadows._queries import draw_queries, resolve_queries
+
+
+def shares(property_value, n_samples, random_state):
+    """Three classes, of which the last is as frequent as the property says."""
+    rng = resolve_random_state(random_state)
+    y = rng.choice(["a", "b", "c"], n_samples, p=[0.5 - property_value / 2] * 2 + [property_value])
+    X = rng.normal(size=(n_samples, 2)) + np.c_[y == "a", y == "c"]
+    return X.astype(np.float32), y
+
+
+SHARES = DistributionFamily.from_function(shares, (0.2, 0.6))
+
+
+def test_queries_come_with_their_labels_and_properties():
+    drawn = resolve_queries("family", SHARES, 40, seed=0)
+    assert drawn.rows.shape == (40, 2)
+    assert set(drawn.properties.tolist()) == {0.2, 0.6}
+    assert np.mean(drawn.rows[drawn.labels == "c", 1]) > 0.5 > np.mean(drawn.rows[:, 0])
+    random = resolve_queries("random", SHARES, 5000, seed=0)
+    drawn = resolve_queries("family", SHARES, 5000, seed=0)
+    assert random.labels is random.properties is None
+    np.testing.assert_allclose(random.rows.mean(0), drawn.rows.mean(0), atol=0.06)
+    np.testing.assert_allclose(random.rows.std(0), drawn.rows.std(0), rtol=0.05)
+    assert abs(np.corrcoef(random.rows.T)[0, 1]) < 0.05
+    given = resolve_queries([[1, 2], [3, 4]], SHARES, 40, seed=0)
+    assert given.rows.tolist() == [[1, 2], [3, 4]]
+
+
+def same_numbers(property_value, n_samples, random_state):
+    return np.full((n_samples, 1), property_value, dtype=np.float32), np.zeros(n_samples)
+
+
+@pytest.mark.parametrize(
+    ("properties", "counts"), [((0, 1), {4, 3}), ((0, 1, 2), {3, 2}), (Interval(0, 1), {1})]
+)
+def test_queries_are_shared_among_the_values(properties, counts):
+    queries = draw_queries(
+        DistributionFamily.from_function(same_numbers, properties), 7, seed=0
+    ).rows
+    assert queries.shape == (7, 1)
+    assert set(np.unique(queries, return_counts=True)[1].tolist()) <= counts

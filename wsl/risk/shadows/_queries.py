@@ -1,0 +1,76 @@
+"""The queries of an adversary: the inputs for which it observes the models' responses."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from ..._random import draw_seed, resolve_random_state
+from ...distributions import DistributionFamily
+from ...exceptions import InvalidInputError
+from .._input_checks import check_query_rows
+from ._drawn_sets import draw_sets
+
+N_QUERY_VALUES = 16  # values of a continuous property among which the queries are divided
+
+
+@dataclass(frozen=True, eq=False)
+class QuerySet:
+    """Queries, with what is known of the distribution that they were drawn from.
+
+    Attributes
+    ----------
+    rows : ndarray of shape (n_queries, n_features)
+    labels : ndarray of shape (n_queries,) or None
+        The target y that was drawn with each row.
+    properties : ndarray of shape (n_queries,) or (n_queries, n_properties), or None
+        The property of the distribution that each row was drawn from.
+    """
+
+    rows: np.ndarray
+    labels: np.ndarray | None = None
+    properties: np.ndarray | None = None
+
+
+def resolve_queries(
+    queries: Any, family: DistributionFamily, n_queries: int, seed: int
+) -> QuerySet:
+    """Return queries from what ``Adversary.queries`` may be: "family", "random" or rows."""
+    if not isinstance(queries, str):
+        return QuerySet(check_query_rows(queries, "adversary.queries"))
+    if queries not in ("family", "random"):
+        raise InvalidInputError(
+            f"`adversary.queries` must be 'family', 'random' or an array; got {queries!r}."
+        )
+    drawn = draw_queries(family, n_queries, seed)
+    if queries == "family":
+        return drawn
+    rows = check_query_rows(drawn.rows, "X of the family")
+    noise = np.random.default_rng(seed).normal(size=rows.shape)
+    return QuerySet((rows.mean(0) + rows.std(0) * noise).astype(rows.dtype))
+
+
+def draw_queries(family: DistributionFamily, n_queries: int, seed: int) -> QuerySet:
+    """Draw rows with their targets, in equal numbers per class or from 16 values."""
+    values = family.property_values
+    n_values = len(values) if isinstance(values, tuple) else N_QUERY_VALUES
+    rng = resolve_random_state(seed)
+    samples: list[tuple[np.ndarray, ...]] = []
+    properties: list[np.ndarray] = []
+    # more than once where a family returns fewer rows than requested
+    while (n_missing := n_queries - sum(len(X) for X, *_ in samples)) > 0:
+        drawn_sets = draw_sets(family, n_values, -(-n_missing // n_values), draw_seed(rng))
+        new_samples = [drawn_sets(index) for index in range(n_values)]
+        samples += new_samples
+        properties += [
+            drawn_sets.properties[[i]].repeat(len(X), axis=0)
+            for i, (X, *_) in enumerate(new_samples)
+        ]
+    # one row of each value in turn, so that values are in balance whatever is cut off
+    turns = np.concatenate([np.arange(len(X)) for X, *_ in samples])
+    order = turns.argsort(kind="stable")[:n_queries][rng.permutation(n_queries)]
+    return QuerySet(
+        np.concatenate([X for X, *_ in samples])[order],
+        np.concatenate([y for _, y, *_ in samples])[order],
+        np.concatenate(properties)[order],
+    )
