@@ -74,13 +74,13 @@ def test_the_main_job_writes_what_it_prints(capsys, tmp_path):
     assert main(["--quick", "--out", str(out), "--device", "cpu"]) == 0
     printed = capsys.readouterr().out
     assert str(out) in printed
-    for name in ("reconstruction", "census_share_of_women", "census_environment_membership"):
+    for name in ("reconstruction", "census_proportion_of_women", "census_environment_membership"):
         assert (out / f"{name}.png").read_bytes().startswith(b"\x89PNG")
         table = pd.read_csv(out / f"{name}.csv")
         assert len(table) > 2
         assert table["model accuracy" if "census" in name else "accuracy"].between(0, 1).all()
     assert [f"{row} loss" in printed for row in ("structural", "behavioral")] == [True, True]
-    report = AuditReport.load(out / "census_share_of_women_irm.json")
+    report = AuditReport.load(out / "census_proportion_of_women_irm.json")
     assert report.table["attack"].unique().tolist() == ["deepsets", "queries"]
     assert not list(out.glob(".*"))
 
@@ -118,7 +118,7 @@ def test_an_interrupt_ends_in_one_line(interrupt, monkeypatch, capsys, tmp_path)
         return finding
 
     monkeypatch.setattr(_demo, "rebuild_digit_models", rebuild)
-    monkeypatch.setattr(_demo, "audit_share_of_women", interrupted)
+    monkeypatch.setattr(_demo, "audit_proportion_of_women", interrupted)
     monkeypatch.setattr(_demo, "audit_environment_membership", rebuild)
     out = tmp_path / "report"
     assert main(["--quick", "--out", str(out), "--device", "cpu"]) == 130

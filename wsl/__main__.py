@@ -1,7 +1,4 @@
-"""The command line: ``python -m wsl``, or ``wsl``, does the main job on the two real data sets.
-
-Arguments and printing only; the job itself lives in ``_tour``.
-"""
+"""The command line: ``python -m wsl``, or ``wsl``, does the main job on two real data sets."""
 
 import argparse
 import sys
@@ -16,7 +13,7 @@ from .exceptions import WslError
 
 
 class _Parser(argparse.ArgumentParser):
-    """Answers a bad option in one line."""
+    """Reports a bad option in one line."""
 
     def error(self, message: str) -> NoReturn:
         self.exit(2, f"{self.prog}: {message} (see --help)\n")
@@ -27,21 +24,21 @@ def build_parser() -> argparse.ArgumentParser:
     parser = _Parser(
         prog="wsl",
         description="Rebuild, audit and mitigate real models: an autoencoder on a zoo of digit "
-        "classifiers, and audits of two learners on census data. Tables and pictures are written "
-        "into a folder.",
+        "classifiers, and audits of two learners on census data. Tables, figures and reports are "
+        "written to a folder.",
     )
     parser.add_argument("--quick", action="store_true", help="a smaller job, in under 40 seconds")
     parser.add_argument(
         "--out", type=Path, default=Path("wsl-report"), metavar="DIR",
-        help="folder for tables and pictures (default: %(default)s)",
+        help="folder for tables, figures and reports (default: %(default)s)",
     )  # fmt: skip
     parser.add_argument(
-        "--seed", type=_seed, default=0, metavar="N", help="seed of everything drawn (default: 0)"
+        "--seed", type=_seed, default=0, metavar="N", help="random seed (default: 0)"
     )
     parser.add_argument(
         "--device",
         default="auto",
-        help="auto, cpu, cuda or mps (default: auto, the fastest there is)",
+        help="auto, cpu, cuda or mps (default: auto, the fastest available)",
     )
     parser.add_argument("--version", action="version", version=f"wsl {__version__}")
     return parser
@@ -91,7 +88,7 @@ def _run(parser: argparse.ArgumentParser, options: argparse.Namespace, saved: li
         print(f"\n{finding.title}\n{'-' * len(finding.title)}\n{finding.text}\n\n{numbers}\n")
         sys.stdout.flush()
     seconds = time.perf_counter() - start
-    print(f"Tables, pictures and reports are in {options.out.resolve()} ({seconds:.0f} s).")
+    print(f"Tables, figures and reports are in {options.out.resolve()} ({seconds:.0f} s).")
 
 
 if __name__ == "__main__":

@@ -1,7 +1,4 @@
-"""The main job: rebuild real models, audit real learners, mitigate what they leak.
-
-Everything here is the public API put together; arguments and printing are for ``__main__``.
-"""
+"""The main job: rebuild real models, audit real learners, and mitigate what they leak."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -25,8 +22,9 @@ from .distributions import EnvironmentMembershipFamily, SubsampledFamily
 from .risk import Adversary, AuditReport, audit
 from .zoo import ModelZoo
 
-GENERATED, CANDIDATES = 50, 200
-ARMS = {"structural": 1.0, "behavioral": 0.1}  # the weight beta of the structural loss
+N_GENERATED, N_CANDIDATES = 50, 200
+BETAS = {"structural": 1.0, "behavioral": 0.1}  # weight of the structural loss, by variant
+PENALTIES = {"ERM": None, "IRM": "irm"}  # by learner
 
 
 @dataclass(frozen=True)
@@ -49,7 +47,7 @@ SCALES = {
 
 @dataclass
 class Finding:
-    """One result: a title, what it says, its table, and the picture that goes with it."""
+    """One result: its title, explanation, table and figure."""
 
     name: str
     title: str
@@ -58,7 +56,7 @@ class Finding:
     figure: Any = None
 
     def save(self, folder: Path) -> None:
-        """Write ``NAME.csv`` and, where there is a picture, ``NAME.png``."""
+        """Write ``NAME.csv`` and, if there is a figure, ``NAME.png``."""
         write_text(folder / f"{self.name}.csv", self.table.to_csv(float_format="%.6g"))
         if self.figure is not None:
             with replacing(folder / f"{self.name}.png") as temporary:
@@ -66,11 +64,12 @@ class Finding:
 
 
 def run(scale: Scale, folder: Path, seed: int, device: str) -> Iterator[Finding]:
-    """Do the main job and yield each finding once it is saved in ``folder``."""
-    seeds = dict(zip(("rebuild", "share", "membership"), draw_seeds(seed, 3).tolist(), strict=True))
+    """Do the main job, and yield each finding once it is saved in ``folder``."""
+    parts = ("rebuild", "proportion", "membership")
+    seeds = dict(zip(parts, draw_seeds(seed, len(parts)).tolist(), strict=True))
     jobs: list[Callable[[], Finding]] = [
         lambda: rebuild_digit_models(scale, seeds["rebuild"], device),
-        lambda: audit_share_of_women(scale, folder, seeds["share"], device),
+        lambda: audit_proportion_of_women(scale, folder, seeds["proportion"], device),
         lambda: audit_environment_membership(scale, folder, seeds["membership"], device),
     ]
     for job in jobs:
@@ -81,14 +80,14 @@ def run(scale: Scale, folder: Path, seed: int, device: str) -> Iterator[Finding]
 
 
 def rebuild_digit_models(scale: Scale, seed: int, device: str) -> Finding:
-    """Fit the autoencoder with and without the behavioral loss; compare what comes out of it."""
-    digits = load_digits_zoo(scale.n_models, epochs=scale.zoo_epochs, progress="auto")
+    """Rebuild and generate digit classifiers, with and without the behavioral loss."""
+    digits = load_digits_zoo(scale.n_models, epochs=scale.zoo_epochs)
     train, test = train_test_split(np.arange(len(digits.zoo)), test_size=0.25, random_state=seed)
     originals, X, y = digits.zoo[test], digits.X_test, digits.y_test
-    outputs = originals.forward(X)
-    best = digits.zoo.metadata["train_accuracy"].iloc[train].nlargest(len(train) // 3).index
-    rebuilt, rows = {}, [{"models": "originals", **_quality(originals, originals, X, y)}]
-    for arm, beta in progress_bar("auto", iterable=ARMS.items(), desc="autoencoders", unit="fit"):
+    rebuilt, rows = {}, [{"models": "originals", **_compare(originals, originals, X, y)}]
+    for variant, beta in progress_bar(
+        "auto", iterable=BETAS.items(), desc="autoencoders", unit="fit"
+    ):
         autoencoder = WeightSpaceAutoencoder(
             digits.zoo.architecture,
             queries=digits.X_train,
@@ -100,109 +99,123 @@ def rebuild_digit_models(scale: Scale, seed: int, device: str) -> Finding:
             device=device,
             random_state=seed,
         ).fit(digits.zoo.weights[train])
-        rebuilt[arm] = ModelZoo(autoencoder.reconstruct(originals.weights), originals.architecture)
-        generated = autoencoder.sample(
-            GENERATED,
-            anchors=digits.zoo.weights[best],
-            n_candidates=CANDIDATES,
-            queries=digits.X_train,
-            labels=digits.y_train,
-            random_state=seed,
+        rebuilt[variant] = ModelZoo(
+            autoencoder.reconstruct(originals.weights), originals.architecture
         )
-        accuracy = ModelZoo(generated, originals.architecture).accuracy(X, y)
         rows.append(
             {
-                "models": f"{arm} loss",
-                **_quality(originals, rebuilt[arm], X, y),
+                "models": f"{variant} loss",
+                **_compare(originals, rebuilt[variant], X, y),
                 "compression": autoencoder.compression_,
-                "generated": accuracy.mean(),
-                "generated best": accuracy.max(),
-                "diversity": metrics.diversity(generated) / metrics.diversity(digits.zoo.weights),
+                **_generate(autoencoder, digits, train, seed),
             }
         )
-    floor = metrics.shuffled_agreement(outputs, outputs)
-    text = (
-        f"{len(test)} CNNs that no autoencoder was trained on, rebuilt from their latents and run "
-        f"on {len(y)} test digits.\n"
-        "agreement: share of digits that original and rebuilt model label alike\n"
-        f"    (two different originals: {floor:.3f}); shuffled: the same with the wrong original;\n"
-        "behavioral R2: 1 is a perfect rebuild, 0 the zoo's averaged prediction;\n"
-        f"generated: test accuracy of {GENERATED} models, the best by training labels of\n"
-        f"    {CANDIDATES} drawn around the best third of the zoo;\n"
-        "diversity: their spread over the zoo's; compression: weights over latent numbers."
-    )
     display = ReconstructionDisplay.from_zoos(
-        originals, {f"{arm} loss": zoo for arm, zoo in rebuilt.items()}, X, y
+        originals, {f"{variant} loss": zoo for variant, zoo in rebuilt.items()}, X, y
     )
     display.ax_.set_title("Rebuilt digit classifiers")
     table = pd.DataFrame(rows).set_index("models")
+    text = _explain_rebuilding(originals.forward(X))
     return Finding("reconstruction", "Rebuild: digit classifiers", text, table, display.figure_)
 
 
-def _quality(originals: ModelZoo, rebuilt: ModelZoo, X, y) -> dict[str, float]:
-    outputs, answers = originals.forward(X), rebuilt.forward(X)
-    accuracy = metrics.accuracy(answers, y)
+def _explain_rebuilding(outputs: np.ndarray) -> str:
+    floor = metrics.shuffled_agreement(outputs, outputs)
+    return (
+        f"{len(outputs)} CNNs that the autoencoder was not trained on, rebuilt from their latents\n"
+        f"and run on {outputs.shape[1]} test digits.\n"
+        "agreement: fraction of digits with the same label from original and rebuilt model\n"
+        f"    (two different originals: {floor:.3f}); shuffled: the same with another original;\n"
+        "behavioral R2: 1 is a perfect rebuild, 0 the zoo's average prediction;\n"
+        f"generated: test accuracy of {N_GENERATED} models, the best by training labels out of\n"
+        f"    {N_CANDIDATES} sampled around the best third of the zoo;\n"
+        "diversity: relative to the zoo's; compression: weights per latent dimension."
+    )
+
+
+def _compare(originals: ModelZoo, rebuilt: ModelZoo, X, y) -> dict[str, float]:
+    """Return the accuracy of rebuilt models, and how well they agree with the originals."""
+    outputs, rebuilt_outputs = originals.forward(X), rebuilt.forward(X)
+    accuracy = metrics.accuracy(rebuilt_outputs, y)
     return {
         "accuracy": accuracy.mean(),
         "best": accuracy.max(),
-        "agreement": metrics.agreement(outputs, answers),
-        "shuffled": metrics.shuffled_agreement(outputs, answers),
-        "behavioral R2": metrics.behavioral_r2(outputs, answers),
+        "agreement": metrics.agreement(outputs, rebuilt_outputs),
+        "shuffled": metrics.shuffled_agreement(outputs, rebuilt_outputs),
+        "behavioral R2": metrics.behavioral_r2(outputs, rebuilt_outputs),
     }
 
 
-def audit_share_of_women(scale: Scale, folder: Path, seed: int, device: str) -> Finding:
-    """Ask whether a model gives away the share of women in its training data."""
-    census, kept, held_out = _census(seed)
+def _generate(
+    autoencoder: WeightSpaceAutoencoder, digits: Any, train: np.ndarray, seed: int
+) -> dict[str, float]:
+    """Return the test accuracy and the diversity of generated models."""
+    accuracies = digits.zoo.metadata["train_accuracy"].iloc[train]
+    best = accuracies.nlargest(len(train) // 3).index
+    generated = autoencoder.sample(
+        N_GENERATED,
+        anchors=digits.zoo.weights[best],
+        n_candidates=N_CANDIDATES,
+        queries=digits.X_train,
+        labels=digits.y_train,
+        random_state=seed,
+    )
+    accuracy = ModelZoo(generated, digits.zoo.architecture).accuracy(digits.X_test, digits.y_test)
+    return {
+        "generated": accuracy.mean(),
+        "generated best": accuracy.max(),
+        "diversity": metrics.diversity(generated) / metrics.diversity(digits.zoo.weights),
+    }
+
+
+def audit_proportion_of_women(scale: Scale, folder: Path, seed: int, device: str) -> Finding:
+    """Audit whether models leak the proportion of women in their training data."""
+    census, train, test_set = _census(seed)
     family = SubsampledFamily(
-        census.data[kept],
-        census.target[kept],
-        census.sensitive["sex"].to_numpy()[kept] == "female",
+        census.data[train],
+        census.target[train],
+        census.sensitive["sex"].to_numpy()[train] == "female",
         properties=(0.3, 0.7),
         group_as_environment=True,
     )
-    reports = _audit_learners(scale, family, held_out, seed, device)
+    reports = _audit_learners(scale, family, test_set, seed, device)
     text = "Was the model trained on 30% or on 70% women? Environments are the two sexes."
-    return _leakage("census_share_of_women", "Audit: share of women", text, reports, folder)
+    title = "Audit: proportion of women"
+    return _leakage("census_proportion_of_women", title, text, reports, folder)
 
 
 def audit_environment_membership(scale: Scale, folder: Path, seed: int, device: str) -> Finding:
-    """Ask whether a model gives away that a class of worker was in its training mixture."""
-    census, kept, held_out = _census(seed)
+    """Audit whether models leak that a class of workers was part of their training data."""
+    census, train, test_set = _census(seed)
     family = EnvironmentMembershipFamily.from_table(
-        census.data[kept],
-        census.target[kept],
-        census.frame["class_of_worker"].astype(str).to_numpy()[kept],
+        census.data[train],
+        census.target[train],
+        census.frame["class_of_worker"].astype(str).to_numpy()[train],
         member="self_employed_incorporated",
     )
-    reports = _audit_learners(scale, family, held_out, seed, device)
+    reports = _audit_learners(scale, family, test_set, seed, device)
     text = (
-        "Were the incorporated self-employed part of the model's training mixture?\n"
+        "Were the incorporated self-employed part of the model's training data?\n"
         "Environments are the six classes of workers, in equal parts."
     )
-    return _leakage(
-        "census_environment_membership",
-        "Audit: membership of an environment",
-        text,
-        reports,
-        folder,
-    )
+    title = "Audit: membership of an environment"
+    return _leakage("census_environment_membership", title, text, reports, folder)
 
 
 def _census(seed: int) -> tuple[Any, np.ndarray, tuple[np.ndarray, np.ndarray]]:
-    """Return the census, the rows that families draw from, and held-out data to score models on."""
+    """Return the census data, the rows that families draw from, and held-out ``(X, y)``."""
     census: Any = load_census_income()
-    kept, held_out = train_test_split(
+    train, held_out = train_test_split(
         np.arange(len(census.target)), test_size=0.2, random_state=seed, stratify=census.target
     )
-    return census, kept, (census.data[held_out], census.target[held_out])
+    return census, train, (census.data[held_out], census.target[held_out])
 
 
 def _audit_learners(
     scale: Scale, family: Any, test_set: tuple[np.ndarray, np.ndarray], seed: int, device: str
 ) -> dict[str, AuditReport]:
+    """Audit a network with and without the penalty of IRM."""
     target_family, adversary_family = family.split(0.5, random_state=seed)
-    learners = {"ERM": None, "IRM": "irm"}
     return {
         name: audit(
             CausalMitigatedClassifier(
@@ -216,14 +229,14 @@ def _audit_learners(
             n_repeats=scale.n_repeats,
             random_state=seed,
         )
-        for name, penalty in learners.items()
+        for name, penalty in PENALTIES.items()
     }
 
 
 def _leakage(
     name: str, title: str, text: str, reports: dict[str, AuditReport], folder: Path
 ) -> Finding:
-    """Put the reports of several learners into one table and picture; save each on its own too."""
+    """Return the reports of several learners in one table and figure; save each report, too."""
     rows = []
     for learner, report in reports.items():
         report.save(folder / f"{name}_{learner.lower()}.json")
@@ -234,12 +247,12 @@ def _leakage(
     table = pd.concat(rows).set_index(["learner", "attack"])
     table = table[["value", "ci_low", "ci_high", "advantage", "n_leaked", "utility"]]
     table = table.rename(columns={"value": "attack accuracy", "utility": "model accuracy"})
-    explained = (
+    explanation = (
         f"{text}\n"
-        "Attacks see the weights (deepsets) or the answers to queries (queries); 95% intervals;\n"
-        "guessing is right half the time. Target and adversary draw from rows that they do not\n"
-        "share; models are scored on rows that neither has."
+        "Attacks read the weights (deepsets) or observe responses to queries (queries), with 95%\n"
+        "intervals; guessing is right for half of the models. Targets and adversary draw from\n"
+        "different rows; models are scored on rows that neither has."
     )
     display = LeakageDisplay.from_reports(reports)
     display.ax_.set_title(title)
-    return Finding(name, title, explained, table.dropna(axis=1, how="all"), display.figure_)
+    return Finding(name, title, explanation, table.dropna(axis=1, how="all"), display.figure_)

@@ -1,4 +1,4 @@
-"""Progress bars: what ``progress=`` means, in one place."""
+"""Progress bars: the meaning of ``progress=``."""
 
 import sys
 from typing import Any

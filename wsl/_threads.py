@@ -10,8 +10,8 @@ from threadpoolctl import ThreadpoolController
 def one_thread() -> Any:
     """Return a context in which numpy, scikit-learn and torch use one thread each.
 
-    Products as small as those of a zoo lose more to waiting threads than they gain from them; more
-    cores are for ``n_jobs``.
+    Small products lose more to waiting threads than they gain from them; ``n_jobs`` uses further
+    cores.
     """
     torch = sys.modules.get("torch")
     if torch is not None:
@@ -21,5 +21,5 @@ def one_thread() -> Any:
 
 @lru_cache(maxsize=1)
 def _thread_pools(n_modules: int) -> ThreadpoolController:
-    """Return the pools of the loaded libraries, searched again once further modules are loaded."""
+    """Return the thread pools of the loaded libraries, searched anew after further imports."""
     return ThreadpoolController()
