@@ -215,3 +215,19 @@ class CausalFeaturesWarning(WslWarning):
     >>> with warnings.catch_warnings():
     ...     warnings.simplefilter("error", CausalFeaturesWarning)  # stops without such columns
     """
+
+
+class IdenticalDistributionsWarning(WslWarning):
+    """Training sets of a family are the same at all values of the property.
+
+    See Also
+    --------
+    audit : Checks a family before it trains models.
+
+    Examples
+    --------
+    >>> import warnings
+    >>> from wsl.exceptions import IdenticalDistributionsWarning
+    >>> with warnings.catch_warnings():
+    ...     warnings.simplefilter("ignore", IdenticalDistributionsWarning)  # a control experiment
+    """

@@ -36,6 +36,20 @@ def concatenate_rows(parts: Sequence[Any]) -> Any:
     return nw.concat([nw.from_native(part, eager_only=True) for part in parts]).to_native()
 
 
+def draw_marginals(X: Any, n_rows: int, rng: np.random.Generator) -> Any:
+    """Return rows with each column drawn independently, with replacement, from its own values."""
+    picks = rng.integers(len(X), size=(n_rows, X.shape[1]))
+    if not is_frame(X):
+        return np.take_along_axis(X, picks, axis=0)
+    frame = nw.from_native(X, eager_only=True)
+    columns = {name: frame[name][pick] for name, pick in zip(frame.columns, picks.T, strict=True)}
+    if isinstance(X, pd.DataFrame):
+        return pd.DataFrame({name: column.to_native().array for name, column in columns.items()})
+    return nw.concat(
+        [column.to_frame() for column in columns.values()], how="horizontal"
+    ).to_native()
+
+
 def column_of(X: Any, column: Any) -> Any:
     """Return the column of a DataFrame if ``column`` is its name, otherwise ``column`` itself."""
     if not isinstance(column, str) or not is_frame(X):

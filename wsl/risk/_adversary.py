@@ -28,10 +28,11 @@ class Adversary:
     n_shadows : int, default=256
         Number of shadow models, at least 4 per class of the property. More of them make attacks
         stronger, white-box attacks above all, and take time in proportion.
-    queries : {"family", "random"} or array-like of shape (n_queries, n_features), default="family"
+    queries : {"family", "random"}, array-like or DataFrame of shape (n_queries, n_features), \
+            default="family"
         Inputs for which the adversary observes the models' responses: rows drawn from its family
-        over all values of the property, rows of independent normal numbers with mean and standard
-        deviation of each column of the former, or the given rows.
+        over all values of the property, rows with each column drawn independently from that
+        column of the former, or the given rows.
     n_queries : int, default=256
         Number of queries that are drawn; given rows are all used, whatever this is.
     n_selected_queries : int, optional

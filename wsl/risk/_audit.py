@@ -7,11 +7,12 @@ from ..distributions import DistributionFamily
 from ._adversary import Adversary
 from ._input_checks import (
     check_counts,
-    check_family,
     check_learner,
     check_query_selection,
     resolve_adversary,
+    resolve_family,
     resolve_test_sets,
+    warn_of_identical_distributions,
 )
 from .evaluation._attack_runs import run_attacks
 from .evaluation._attack_specs import resolve_attacks
@@ -147,9 +148,11 @@ def audit(
     >>> report.table.columns.tolist()
     ['attack', 'metric', 'value', 'ci_low', 'ci_high', 'advantage', 'n_leaked']
     """
-    properties = check_family(family, "family")
+    family = resolve_family(family, "family")
+    properties = family.property_values
     check_learner(learner, "learner")
     counts = check_counts(properties, n_targets=n_targets, n_samples=n_samples, n_repeats=n_repeats)
+    warn_of_identical_distributions(family, counts["n_samples"])
     test_sets = resolve_test_sets(test_set, family, properties)
     if shadows is None:
         adversary = resolve_adversary(adversary, learner, family, n_samples)

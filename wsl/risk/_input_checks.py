@@ -1,27 +1,66 @@
 """Checks of the arguments that the functions of ``wsl.risk`` have in common."""
 
+import warnings
 from collections.abc import Mapping
 from dataclasses import fields, replace
 from numbers import Integral
 from typing import Any
 
+import joblib
 import numpy as np
 from sklearn.base import is_classifier, is_regressor
 from sklearn.utils import check_array
 
 from ..distributions import DistributionFamily
 from ..distributions._properties import Properties
-from ..exceptions import InvalidInputError, UnsupportedModuleError
+from ..distributions._table_rows import is_frame, plain_column
+from ..exceptions import (
+    IdenticalDistributionsWarning,
+    InvalidInputError,
+    UnsupportedModuleError,
+)
 from ._adversary import Adversary
 
 MIN_SHADOWS_PER_CLASS = 4  # so that a random half holds two
 
 
-def check_family(family: Any, name: str) -> Properties:
-    """Return the checked values of a family's property."""
-    if not isinstance(family, DistributionFamily):
-        raise UnsupportedModuleError(f"`{name}` must be a DistributionFamily; got {family!r}.")
-    return family.property_values
+def resolve_family(family: Any, name: str) -> DistributionFamily:
+    """Return a family for a DistributionFamily or an object of its form, its property checked."""
+    try:
+        resolved = DistributionFamily.from_object(family)
+    except InvalidInputError as error:
+        raise UnsupportedModuleError(
+            f"`{name}` must be a DistributionFamily, or an object with `properties` and `sample`; "
+            f"got {family!r}."
+        ) from error
+    resolved.property_values  # noqa: B018 raises for values that are no property
+    return resolved
+
+
+def warn_of_identical_distributions(family: DistributionFamily, n_samples: int) -> None:
+    """Warn if training sets do not depend on the property, so that nothing can be inferred."""
+    properties = family.property_values
+    if isinstance(properties, tuple):
+        values: list[Any] = list(properties)
+    elif isinstance(properties, list):
+        values = [tuple(i.low for i in properties), tuple(i.high for i in properties)]
+    else:
+        values = [properties.low, properties.high]
+    first, *others = (family.sample(value, n_samples, 0) for value in values)
+    if all(_equal_samples(first, other) for other in others):
+        warnings.warn(
+            f"training sets of {family!r} are the same at all values of the property: whatever an "
+            "attack finds, it cannot be the property",
+            IdenticalDistributionsWarning,
+            stacklevel=3,
+        )
+
+
+def _equal_samples(first: Any, second: Any) -> bool:
+    return len(first) == len(second) and all(
+        np.shape(a) == np.shape(b) and joblib.hash(np.asarray(a)) == joblib.hash(np.asarray(b))
+        for a, b in zip(first, second, strict=True)
+    )
 
 
 def check_learner(learner: Any, name: str) -> None:
@@ -71,7 +110,8 @@ def resolve_adversary(
     )
     check_learner(adversary.learner, "adversary.learner")
     properties = family.property_values
-    own_properties = check_family(adversary.family, "adversary.family")
+    adversary = replace(adversary, family=resolve_family(adversary.family, "adversary.family"))
+    own_properties = adversary.family.property_values
     if own_properties != properties:
         raise InvalidInputError(
             f"`adversary.family` must have the properties of the audited family, {properties!r}; "
@@ -144,7 +184,7 @@ def check_sample(sample: Any, family: Any) -> None:
             f"`sample` of {family!r} must return (X, y) or (X, y, environments); got a "
             f"{type(sample).__name__}."
         )
-    lengths = [len(part) if np.ndim(part) else 0 for part in sample]
+    lengths = [len(part) if is_frame(part) or np.ndim(part) else 0 for part in sample]
     if len(set(lengths)) > 1 or lengths[0] == 0:
         raise InvalidInputError(
             f"`sample` of {family!r} must return parts with one number of rows, at least 1; got "
@@ -170,8 +210,9 @@ def resolve_test_sets(
 
 def _check_test_set(test_set: Any, name: str, properties: Properties) -> Any:
     """Return a family of the same property unchanged, or a pair of arrays of one length."""
-    if isinstance(test_set, DistributionFamily):
-        own_properties = check_family(test_set, name)
+    if hasattr(test_set, "properties") and hasattr(test_set, "sample"):
+        test_set = resolve_family(test_set, name)
+        own_properties = test_set.property_values
         if own_properties != properties:
             raise InvalidInputError(
                 f"`{name}` must have the properties of `family`, {properties!r}; got "
@@ -183,7 +224,8 @@ def _check_test_set(test_set: Any, name: str, properties: Properties) -> Any:
             f"`{name}` must be a pair (X, y), a DistributionFamily, or a dict of such; got a "
             f"{type(test_set).__name__}."
         )
-    X, y = (np.asarray(part) for part in test_set)
+    X, y = test_set[0] if is_frame(test_set[0]) else np.asarray(test_set[0]), test_set[1]
+    y = plain_column(y)
     if len(X) != len(y):
         raise InvalidInputError(
             f"`{name}` must have as many rows in X as in y; got {len(X)} and {len(y)}."
@@ -191,8 +233,10 @@ def _check_test_set(test_set: Any, name: str, properties: Properties) -> Any:
     return X, y
 
 
-def check_query_rows(rows: Any, name: str) -> np.ndarray:
-    """Return rows as a 2-D array of finite numbers, in their own type."""
+def check_query_rows(rows: Any, name: str) -> Any:
+    """Return a DataFrame unchanged, other rows as a 2-D array of finite numbers in their type."""
+    if is_frame(rows):
+        return rows
     try:
         return check_array(rows, input_name=name)
     except ValueError as error:

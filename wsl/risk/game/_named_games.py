@@ -14,7 +14,7 @@ from ...distributions import (
     SubsampledFamily,
 )
 from ...exceptions import InvalidInputError
-from .._input_checks import check_adversary, check_family
+from .._input_checks import check_adversary, resolve_family
 from ._inference_game import InferenceGame
 
 
@@ -66,7 +66,7 @@ def property_inference(learner: Any, family: DistributionFamily, **options: Any)
     >>> property_inference(LinearRegression(), GaussianFamily("mean")).loss
     'zero_one'
     """
-    check_family(family, "family")
+    family = resolve_family(family, "family")
     if family.is_numeric:
         raise InvalidInputError(
             f"`family` must have a few classes as properties; got {family.property_values!r}."

@@ -15,6 +15,7 @@ from ..._random import draw_seeds, resolve_random_state
 from ...distributions import DistributionFamily
 from ..evaluation._confidence_intervals import Estimate
 from ..shadows._drawn_sets import DrawnSets, draw_sets
+from ..shadows._numeric_encoder import numeric_encoder
 from ._losses import GuessLoss
 
 MAX_PRODUCTS = 200  # with more, only squares and products with y are used
@@ -121,8 +122,9 @@ def measure_sample_baseline(
     test_sets = draw_sets(family, max(n_sets // 2, 2), n_samples, seeds[1])
     labels = np.unique(np.concatenate([train_sets(i)[1] for i in range(min(n_sets, 16))]))
     classes = labels if labels.dtype.kind != "f" else None
+    to_numbers = numeric_encoder(train_sets(0)[0])
     train_moments, test_moments = (
-        _mean_moments(sets, sizes, classes) for sets in (train_sets, test_sets)
+        _mean_moments(sets, sizes, classes, to_numbers) for sets in (train_sets, test_sets)
     )
     targets, truth = encode(train_sets.properties), encode(test_sets.properties)
     losses = [np.full(len(truth), prior_risk)]
@@ -143,14 +145,17 @@ def _guess(X: np.ndarray, targets: np.ndarray, X_test: np.ndarray, loss: GuessLo
 
 
 def _mean_moments(
-    drawn_sets: DrawnSets, sizes: np.ndarray, classes: np.ndarray | None
+    drawn_sets: DrawnSets,
+    sizes: np.ndarray,
+    classes: np.ndarray | None,
+    to_numbers: Callable[[Any], np.ndarray],
 ) -> np.ndarray:
     """Return mean moments of the first n rows of each set, ``(n_sizes, n_sets, n_moments)``."""
     means = []
     for index in range(len(drawn_sets)):
         X, y, *_ = drawn_sets(index)
         order = np.random.default_rng(int(drawn_sets.seeds[index])).permutation(len(X))
-        moments = _moments(np.asarray(X, dtype=float)[order], np.asarray(y)[order], classes)
+        moments = _moments(to_numbers(X)[order], np.asarray(y)[order], classes)
         # a family may return fewer rows than requested
         counts = np.minimum(sizes, len(moments))
         means.append(np.cumsum(moments, axis=0)[counts - 1] / counts[:, None])

@@ -15,7 +15,7 @@ from ...distributions import DistributionFamily
 from ...exceptions import InvalidInputError
 from .._adversary import Adversary
 from .._audit import audit
-from .._input_checks import check_adversary, check_family
+from .._input_checks import check_adversary, resolve_family
 from ..reports._audit_report import AuditReport
 from ._pareto import leakage_of
 
@@ -109,7 +109,7 @@ def leakage_scorer(
     >>> sorted(search.fit(X, y).best_params_)
     ['alpha']
     """
-    check_family(family, "family")
+    family = resolve_family(family, "family")
     seed = random_state
     if not isinstance(random_state, Integral):
         seed = draw_seed(resolve_random_state(random_state))

@@ -7,6 +7,7 @@ import numpy as np
 
 from ..._random import draw_seed, resolve_random_state
 from ...distributions import DistributionFamily
+from ...distributions._table_rows import concatenate_rows, draw_marginals, take_rows
 from ...exceptions import InvalidInputError
 from .._input_checks import check_query_rows
 from ._drawn_sets import draw_sets
@@ -20,14 +21,14 @@ class QuerySet:
 
     Attributes
     ----------
-    rows : ndarray of shape (n_queries, n_features)
+    rows : ndarray or DataFrame of shape (n_queries, n_features)
     labels : ndarray of shape (n_queries,) or None
         The target y that was drawn with each row.
     properties : ndarray of shape (n_queries,) or (n_queries, n_properties), or None
         The property of the distribution that each row was drawn from.
     """
 
-    rows: np.ndarray
+    rows: Any
     labels: np.ndarray | None = None
     properties: np.ndarray | None = None
 
@@ -40,14 +41,14 @@ def resolve_queries(
         return QuerySet(check_query_rows(queries, "adversary.queries"))
     if queries not in ("family", "random"):
         raise InvalidInputError(
-            f"`adversary.queries` must be 'family', 'random' or an array; got {queries!r}."
+            "`adversary.queries` must be 'family', 'random', an array or a DataFrame; got "
+            f"{queries!r}."
         )
     drawn = draw_queries(family, n_queries, seed)
     if queries == "family":
         return drawn
     rows = check_query_rows(drawn.rows, "X of the family")
-    noise = np.random.default_rng(seed).normal(size=rows.shape)
-    return QuerySet((rows.mean(0) + rows.std(0) * noise).astype(rows.dtype))
+    return QuerySet(draw_marginals(rows, len(rows), np.random.default_rng(seed)))
 
 
 def draw_queries(family: DistributionFamily, n_queries: int, seed: int) -> QuerySet:
@@ -70,7 +71,7 @@ def draw_queries(family: DistributionFamily, n_queries: int, seed: int) -> Query
     turns = np.concatenate([np.arange(len(X)) for X, *_ in samples])
     order = turns.argsort(kind="stable")[:n_queries][rng.permutation(n_queries)]
     return QuerySet(
-        np.concatenate([X for X, *_ in samples])[order],
+        take_rows(concatenate_rows([X for X, *_ in samples]), order),
         np.concatenate([y for _, y, *_ in samples])[order],
         np.concatenate(properties)[order],
     )

@@ -10,10 +10,10 @@ from ...exceptions import InvalidInputError, UnsupportedModuleError
 from .._adversary import Adversary
 from .._input_checks import (
     check_counts,
-    check_family,
     check_labels_only,
     check_learner,
     resolve_adversary,
+    resolve_family,
 )
 from ._drawn_sets import draw_sets
 from ._execution import Execution, resolve_execution
@@ -145,7 +145,8 @@ def train_shadows(
     >>> report.settings["adversary_learner"]
     'LinearRegression()'
     """
-    properties = check_family(family, "family")
+    family = resolve_family(family, "family")
+    properties = family.property_values
     check_learner(learner, "learner")
     check_counts(properties, n_samples=n_samples)
     adversary = resolve_adversary(adversary, learner, family, n_samples)

@@ -11,6 +11,7 @@ from ...exceptions import InvalidInputError
 from .._input_checks import check_learner, is_zoo_classifier
 from ..reports._sources_report import SOURCES
 from ..shadows._drawn_sets import draw_sets
+from ..shadows._numeric_encoder import on_numbers
 from ._shared_conditional import share_conditional
 
 N_TRIAL_SETS = 16  # drawn to find out whether a family has enough rows
@@ -41,7 +42,7 @@ def plan_interventions(
     seed: int,
 ) -> Interventions:
     """Return the interventions that are possible for a learner and a family."""
-    _, y, *_ = draw_sets(family, 1, n_samples, seed)(0)
+    X, y, *_ = draw_sets(family, 1, n_samples, seed)(0)
     is_zoo = hasattr(learner, "fit_zoo")
     is_class = is_zoo_classifier(learner, y) if is_zoo else is_classifier(learner)
     families, learners = {True: family}, {True: learner}
@@ -59,7 +60,7 @@ def plan_interventions(
         learners[False], notes["bias"] = reference_learner, "the given reference learner"
     elif y.ndim == 1:
         boosting = HistGradientBoostingClassifier if is_class else HistGradientBoostingRegressor
-        learners[False] = boosting(early_stopping=False)
+        learners[False] = on_numbers(boosting(early_stopping=False), X)
         notes["bias"] = "gradient boosting, which fits most functions but has a bias of its own"
     else:
         unavailable["bias"] = "y has several columns; pass a `reference_learner` that takes them"

@@ -11,9 +11,9 @@ from .._input_checks import (
     adversary_counts,
     check_adversary,
     check_counts,
-    check_family,
     check_learner,
     check_unchanged,
+    resolve_family,
 )
 from ..evaluation._attack_specs import AttackSpec, resolve_attacks
 from ..reports._sources_report import SourcesReport
@@ -142,7 +142,8 @@ def leakage_sources(
     >>> report.dominant
     'conditional'
     """
-    properties = check_family(family, "family")
+    family = resolve_family(family, "family")
+    properties = family.property_values
     check_learner(learner, "learner")
     adversary = check_adversary(adversary, DEFAULT_ADVERSARY)
     reason = "interventions are made on targets and shadow models alike"

@@ -9,8 +9,10 @@ from sklearn.model_selection import cross_val_predict
 from ..._random import draw_seeds, resolve_random_state
 from ...distributions import DistributionFamily
 from ...distributions._base import Sample
+from ...distributions._table_rows import concatenate_rows
 from ...exceptions import InvalidInputError
 from ..shadows._drawn_sets import draw_sets
+from ..shadows._numeric_encoder import on_numbers
 
 N_POOLED = 8192  # rows to which a common conditional is fitted
 N_VALUES = 16  # values of a continuous property that they come from
@@ -114,11 +116,12 @@ def _fit_conditional(
         )
     if is_class:
         model: Any = HistGradientBoostingClassifier(random_state=seeds[1], max_iter=50)
+        model = on_numbers(model, X)
         return PooledConditionalFamily(family, model.fit(X, y), None), (
             f"gradient boosting fitted to {len(X)} rows of all values, with classes drawn from its "
             "probabilities"
         )
-    model = HistGradientBoostingRegressor(random_state=seeds[1])
+    model = on_numbers(HistGradientBoostingRegressor(random_state=seeds[1]), X)
     predicted = cross_val_predict(model, X, y, cv=N_FOLDS)
     pooled = PooledConditionalFamily(family, model.fit(X, y), y - predicted)
     r2 = 1 - np.mean((y - predicted) ** 2) / np.var(y)
@@ -128,13 +131,11 @@ def _fit_conditional(
     )
 
 
-def _pool_rows(
-    family: DistributionFamily, n_samples: int, seed: int
-) -> tuple[np.ndarray, np.ndarray]:
+def _pool_rows(family: DistributionFamily, n_samples: int, seed: int) -> tuple[Any, np.ndarray]:
     """Return X and y of rows of all classes, or of 16 values of a continuous property."""
     values = family.property_values
     n_sets = len(values) if isinstance(values, tuple) else N_VALUES
     n_rows = min(n_samples, -(-N_POOLED // n_sets))
     drawn_sets = draw_sets(family, n_sets, n_rows, seed)
     X, y = zip(*(drawn_sets(index)[:2] for index in range(n_sets)), strict=True)
-    return np.concatenate(X), np.concatenate(y)
+    return concatenate_rows(X), np.concatenate(y)
