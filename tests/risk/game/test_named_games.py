@@ -177,7 +177,7 @@ def test_a_family_of_one_record():
     first, second = family.split(0.5, random_state=0)
     with_record = [set(part.sample(1, 9, random_state=1)[1].tolist()) for part in (first, second)]
     assert with_record[0] & with_record[1] == {3.0}
-    with pytest.raises(InvalidInputError, match="record=20"):
+    with pytest.raises(InvalidInputError, match=r"`record` must be .* got 20"):
         RecordMembershipFamily(X, y, record=20)
     with pytest.raises(InvalidInputError, match="without the record"):
         family.sample(0, 20)

@@ -182,7 +182,8 @@ def test_what_cannot_be_switched_off_is_said():
     assert set(report.unavailable) == {"conditional", "bias"}
     assert report.table["source"].tolist() == ["sample", "rest", "total"]
     told = " ".join(report.explain())
-    assert "Memorised E[Y|X] could not be switched off: y has shape (128, 2)" in told
+    assert "Memorised E[Y|X] could not be switched off: y of FunctionFamily(" in told
+    assert "for a fitted conditional; got (128, 2). Wrong inductive bias" in told
     assert report.combinations["conditional"].all()
     full = {**QUICK, "n_samples": 280}
     short = leakage_sources(

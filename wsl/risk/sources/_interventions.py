@@ -54,7 +54,7 @@ def plan_interventions(
     except InvalidInputError as error:
         if conditional != "auto":
             raise
-        unavailable["conditional"] = str(error)
+        unavailable["conditional"] = str(error).removesuffix(".")
     if reference_learner is not None:
         _check_reference_learner(reference_learner, learner)
         learners[False], notes["bias"] = reference_learner, "the given reference learner"
