@@ -22,8 +22,8 @@ from wsl import (
 )
 from wsl.distributions._table_rows import draw_marginals
 from wsl.exceptions import IdenticalDistributionsWarning, InvalidInputError
+from wsl.risk.shadows._adversary_queries import resolve_queries
 from wsl.risk.shadows._numeric_encoder import numeric_encoder
-from wsl.risk.shadows._queries import resolve_queries
 
 RNG = np.random.default_rng(0)
 N = 3000

@@ -10,8 +10,8 @@ from wsl.distributions import DistributionFamily
 from wsl.risk.evaluation._attack_inputs import encode_properties, prepare_inputs
 from wsl.risk.evaluation._attack_specs import AttackSpec
 from wsl.risk.evaluation._comparable_responses import comparable_responses
+from wsl.risk.shadows._adversary_queries import QuerySet, resolve_queries
 from wsl.risk.shadows._drawn_sets import draw_sets
-from wsl.risk.shadows._queries import QuerySet, resolve_queries
 from wsl.risk.shadows._trainer import Trainer
 
 

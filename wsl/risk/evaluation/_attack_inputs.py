@@ -7,8 +7,8 @@ import numpy as np
 from sklearn.base import clone
 
 from ...distributions._properties import Properties
+from ..shadows._adversary_queries import QuerySet
 from ..shadows._population import Population
-from ..shadows._queries import QuerySet
 from ._attack_specs import AttackSpec
 from ._comparable_responses import ComparableResponses, comparable_responses
 

@@ -16,9 +16,9 @@ from ..._threads import one_thread
 from ..._workers import run_jobs
 from ...distributions._properties import Properties
 from ...exceptions import AttackNotApplicableWarning
+from ..shadows._adversary_queries import QuerySet
 from ..shadows._jobs import seeded
 from ..shadows._population import Population
-from ..shadows._queries import QuerySet
 from ._attack_inputs import AttackInputs, encode_properties, prepare_inputs
 from ._attack_specs import AttackSpec
 

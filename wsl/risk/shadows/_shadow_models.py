@@ -15,10 +15,10 @@ from .._input_checks import (
     resolve_adversary,
     resolve_family,
 )
+from ._adversary_queries import QuerySet, resolve_queries
 from ._drawn_sets import draw_sets
 from ._execution import Execution, resolve_execution
 from ._population import Population
-from ._queries import QuerySet, resolve_queries
 from ._trainer import Trainer
 
 

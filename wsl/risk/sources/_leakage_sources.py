@@ -17,8 +17,8 @@ from .._input_checks import (
 )
 from ..evaluation._attack_specs import AttackSpec, resolve_attacks
 from ..reports._sources_report import SourcesReport
+from ..shadows._adversary_queries import resolve_queries
 from ..shadows._execution import resolve_execution
-from ..shadows._queries import resolve_queries
 from ..shadows._trainer import Trainer
 from ._decomposition import decompose
 from ._interventions import plan_interventions, resolve_multipliers

@@ -3,7 +3,7 @@ import pytest
 
 from wsl._random import resolve_random_state
 from wsl.distributions import DistributionFamily, Interval
-from wsl.risk.shadows._queries import draw_queries, resolve_queries
+from wsl.risk.shadows._adversary_queries import draw_queries, resolve_queries
 
 
 def shares(property_value, n_samples, random_state):
