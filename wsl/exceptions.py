@@ -71,7 +71,32 @@ class ZooFileError(WslError, OSError):
 
 
 class FolderInUseError(ZooFileError, TimeoutError):
-    """Another process writes into a folder; its message names the folder and the process."""
+    """Another process writes into a folder.
+
+    The message names the folder and the process. What the folder holds is not changed.
+
+    See Also
+    --------
+    ZooFileError : A file of the folder is missing or damaged.
+
+    Examples
+    --------
+    Of several processes that save the same zoo, those that are late can leave it to the first:
+
+    >>> import tempfile
+    >>> import numpy as np
+    >>> from wsl import Architecture, ModelZoo
+    >>> from wsl.exceptions import FolderInUseError
+    >>> architecture = Architecture.mlp(2, 3, 1)
+    >>> zoo = ModelZoo(np.zeros((5, architecture.n_weights)), architecture)
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     try:
+    ...         path = zoo.save(folder)
+    ...     except FolderInUseError as error:
+    ...         print(error)
+    ...     len(ModelZoo.load(folder))
+    5
+    """
 
 
 class TrainingFailedError(WslError, RuntimeError):
