@@ -33,7 +33,8 @@ def documented():
         for head, end in zip(heads, [*heads[1:], len(lines)], strict=True):
             if lines[head] == section:  # "a, b : type" explains two
                 entries = [
-                    re.match(r"(\w+(?:, \w+)*)(?: : .*)?$", line) for line in lines[head + 2 : end]
+                    re.match(r"\*{0,2}(\w+(?:, \w+)*)(?: : .*)?$", line)
+                    for line in lines[head + 2 : end]
                 ]
                 return [name for entry in entries if entry for name in entry[1].split(", ")]
         return []

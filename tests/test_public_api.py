@@ -100,7 +100,6 @@ def test_what_needs_no_network_loads_no_plots(name):
 def test_parameters_are_explained(value, documented):
     """Those of a class that is made elsewhere, such as a report, may stand as attributes."""
     named = documented(value.__doc__, "Parameters") or documented(value.__doc__, "Attributes")
-    named = [name.lstrip("*") for name in named]
     taken = list(inspect.signature(value).parameters)
     assert set(taken) <= set(named)
     if documented(value.__doc__, "Parameters"):
