@@ -1,12 +1,81 @@
-"""Files that are written completely or not at all, and names that stay within a folder."""
+"""Files: written completely or not at all, opened only if regular, named within their folder."""
 
 import os
 import secrets
+import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
+from io import BufferedReader
 from pathlib import Path
 
-from .exceptions import ZooFileError
+from .exceptions import WslError, ZooFileError
+
+_FILE_TYPES = {
+    stat.S_IFDIR: "a folder",
+    stat.S_IFIFO: "a named pipe",
+    stat.S_IFCHR: "a device",
+    stat.S_IFBLK: "a device",
+    stat.S_IFSOCK: "a socket",
+}
+
+
+@contextmanager
+def open_regular(
+    path: str | os.PathLike,
+    max_bytes: int | None = None,
+    *,
+    error: type[WslError] = ZooFileError,
+) -> Iterator[BufferedReader]:
+    """Open a file for reading, if it is a regular file of at most ``max_bytes``.
+
+    Anything else would block, never end or fill the memory: a named pipe, a device, a folder, a
+    file larger than what the caller is prepared for. An ``error`` that says what is wrong is raised
+    for it, and for a file that cannot be opened or read.
+    """
+    path = Path(path)
+    try:
+        _check_regular(path, path.stat(), max_bytes, error)
+        # O_NONBLOCK: a pipe may replace the file meanwhile
+        flags = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
+        descriptor = os.open(path, flags)
+    except (OSError, ValueError) as cause:  # ValueError: a name with a null character
+        raise unreadable(path, cause, error) from cause
+    with os.fdopen(descriptor, "rb") as handle:
+        try:
+            _check_regular(path, os.fstat(descriptor), max_bytes, error)
+            yield handle
+        except OSError as cause:
+            raise unreadable(path, cause, error) from cause
+
+
+def read_bytes(
+    path: str | os.PathLike, max_bytes: int, *, error: type[WslError] = ZooFileError
+) -> bytes:
+    """Return the contents of a regular file of at most ``max_bytes``; see ``open_regular``."""
+    with open_regular(path, max_bytes, error=error) as handle:
+        data = handle.read(max_bytes + 1)
+    if len(data) > max_bytes:  # it has grown meanwhile
+        raise error(f"{path} must have at most {max_bytes} bytes; got more.")
+    return data
+
+
+def unreadable(
+    path: str | os.PathLike, cause: Exception, error: type[WslError] = ZooFileError
+) -> WslError:
+    """Return the error of a file that cannot be read; an error of wsl stays as it is."""
+    if isinstance(cause, WslError):
+        return cause
+    return error(f"{path} cannot be read: {getattr(cause, 'strerror', None) or cause}.")
+
+
+def _check_regular(
+    path: Path, status: os.stat_result, max_bytes: int | None, error: type[WslError]
+) -> None:
+    if not stat.S_ISREG(status.st_mode):
+        file_type = _FILE_TYPES.get(stat.S_IFMT(status.st_mode), "something else")
+        raise error(f"{path} must be a regular file to be read; got {file_type}.")
+    if max_bytes is not None and status.st_size > max_bytes:
+        raise error(f"{path} must have at most {max_bytes} bytes; got {status.st_size}.")
 
 
 @contextmanager
@@ -23,12 +92,24 @@ def replacing(path: str | os.PathLike, temporary: Path | None = None) -> Iterato
     # with the permissions of the user's umask, where mkstemp would allow the user alone
     os.close(os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666))
     try:
-        yield temporary
-        sync(temporary)
+        with naming_file(path):
+            yield temporary
+            sync(temporary)
         os.replace(temporary, path)
         sync(path.parent)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+@contextmanager
+def naming_file(path: str | os.PathLike) -> Iterator[None]:
+    """Add the file to an error of the system that does not name one, as on a full disk."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno is None or error.filename is not None or isinstance(error, WslError):
+            raise
+        raise OSError(error.errno, error.strerror, os.fspath(path)) from error
 
 
 def write_text(path: str | os.PathLike, text: str, temporary: Path | None = None) -> Path:

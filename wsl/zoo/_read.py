@@ -46,15 +46,17 @@ def read_zoo(
 
         - a folder that :meth:`ModelZoo.save` wrote;
         - a folder of ``.safetensors`` files, one model per file;
-        - a folder of state dicts (``.pt``, ``.pth``, ``.bin``), one model per file;
+        - a folder of state dicts or training checkpoints, one model per file (``.pt``, ``.pth``,
+          ``.bin``, ``.ckpt``, ``.tar``, ``.pkl``, ``.t7``, ``.model``, ``.weights``);
         - a single file of these kinds, which may also hold a list or dict of state dicts;
         - a folder of ray-tune trials, as in published model zoos [1]_: each trial has
           ``params.json``, ``result.json`` and checkpoints ``checkpoint_000010/checkpoints``.
     architecture : Architecture, sequence of Architecture, or callable, optional
         The network of the models, which a state dict does not describe. With a sequence, each model
         is of the first architecture that it fits; a callable maps a state dict to its Architecture.
-        Not needed for a folder that :meth:`ModelZoo.save` wrote. A prefix that all names of a
-        state dict share, as in ``module_list.0.weight``, is ignored.
+        Not needed for a folder that :meth:`ModelZoo.save` wrote. If the parameters of the
+        architecture have a prefix in a state dict, as in ``model.0.weight`` of a Lightning
+        checkpoint, entries without that prefix are ignored.
     layout : {"auto", "zoo", "safetensors", "state_dicts", "ray"}, default="auto"
         The kind of ``path``. "auto" infers it, and is enough unless a folder holds files of several
         kinds.
@@ -79,7 +81,8 @@ def read_zoo(
         If another process writes into ``out``; it is named.
     ZooFileError
         If a file is damaged, of another format, a link out of the folder, or a pickle that would
-        run code.
+        run code; if a checkpoint holds several state dicts that differ, or a trial has two
+        checkpoints of one epoch.
     InvalidInputError
         If models do not fit the architecture, with a list of them; if a trial lacks an epoch.
 
@@ -214,10 +217,11 @@ def _fit(checkpoint: Checkpoint, candidates: Candidates) -> tuple[Architecture, 
     """Return the first architecture that fits a model, and the model's row ``(n_weights,)``."""
     reasons = []
     try:
-        tensors = float_tensors(checkpoint.load())
-        for architecture in _options(candidates, tensors):
+        state = {str(name): value for name, value in checkpoint.load().items()}
+        for architecture in _options(candidates, state):
             try:
-                return architecture, architecture.flatten(_renamed(tensors, architecture))[0]
+                tensors = float_tensors(_model_entries(state, architecture))
+                return architecture, architecture.flatten(tensors)[0]
             except InvalidInputError as error:
                 reasons.append(str(error).removeprefix("models[0]: "))
     except InvalidInputError as error:
@@ -226,21 +230,37 @@ def _fit(checkpoint: Checkpoint, candidates: Candidates) -> tuple[Architecture, 
     raise InvalidInputError(f"{checkpoint.file} ({name}): {' '.join(reasons)}")
 
 
-def _options(candidates: Candidates, tensors: dict[str, Tensor]) -> Sequence[Architecture]:
+def _options(candidates: Candidates, state: dict[str, Any]) -> Sequence[Architecture]:
     if isinstance(candidates, Architecture):
         return [candidates]
-    return [candidates(tensors)] if callable(candidates) else candidates
+    return [candidates(float_tensors(state))] if callable(candidates) else candidates
 
 
-def _renamed(tensors: dict[str, Tensor], architecture: Architecture) -> dict[str, Tensor]:
-    """Return the tensors without the prefix of all names that the architecture does not have."""
-    first = architecture.parameter_names[0]
-    if first not in tensors:
-        for name in tensors:
-            prefix = name.removesuffix(first)
-            if prefix.endswith(".") and all(other.startswith(prefix) for other in tensors):
-                return {other.removeprefix(prefix): value for other, value in tensors.items()}
-    return tensors
+def _model_entries(state: dict[str, Any], architecture: Architecture) -> dict[str, Any]:
+    """Return the entries of a model, without the prefix that a module around it has added.
+
+    The prefix is one under which all parameters of the architecture are found. Entries without it
+    belong to other parts of that module, such as a loss.
+    """
+    names = architecture.parameter_names
+    if names[0] in state:
+        return state
+    prefixes = [
+        prefix
+        for prefix in (n.removesuffix(names[0]) for n in state if n.endswith(f".{names[0]}"))
+        if all(prefix + name in state for name in names)
+    ]
+    if len(prefixes) > 1:
+        raise InvalidInputError(
+            f"the parameters of the architecture must be there once; got them under {prefixes}."
+        )
+    if not prefixes:
+        return state
+    return {
+        name.removeprefix(prefixes[0]): value
+        for name, value in state.items()
+        if name.startswith(prefixes[0])
+    }
 
 
 def _refuse(misfits: list[str], n_models: int) -> None:

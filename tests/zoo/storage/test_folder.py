@@ -211,7 +211,9 @@ def test_a_map_is_verified_unless_trusted(stored):
         ModelZoo.load(stored, mmap=True)
     assert len(ModelZoo.load(stored, mmap=True, verify=False)) == N_MODELS
     cut(files_of(stored)[1], 0.99)
-    with pytest.raises(ZooFileError, match=r"weights-.*safetensors is damaged: it has"):
+    with pytest.raises(
+        ZooFileError, match=r"weights-.*safetensors is damaged: it must have \d+ bytes"
+    ):
         ModelZoo.load(stored, mmap=True, verify=False)
 
 
@@ -320,10 +322,10 @@ DAMAGE = {
     "no folder": (lambda m, w: (m.unlink(), w.unlink(), m.parent.rmdir()), "zoo.json cannot be"),
     "no manifest": (lambda m, w: m.unlink(), "zoo.json cannot be read"),
     "no weights": (lambda m, w: w.unlink(), "weights-.*safetensors cannot be read"),
-    "manifest is a folder": (lambda m, w: (m.unlink(), m.mkdir()), "zoo.json cannot be read"),
+    "manifest is a folder": (lambda m, w: (m.unlink(), m.mkdir()), "zoo.json must be .* folder"),
     "cut manifest": (lambda m, w: cut(m), "zoo.json is not valid JSON"),
     "empty manifest": (lambda m, w: m.write_text(""), "zoo.json is not valid JSON"),
-    "binary manifest": (lambda m, w: m.write_bytes(b"\xff\xfe\x00"), "zoo.json is not valid JSON"),
+    "binary manifest": (lambda m, w: m.write_bytes(b"\xff\xfe\x00"), "zoo.json is not UTF-8"),
     "cut weights": (lambda m, w: cut(w), "weights-.*safetensors is damaged"),
     "empty weights": (lambda m, w: cut(w, 0), "weights-.*safetensors is damaged"),
     "one bit of the weights": (lambda m, w: flip(w), "weights-.*safetensors is damaged"),
@@ -483,7 +485,7 @@ def outside_names(folder):
 @pytest.mark.parametrize("place", range(10))
 def test_a_manifest_leads_to_no_file_outside_its_folder(place, stored):
     edit_manifest(stored, weights=outside_names(stored)[place])
-    with pytest.raises(ZooFileError, match=r"zoo\.json names .* outside its folder"):
+    with pytest.raises(ZooFileError, match=r"zoo\.json (names .* outside its|is not the manifest)"):
         ModelZoo.load(stored)
 
 

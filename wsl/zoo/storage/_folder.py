@@ -63,7 +63,7 @@ def _read_parts(
         if architecture is None and manifest["architecture"] is not None:
             architecture = Architecture.from_spec(manifest["architecture"])
             check_n_columns(weights, architecture.n_weights)
-    except (AttributeError, KeyError, TypeError, ValueError, WslError) as error:
+    except (ValueError, WslError) as error:
         raise ZooFileError(f"{path} does not hold a readable zoo: {error}") from error
     if architecture is None:
         raise ZooFileError(

@@ -7,11 +7,12 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
+from ..._decode_json import read_json
 from ..._files import refuse_escape
 from ...exceptions import IncompleteZooWarning, InvalidInputError, ZooFileError
 from ._journal import begun_weights
 from ._manifest import MANIFEST
-from ._state_dicts import PICKLES, SAFETENSORS, load_state, load_states, read_json, read_json_lines
+from ._state_dicts import PICKLES, SAFETENSORS, load_state, load_states, read_json_lines
 
 Layout = Literal["auto", "zoo", "safetensors", "state_dicts", "ray"]
 Epochs = Literal["last", "all"] | int | Sequence[int]
@@ -34,7 +35,7 @@ def detect_layout(path: Path) -> Layout:
     """Return the layout of a folder or file; raise ZooFileError if there is not exactly one."""
     if not path.exists():
         raise ZooFileError(f"{path} does not exist.")
-    if path.is_file():
+    if not path.is_dir():
         return "safetensors" if path.suffix in SAFETENSORS else "state_dicts"
     if (path / MANIFEST).exists():
         return "zoo"
@@ -56,20 +57,20 @@ def detect_layout(path: Path) -> Layout:
 
 def list_checkpoints(path: Path, layout: Layout, epochs: Epochs) -> list[Checkpoint]:
     """Return the models in a folder or file, in the order of their names."""
-    if layout == "ray" and path.is_file():
+    if layout == "ray" and not path.is_dir():
         raise ZooFileError(f"{path} must be a folder of ray-tune trials; got a file.")
     if layout == "ray":
         checkpoints = _ray_checkpoints(path, epochs)
-    elif path.is_file():
+    elif not path.is_dir():
         states = load_states(path)
         checkpoints = [
-            Checkpoint(path, partial(states.__getitem__, name), {"model": name or path.stem})
+            Checkpoint(path, partial(states.__getitem__, name), {"model": name or _name(path)})
             for name in states
         ]
     else:
         files = _files(path, SAFETENSORS if layout == "safetensors" else PICKLES)
         checkpoints = [
-            Checkpoint(file, partial(load_state, file), {"model": file.stem}) for file in files
+            Checkpoint(file, partial(load_state, file), {"model": _name(file)}) for file in files
         ]
     for checkpoint in checkpoints:
         refuse_escape(checkpoint.file, path)
@@ -89,18 +90,38 @@ def _files(path: Path, suffixes: tuple[str, ...]) -> list[Path]:
     return [f for f in _visible(path) if f.suffix in suffixes and f.name not in begun]
 
 
+def _name(file: Path) -> str:
+    """Return the name of a model: that of its file without ``.pt``, ``.pth.tar`` and the like."""
+    stem = Path(file.stem)
+    return stem.stem if file.suffix == ".tar" and stem.suffix in PICKLES else str(stem)
+
+
 def _folders(path: Path) -> list[Path]:
     return [folder for folder in _visible(path) if folder.is_dir()]
 
 
 def _epochs_in(folder: Path) -> dict[int, Path]:
-    """Return the checkpoints of one trial by the number in their names, in order."""
-    files = {
-        int(match[1]): file
-        for child in sorted(folder.iterdir())
-        if (match := _CHECKPOINT.fullmatch(child.name)) and (file := child / _WEIGHTS).is_file()
-    }
+    """Return the checkpoints of one trial by the number in their names, in order.
+
+    Raises ZooFileError if two have the same number.
+    """
+    files: dict[int, Path] = {}
+    for child in sorted(folder.iterdir()):
+        match = _CHECKPOINT.fullmatch(child.name)
+        if match and (child / _WEIGHTS).exists():
+            _add(files, int(match[1]), child / _WEIGHTS, folder)
     return dict(sorted(files.items()))
+
+
+def _add(checkpoints: dict[int, Any], epoch: int, checkpoint: Any, folder: Path) -> None:
+    """Add a checkpoint; raise ZooFileError if there is another one of the same epoch."""
+    if epoch in checkpoints:
+        files = [str(getattr(c, "file", c)) for c in (checkpoints[epoch], checkpoint)]
+        raise ZooFileError(
+            f"{folder} must hold one checkpoint of epoch {epoch}; got {files}. Move one of them "
+            "away."
+        )
+    checkpoints[epoch] = checkpoint
 
 
 def _ray_checkpoints(path: Path, epochs: Epochs) -> list[Checkpoint]:
@@ -143,16 +164,18 @@ def _trial(folder: Path) -> dict[int, Checkpoint]:
     files = _epochs_in(folder)
     config = _settings(folder / "params.json") if files else {}
     results = _results(folder / "result.json") if files else []
+    # a trial that was restored repeats epochs, the last of which counts
     by_epoch = {line["training_iteration"]: line for line in results}
     by_name = {str(line.get("checkpoint_dir_name")): line for line in results}
-    trial = {}
+    trial: dict[int, Checkpoint] = {}
     for number, file in files.items():
         # recent releases of ray number checkpoints independently of epochs, and record both
         result = by_name.get(file.parent.name) or by_epoch.get(number, {})
         identity = {"model": folder.name, "epoch": result.get("training_iteration", number)}
         scores = _flat({key: value for key, value in result.items() if key not in _LEFT_OUT})
         metadata = identity | config | scores
-        trial[identity["epoch"]] = Checkpoint(file, partial(load_state, file), metadata)
+        checkpoint = Checkpoint(file, partial(load_state, file), metadata)
+        _add(trial, identity["epoch"], checkpoint, folder)
     return trial
 
 
@@ -160,23 +183,15 @@ def _settings(file: Path) -> dict[str, Any]:
     """Return the settings of a trial in ``params.json``, if it exists."""
     if not file.exists():
         return {}
-    return _flat(_mapping(read_json(refuse_escape(file, file.parent)), file), "config/")
+    return _flat(read_json(refuse_escape(file, file.parent), dict), "config/")
 
 
 def _results(file: Path) -> list[dict[str, Any]]:
     """Return the lines of ``result.json`` that hold the results of an epoch, if it exists."""
     if not file.exists():
         return []
-    lines = [_mapping(line, file) for line in read_json_lines(refuse_escape(file, file.parent))]
-    return [line for line in lines if isinstance(line.get("training_iteration"), int)]
-
-
-def _mapping(value: Any, file: Path) -> dict[str, Any]:
-    if not isinstance(value, dict):
-        raise ZooFileError(
-            f"{file} must hold an object of names and values; got a {type(value).__name__}."
-        )
-    return value
+    lines = read_json_lines(refuse_escape(file, file.parent), dict)
+    return [line for line in lines if type(line.get("training_iteration")) is int]
 
 
 def _flat(values: dict[str, Any], prefix: str = "") -> dict[str, Any]:

@@ -3,19 +3,22 @@
 Each line is a checksum and an entry as JSON; the first entry identifies the zoo.
 """
 
-import hashlib
 import json
 import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from ..._digest import text_digest
-from ..._files import write_text
+from ..._decode_json import Fields, ListOf, decode_json
+from ..._digest import bytes_digest, text_digest
+from ..._files import naming_file, read_bytes, write_text
 from ...exceptions import ZooFileError
-from ._weights_file import draft_of, unreadable
+from ._manifest import MAX_BYTES, TABLE
+from ._weights_file import draft_of
 
 JOURNAL = "zoo.partial.jsonl"
+_HEAD = Fields({"file": str, "fingerprint": str, "shape": ListOf(int)})
+_ENTRY = Fields({"start": int, "stop": int, "sha256": str, "table": TABLE})
 
 
 def write_journal(weights_file: Path, entries: list[dict[str, Any]]) -> None:
@@ -26,7 +29,8 @@ def write_journal(weights_file: Path, entries: list[dict[str, Any]]) -> None:
 
 def append_entry(path: Path, entry: dict[str, Any]) -> None:
     """Add an entry to the journal in a folder; on disk when this returns."""
-    with (path / JOURNAL).open("a", encoding="utf-8") as journal:
+    file = path / JOURNAL
+    with naming_file(file), file.open("a", encoding="utf-8") as journal:
         journal.write(_to_line(entry))
         journal.flush()
         os.fsync(journal.fileno())
@@ -35,14 +39,12 @@ def append_entry(path: Path, entry: dict[str, Any]) -> None:
 def read_journal(path: Path) -> tuple[dict[str, Any], list[dict[str, Any]]]:
     """Return the first entry of the journal in a folder, and the others."""
     file = path / JOURNAL
-    try:
-        lines = file.read_bytes().split(b"\n")
-    except OSError as error:
-        raise unreadable(file, error) from error
-    entries = list(_from_lines(lines[:1])) + list(_from_lines(lines[1:]))
-    if not entries or "fingerprint" not in entries[0]:
+    first, *rest = read_bytes(file, MAX_BYTES).split(b"\n")
+    heads = list(_complete_lines([first]))
+    if not heads:
         raise ZooFileError(f"{file} is damaged: its first line is not that of a journal.")
-    return entries[0], entries[1:]
+    entries = [decode_json(text, f"An entry of {file}", _ENTRY) for text in _complete_lines(rest)]
+    return decode_json(heads[0], f"The first line of {file}", _HEAD), entries
 
 
 def begun_weights(path: Path) -> set[str]:
@@ -58,9 +60,9 @@ def _to_line(entry: dict[str, Any]) -> str:
     return f"{text_digest(text)} {text}\n"
 
 
-def _from_lines(lines: list[bytes]) -> Iterator[dict[str, Any]]:
-    """Yield the complete entries; a power cut may leave an incomplete line."""
+def _complete_lines(lines: list[bytes]) -> Iterator[bytes]:
+    """Yield the text of lines that have their checksum; a power cut may leave others."""
     for line in lines:
         digest, _, text = line.partition(b" ")
-        if hashlib.sha256(text).hexdigest().encode() == digest:
-            yield json.loads(text)
+        if bytes_digest(text).encode() == digest:
+            yield text

@@ -10,17 +10,26 @@ from typing import Any
 
 import pandas as pd
 
+from ..._decode_json import Fields, MapOf, check_schema, read_json
 from ..._digest import text_digest
 from ..._files import contained, write_text
 from ..._validation import check_length
 from ...architectures import Architecture
 from ...exceptions import InvalidInputError, UnsupportedModuleError, ZooFileError
-from ._weights_file import draft_of, file_digest, unreadable
+from ._weights_file import draft_of, file_digest
 
 FORMAT = "wsl-zoo"
 VERSION = 2
 MANIFEST = "zoo.json"
-_ENTRIES = {"format", "version", "weights", "sha256", "architecture", "metadata"}
+MAX_BYTES = 2**30  # of a manifest or journal; a row of metadata takes some 200 bytes
+TABLE = MapOf(Fields({"dtype": str, "values": list}))
+_SCHEMA = Fields(
+    {"format": str, "version": int, "weights": str, "sha256": str, "metadata": TABLE}
+    | {"architecture": (dict, type(None))},
+    optional={"fingerprint": (str, type(None)), "checksum": str},
+)
+_LONGEST_DTYPE = 100
+_PLAIN = (bool, int, float, str, type(None))
 
 
 def write_manifest(
@@ -53,12 +62,7 @@ def write_manifest(
 def read_manifest(path: Path) -> dict[str, Any]:
     """Return the checked contents of the manifest in a folder; raise ZooFileError if invalid."""
     file = contained(path, MANIFEST, path)
-    try:
-        manifest = json.loads(file.read_bytes())
-    except OSError as error:
-        raise unreadable(file, error) from error
-    except (ValueError, RecursionError) as error:
-        raise ZooFileError(f"{file} is not valid JSON: {error}") from error
+    manifest = read_json(file, max_bytes=MAX_BYTES)
     if not isinstance(manifest, dict) or manifest.get("format") != FORMAT:
         raise ZooFileError(f"{file} is not the manifest of a stored zoo.")
     if manifest.get("version") not in (1, VERSION):
@@ -66,9 +70,10 @@ def read_manifest(path: Path) -> dict[str, Any]:
             f"{file} must have a format version from 1 to {VERSION}, which this release reads; got "
             f"{manifest.get('version')!r}."
         )
-    if _ENTRIES - set(manifest):
-        lacking = sorted(_ENTRIES - set(manifest))
-        raise ZooFileError(f"{file} is not the manifest of a stored zoo: it lacks {lacking}.")
+    try:
+        check_schema(manifest, _SCHEMA)
+    except ValueError as error:
+        raise ZooFileError(f"{file} is not the manifest of a stored zoo: {error}.") from error
     if manifest["version"] > 1 and manifest.get("checksum") != _checksum(manifest):
         raise ZooFileError(f"{file} is damaged: its checksum differs from that of its contents.")
     return manifest
@@ -91,12 +96,25 @@ def table_to_json(table: pd.DataFrame) -> dict[str, Any]:
 def _column_to_json(name: Hashable, column: pd.Series) -> dict[str, Any]:
     values = [_plain(value) for value in column.tolist()]
     for value in values:
-        if not isinstance(value, (bool, int, float, str, type(None))):
+        if not isinstance(value, _PLAIN):
             raise InvalidInputError(
                 f"`metadata[{name!r}]` must hold numbers, booleans, text or None to be stored; got "
                 f"a {type(value).__name__}."
             )
+    for text in (str(name), *(value for value in values if isinstance(value, str))):
+        if not text.isascii() and _has_surrogates(text):
+            raise InvalidInputError(
+                f"`metadata[{name!a}]` must hold valid Unicode text to be stored; got {text!a}."
+            )
     return {"dtype": str(column.dtype), "values": values}
+
+
+def _has_surrogates(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return True
+    return False
 
 
 def _plain(value: Any) -> Any:
@@ -107,13 +125,43 @@ def _plain(value: Any) -> Any:
 
 
 def table_from_json(columns: dict[str, Any], n_rows: int) -> pd.DataFrame:
-    """Return the DataFrame of ``n_rows`` rows that ``table_to_json`` has encoded."""
-    series = {
-        name: pd.Series(column["values"], dtype=column["dtype"]) for name, column in columns.items()
-    }
-    for name, column in series.items():
-        check_length(column, n_rows, f"metadata[{name!r}]", "weights")
+    """Return the DataFrame of ``n_rows`` rows that ``table_to_json`` has encoded.
+
+    Raises ValueError if a column has other than ``n_rows`` values, or values of another type than
+    it says.
+    """
+    series = {}
+    for name, column in columns.items():
+        check_length(column["values"], n_rows, f"metadata[{name!r}]", "weights")
+        series[name] = _column_from_json(name, column)
     return pd.DataFrame(series, index=range(n_rows))
+
+
+def _column_from_json(name: str, column: dict[str, Any]) -> pd.Series:
+    """Return a column; raise ValueError unless encoding it again gives the same values."""
+    where = f"`metadata[{name!r}]`"
+    text, values = column["dtype"], column["values"]
+    strange = [value for value in values if not isinstance(value, _PLAIN)]
+    if strange:
+        raise ValueError(f"{where} must hold numbers, booleans, text or null; got {strange[0]!r}")
+    try:
+        series = pd.Series(values, dtype=_column_dtype(text))
+        same = json.dumps(_column_to_json(name, series)["values"]) == json.dumps(values)
+    except (ValueError, TypeError, OverflowError, ImportError, AttributeError) as error:
+        raise ValueError(f"{where} cannot be read as a column of {text[:50]!r}: {error}") from error
+    if not same:
+        raise ValueError(f"{where} must hold values of its type, {text[:50]!r}")
+    return series
+
+
+def _column_dtype(text: str) -> Any:
+    """Return the type of a column of numbers, booleans or text; raise ValueError for others."""
+    dtype = pd.api.types.pandas_dtype(text[:_LONGEST_DTYPE])
+    if text == "str" and dtype.kind == "U":  # before pandas 3, the type of text is object
+        return object
+    if dtype.kind not in "biufO":
+        raise ValueError("it is not a type of numbers, booleans or text")
+    return dtype
 
 
 def _architecture_spec(architecture: Architecture) -> dict[str, Any] | None:

@@ -1,7 +1,7 @@
 """From a file of weights to state dicts, without running code from the file."""
 
-import json
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -9,12 +9,18 @@ import torch
 from safetensors.torch import load_file
 from torch import Tensor
 
+from ..._decode_arrays import check_torch_archive, read_safetensors_header
+from ..._decode_json import MAX_BYTES, decode_json
+from ..._files import open_regular, read_bytes
 from ...exceptions import InvalidInputError, ZooFileError
-from ._weights_file import unreadable
 
 SAFETENSORS = (".safetensors",)
-PICKLES = (".pt", ".pth", ".bin")
-_WRAPPERS = ("state_dict", "model_state_dict")
+PICKLES = (".pt", ".pth", ".bin", ".ckpt", ".tar", ".pkl", ".t7", ".model", ".weights")
+MAX_MODEL_BYTES = 2**36
+_WRAPPERS = (
+    *("state_dict", "model_state_dict", "model_state", "model", "net", "network", "module"),
+    *("weights", "weight", "params", "state"),
+)
 _COUNTER = "num_batches_tracked"
 
 
@@ -24,13 +30,17 @@ def load_states(file: Path) -> dict[str, Mapping[str, Any]]:
     Raises ZooFileError if the file is unreadable, holds anything else, or would run code.
     """
     contents = _load(file)
-    if _is_state(contents):
-        return {"": _unwrapped(contents)}
     if isinstance(contents, (list, tuple)):
         contents = {str(index): state for index, state in enumerate(contents)}
-    if isinstance(contents, Mapping) and contents and all(map(_is_state, contents.values())):
-        return {str(name): _unwrapped(state) for name, state in contents.items()}
-    raise ZooFileError(f"{file} holds a {type(contents).__name__} that is not a state dict.")
+        models = {name: _state_in(state, file) for name, state in contents.items()}
+    elif isinstance(contents, Mapping) and _is_collection(contents):
+        models = {str(name): _state_in(state, file) for name, state in contents.items()}
+    else:
+        models = {"": _state_in(contents, file)}
+    found = {name: state for name, state in models.items() if state is not None}
+    if not found or len(found) < len(models):
+        raise ZooFileError(f"{file} holds a {type(contents).__name__} that is not a state dict.")
+    return found
 
 
 def load_state(file: Path) -> Mapping[str, Any]:
@@ -47,73 +57,118 @@ def load_state(file: Path) -> Mapping[str, Any]:
 def float_tensors(state: Mapping[str, Any]) -> dict[str, Tensor]:
     """Return the weights of a state dict as float32, without the counters of batch norm.
 
-    Raises InvalidInputError, naming the entry, if one does not hold floating point numbers.
+    Raises InvalidInputError, naming the entry, if one does not hold floating point numbers, or is
+    larger than the memory in which it is stored.
     """
     tensors = {}
     for name, value in state.items():
-        if name.endswith(_COUNTER):
+        if str(name).endswith(_COUNTER):
             continue
-        dense = isinstance(value, Tensor) and value.layout == torch.strided and not value.is_meta
-        if not dense or not value.is_floating_point():
+        if not isinstance(value, Tensor) or not value.is_floating_point():
             kind = value.dtype if isinstance(value, Tensor) else type(value).__name__
             raise InvalidInputError(f"{name!r} must hold floating point weights; got a {kind}.")
-        tensors[name] = value.detach().to(torch.float32)
+        if not is_stored(value):
+            raise InvalidInputError(
+                f"{name!r} must be a dense tensor that stores all of its entries; got one of shape "
+                f"{tuple(value.shape)} and layout {value.layout}."
+            )
+        tensors[str(name)] = value.detach().to(torch.float32)
     return tensors
 
 
-def read_json_lines(file: Path) -> list[Any]:
-    """Return the values of a file of JSON lines; an incomplete last line is left out."""
-    try:
-        lines = file.read_text(encoding="utf-8").splitlines()
-    except OSError as error:
-        raise unreadable(file, error) from error
-    except ValueError as error:
-        raise ZooFileError(f"{file} is not UTF-8 text: {error}") from error
-    entries = []
-    for number, line in enumerate(lines, start=1):
-        try:
-            entries.append(json.loads(line))
-        except (ValueError, RecursionError) as error:
-            if number < len(lines):
-                raise ZooFileError(f"{file}, line {number}, is not valid JSON: {error}") from error
+def read_json_lines(file: Path, schema: Any = object) -> list[Any]:
+    """Return the values of a file of JSON lines; an unfinished last line may be invalid."""
+    *lines, unfinished = read_bytes(file, MAX_BYTES).split(b"\n")
+    entries = [
+        decode_json(line, f"{file}, line {number},", schema)
+        for number, line in enumerate(lines, start=1)
+    ]
+    with suppress(ZooFileError):  # a writer that was killed leaves a part of a line
+        entries.append(decode_json(unfinished, file, schema))
     return entries
 
 
-def read_json(file: Path) -> Any:
-    """Return the value of a JSON file."""
-    try:
-        return json.loads(file.read_bytes())
-    except OSError as error:
-        raise unreadable(file, error) from error
-    except (ValueError, RecursionError) as error:
-        raise ZooFileError(f"{file} is not valid JSON: {error}") from error
-
-
 def _load(file: Path) -> Any:
-    try:
+    with open_regular(file, MAX_MODEL_BYTES) as handle:
         if file.suffix in SAFETENSORS:
-            return load_file(file)
-        return torch.load(file, map_location="cpu", weights_only=True)
-    except OSError as error:
-        raise unreadable(file, error) from error
-    except Exception as error:  # a damaged or hostile pickle may raise anything
-        reason = type(error).__name__  # torch's own text recommends to turn off the protection
+            read_safetensors_header(handle, file)
+        else:
+            check_torch_archive(handle, file)
+        try:
+            if file.suffix in SAFETENSORS:
+                return load_file(file)
+            return torch.load(handle, map_location="cpu", weights_only=True)
+        except OSError:
+            raise
+        except Exception as error:  # a damaged or hostile pickle may raise anything
+            reason = type(error).__name__  # torch's own text recommends to turn off the protection
+            raise ZooFileError(
+                f"{file} cannot be read as weights without running code from it ({reason}): it is "
+                "damaged, or holds more than tensors."
+            ) from error
+
+
+def _is_state(value: Any, every: bool = False) -> bool:
+    """Return whether a value maps names to tensors, at least one of them or every one."""
+    if not isinstance(value, Mapping) or not value:
+        return False
+    return (all if every else any)(isinstance(entry, Tensor) for entry in value.values())
+
+
+def _is_collection(contents: Mapping[str, Any]) -> bool:
+    """Return whether a mapping holds models by name, each of them a state dict."""
+    if not contents or any(name in _WRAPPERS for name in contents):
+        return False
+    return all(_is_state(state) or _wrapped(state) for state in contents.values())
+
+
+def _wrapped(value: Any) -> dict[str, Mapping[str, Any]]:
+    """Return the state dicts within a training checkpoint, by their names in it.
+
+    They are those with a usual name, and those with the same parameters as the first of these, such
+    as averaged weights. Where no name is usual, they are all mappings from names to tensors.
+    """
+    if not isinstance(value, Mapping):
+        return {}
+    states = {name: entry for name, entry in value.items() if _is_state(entry, every=True)}
+    usual = {name: value[name] for name in _WRAPPERS if _is_state(value.get(name))}
+    if not usual:
+        return states
+    names = next(iter(usual.values())).keys()
+    return usual | {name: state for name, state in states.items() if state.keys() == names}
+
+
+def _state_in(value: Any, file: Path) -> Mapping[str, Any] | None:
+    """Return the state dict that a value is, or that it holds as a training checkpoint does.
+
+    Raises ZooFileError if there are several that differ.
+    """
+    states = _wrapped(value)
+    if not states:
+        return value if _is_state(value) else None
+    first, *others = states.values()
+    if not all(_same(first, other) for other in others):
         raise ZooFileError(
-            f"{file} cannot be read as weights without running code from it ({reason}): it is "
-            "damaged, or holds more than tensors."
-        ) from error
+            f"{file} must hold one state dict; got {sorted(map(str, states))}, which differ. Save "
+            "the one that you mean to a file of its own."
+        )
+    return first
 
 
-def _is_state(value: Any) -> bool:
-    """Return whether a value maps names to tensors, or wraps a mapping that does."""
-    return isinstance(value, Mapping) and any(
-        isinstance(entry, Tensor) for entry in _unwrapped(value).values()
-    )
+def _same(first: Mapping[str, Any], second: Mapping[str, Any]) -> bool:
+    """Return whether two state dicts hold equal tensors."""
+    return first.keys() == second.keys() and all(_equal(first[k], second[k]) for k in first)
 
 
-def _unwrapped(value: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Return the state dict within a training checkpoint."""
-    for name in _WRAPPERS:
-        if isinstance(value.get(name), Mapping):
-            return value[name]
-    return value
+def _equal(a: Any, b: Any) -> bool:
+    both = (a, b)
+    if not all(isinstance(t, Tensor) and is_stored(t) for t in both):
+        return a is b
+    return a.dtype == b.dtype and a.shape == b.shape and torch.equal(a, b)
+
+
+def is_stored(tensor: Tensor) -> bool:
+    """Return whether a tensor is dense and all of its entries are in memory."""
+    if tensor.layout != torch.strided or tensor.is_meta:
+        return False
+    return tensor.numel() * tensor.element_size() <= tensor.untyped_storage().nbytes()

@@ -168,12 +168,16 @@ class ZooWriter:
             )
         self._file = contained(self.path, head.get("file"), self.path / JOURNAL)
         prepare_rows(self._file, self._shape)
-        valid = [entry for entry in entries if self._resume_rows(entry)]
+        try:
+            valid = [entry for entry in entries if self._resume_rows(entry)]
+        except ValueError as error:
+            raise ZooFileError(f"{self.path / JOURNAL} is damaged: {error}") from error
         write_journal(self._file, [head, *valid])
 
     def _resume_rows(self, entry: dict[str, Any]) -> bool:
         """Keep the rows of a journal entry; return False if the file does not hold them."""
         start, stop = entry["start"], entry["stop"]
+        self._check_range(start, stop)
         if rows_digest(self._file, self._shape, start, stop) != entry["sha256"]:
             return False
         self._pieces[start, stop] = table_from_json(entry["table"], stop - start)
