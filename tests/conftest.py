@@ -9,6 +9,7 @@ import re
 import tempfile
 
 import pytest
+from hypothesis import given, settings
 
 os.environ["SCIPY_ARRAY_API"] = "1"  # scikit-learn leaves out a check of every estimator without it
 
@@ -40,3 +41,17 @@ def documented():
         return []
 
     return names
+
+
+@pytest.fixture(params=[50, pytest.param(2000, marks=pytest.mark.slow)], ids=["few", "many"])
+def fuzz(request):
+    """Return a function that calls a check with values drawn from strategies, many times."""
+
+    def run(check, *strategies):
+        budget = settings(
+            max_examples=request.param, deadline=None, derandomize=True, database=None
+        )
+        # an anonymous wrapper: hypothesis would look for the arguments of ``check`` by name
+        budget(given(*strategies)(check))()
+
+    return run

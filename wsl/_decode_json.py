@@ -41,7 +41,7 @@ _NAMES = {
     object: "anything",
 }
 # possessive quantifiers: no backtracking, whatever the text
-_TOKEN = re.compile(r'"[^"\\]*+(?:\\.[^"\\]*+)*+|[\[{]|[\]}]', re.DOTALL)
+_TOKEN = re.compile(r'"[^"\\]*+(?:\\.[^"\\]*+)*+"?|[\[{]|[\]}]', re.DOTALL)
 _SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
 
 
