@@ -86,7 +86,7 @@ class WeightSpaceAutoencoder(CodecEstimator):
         for callbacks that monitor them. By default 0.1 with ``callbacks``, and 0 without, as then
         nothing would use them.
     callbacks : list, default=None
-        skorch callbacks, such as ``EarlyStopping(monitor="valid_total")``.
+        Callbacks of skorch, such as ``EarlyStopping(monitor="valid_total")``.
     warm_start : bool, default=False
         Whether a second ``fit`` continues to train the network of the first for ``epochs`` more,
         with the same normalization and code.
