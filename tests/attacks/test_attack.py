@@ -306,10 +306,10 @@ WRONG = {
         {"strategy": "guess"},
         "`strategy` must be one of 'auto', 'deepsets', 'probes'.*'kl'; got 'guess'",
     ),
-    "queries missing": ({"strategy": "queries", "architecture": LINEAR}, "queries=None"),
+    "queries missing": ({"strategy": "queries", "architecture": LINEAR}, "`queries`.* got None"),
     "queries features": (
         {"architecture": LINEAR, "queries": np.ones((3, 4))},
-        "queries has 4 features, but the architecture takes 9",
+        r"`queries` must have 9 columns.* got 4",
     ),
     "queries without architecture": ({"queries": QUERIES}, "architecture"),
     "labels missing": (

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from .._random import resolve_random_state, scoped_torch_seed, torch_generator
+from .._random import resolve_random_state, torch_generator
 from ..exceptions import InvalidInputError
 from ._codec import Codec
 from ._parameters import FitConfig, has_symmetries
@@ -88,9 +88,7 @@ def start_codec(
             best, least = (rows, code), loss
     assert best is not None
     rows, code = best
-    size = config.network
-    with scoped_torch_seed(rng):
-        network = TokenAutoencoder(config.layout, code, size.d_model, size.n_layers, size.n_heads)
+    network = TokenAutoencoder(config.layout, code, config.network, torch_generator(rng))
     return _assemble(config, rows, network, generator), rows.cache()
 
 

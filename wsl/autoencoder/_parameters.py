@@ -19,6 +19,7 @@ from .codes._fit_code import CodeConfig
 from .losses._losses import BEHAVIORAL_LOSSES
 from .losses._query_sets import QuerySets
 from .network._autoencoder_objective import LossWeights
+from .network._network import NetworkSize
 from .network._training import AutoencoderTrainingConfig, sets_learning_rate
 from .tokens._tokens import TokenLayout, token_layout
 
@@ -55,15 +56,6 @@ PARAMETER_CONSTRAINTS: dict[str, list] = {
     "random_state": ["random_state", np.random.Generator],
     "verbose": ["verbose"],
 }
-
-
-@dataclass(frozen=True)
-class NetworkSize:
-    """Width, layers and heads of the encoder and of the decoder."""
-
-    d_model: int
-    n_layers: int
-    n_heads: int
 
 
 @dataclass(frozen=True, eq=False)

@@ -149,20 +149,22 @@ class QueryResponses(RowFeatures):
         return responses.reshape(len(rows), -1).astype(np.float32, copy=False)
 
 
-def check_queries(architecture: Architecture | None, queries) -> np.ndarray | None:
+def check_queries(
+    architecture: Architecture | None, queries, name: str = "queries"
+) -> np.ndarray | None:
     """Return queries as float32 ``(n_queries, n_inputs)``; None without an architecture."""
     if architecture is None:
         if queries is not None:
             raise InvalidInputError(
-                "`queries` needs an `architecture` that runs on them; got architecture=None."
+                f"`{name}` needs an `architecture` that runs on them; got architecture=None."
             )
         return None
     if queries is None:
         raise InvalidInputError(
-            f"`queries` must be an array of inputs of the models, {architecture.n_inputs} columns; "
+            f"`{name}` must be an array of inputs of the models, {architecture.n_inputs} columns; "
             "got None."
         )
-    return check_query_array(queries, architecture.n_inputs)
+    return check_query_array(queries, architecture.n_inputs, name)
 
 
 def observed_outputs(logits: np.ndarray, output: str) -> np.ndarray:

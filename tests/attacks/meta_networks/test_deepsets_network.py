@@ -25,11 +25,10 @@ def rows_of(architecture, n_models=12):
 def network_of(architecture, rows):
     layers = cut_layers(architecture)
     shift, scale = (torch.as_tensor(part) for part in standardization(rows, layers))
-    with torch.random.fork_rng():
-        torch.manual_seed(0)
-        network = DeepSets(
-            layers, 2, shift, scale, latent_dim=3, hidden_layer_sizes=(7,), dropout=0.5
-        ).double()
+    network = DeepSets(
+        layers, 2, shift, scale, latent_dim=3, hidden_layer_sizes=(7,), dropout=0.5,
+        generator=torch.Generator().manual_seed(0),
+    ).double()  # fmt: skip
     recompute_norm_statistics(network, network.prepare(torch.as_tensor(rows)))
     return network
 

@@ -39,6 +39,14 @@ def fitted():
     return ProbeClassifier(MLP, n_probes=16, random_state=0).fit(X, y), X, y
 
 
+def probe_network(*sizes, hidden_layer_sizes):
+    generator = torch.Generator().manual_seed(0)
+    network = ProbeNetwork(
+        *sizes, hidden_layer_sizes=hidden_layer_sizes, dropout=0.0, generator=generator
+    )
+    return network.double().eval()
+
+
 def test_close_to_the_best_possible_and_not_above():
     X, y, architecture, best = slopes(2000, seed=0)
     X_test, y_test, _, _ = slopes(4000, seed=1)
@@ -82,11 +90,7 @@ def test_without_learning_it_reads_the_answers_to_the_given_queries():
     np.testing.assert_allclose(attack.probes_, probes, atol=1e-6)
     answers = QueryResponses(MLP, probes).fit_transform(X)
     network = attack.net_.module_
-    bare = (
-        ProbeNetwork(None, torch.empty(0, 0), 6, 2, hidden_layer_sizes=(64,), dropout=0.0)
-        .double()
-        .eval()
-    )
+    bare = probe_network(None, torch.empty(0, 0), 6, 2, hidden_layer_sizes=(64,))
     bare.load_state_dict(network.state_dict() | {"probes": torch.empty(0, 0)})
     with torch.no_grad():
         wanted = bare(torch.as_tensor(answers, dtype=torch.float64)).softmax(1)
@@ -96,7 +100,7 @@ def test_without_learning_it_reads_the_answers_to_the_given_queries():
 def test_gradient_reaches_the_probes():
     rows = torch.randn(4, MLP.n_weights, generator=torch.Generator().manual_seed(0)).double()
     probes = torch.randn(2, 3, generator=torch.Generator().manual_seed(1)).double()
-    network = ProbeNetwork(MLP, probes, 2, 1, hidden_layer_sizes=(3,), dropout=0.0).double().eval()
+    network = probe_network(MLP, probes, 2, 1, hidden_layer_sizes=(3,))
 
     def of_probes(values):
         return torch.func.functional_call(network, {"probes": values}, rows)
@@ -144,8 +148,8 @@ def test_prediction_does_not_depend_on_the_other_models_of_a_batch(fitted):
 
 WRONG = {
     "columns": (MLP, None, 10, "`X` must have 41 columns, .*; got 10"),
-    "features": (MLP, np.ones((2, 4)), 41, "4 features, but the architecture takes 3"),
-    "no architecture": (None, np.ones((2, 4)), 41, "without architecture="),
+    "features": (MLP, np.ones((2, 4)), 41, "`probes` must have 3 columns.* got 4"),
+    "no architecture": (None, np.ones((2, 4)), 41, "`probes` needs an `architecture`"),
 }
 
 

@@ -12,7 +12,7 @@ from wsl.autoencoder.losses import _losses as losses
 from wsl.autoencoder.losses._behavioral_loss import BehavioralLoss, output_gradients
 from wsl.autoencoder.losses._query_sets import QuerySets
 from wsl.autoencoder.network._autoencoder_objective import AutoencoderObjective, LossWeights
-from wsl.autoencoder.network._network import TokenAutoencoder
+from wsl.autoencoder.network._network import NetworkSize, TokenAutoencoder
 from wsl.autoencoder.tokens._normalization import Normalization, Scaling
 from wsl.autoencoder.tokens._tokens import architecture_layout
 
@@ -156,7 +156,7 @@ def make_objective(gamma, beta, permuted=True, ordered=False):
 def make_network(objective, rows, n_latents=12):
     layout = objective.layout
     code = fit_linear_code(second_moments([rows], layout), layout, n_latents)
-    return TokenAutoencoder(layout, code, d_model=8, n_layers=1, n_heads=2)
+    return TokenAutoencoder(layout, code, NetworkSize(8, 1, 2), torch.Generator().manual_seed(0))
 
 
 def test_total_is_the_papers_formula_over_the_scales(objective):

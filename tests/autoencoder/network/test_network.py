@@ -6,7 +6,7 @@ import torch
 
 from wsl import Architecture
 from wsl.autoencoder.codes._linear import fit_linear_code, second_moments
-from wsl.autoencoder.network._network import TokenAutoencoder
+from wsl.autoencoder.network._network import NetworkSize, TokenAutoencoder
 from wsl.autoencoder.tokens._tokens import architecture_layout, plain_layout
 
 ARCHITECTURE = Architecture.mlp(4, [6], 3)
@@ -38,7 +38,7 @@ def moments(tokens, layout):
 
 def build(layout, tokens, n_latents):
     code = fit_linear_code(moments(tokens, layout), layout, n_latents)
-    return TokenAutoencoder(layout, code, d_model=16, n_layers=2, n_heads=4)
+    return TokenAutoencoder(layout, code, NetworkSize(16, 2, 4), torch.Generator().manual_seed(0))
 
 
 def test_with_as_many_latents_as_weights_the_start_is_exact(layout, tokens):

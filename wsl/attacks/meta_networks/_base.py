@@ -13,7 +13,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from torch import nn
 
 from ..._device import resolve_device
-from ..._random import resolve_random_state, scoped_torch_seed
+from ..._random import resolve_random_state, torch_generator
 from ..._sklearn_compat import Interval, fit_context
 from ..._validation import check_n_columns
 from ...exceptions import InvalidInputError
@@ -37,7 +37,7 @@ class MetaNetworkEstimator(BaseEstimator):
     """An estimator of rows of weights that is a network; subclasses define the constructor."""
 
     @abstractmethod
-    def _network(self, rows: np.ndarray, n_outputs: int) -> MetaNetwork:
+    def _network(self, rows: np.ndarray, n_outputs: int, generator: torch.Generator) -> MetaNetwork:
         """Return the untrained network for ``rows (n_models, n_weights)``."""
 
     def _check_columns(self, rows: np.ndarray) -> None:
@@ -55,10 +55,9 @@ class MetaNetworkEstimator(BaseEstimator):
             weight_decay=self.weight_decay,
             verbose=int(self.verbose),
         )
-        with scoped_torch_seed(rng, device):
-            network = self._network(rows, n_outputs)
-            targets = torch.as_tensor(targets).to(device)
-            self.net_ = train(network, rows, targets, loss, config, rng)
+        network = self._network(rows, n_outputs, torch_generator(rng))
+        targets = torch.as_tensor(targets).to(device)
+        self.net_ = train(network, rows, targets, loss, config, rng)
 
     def _outputs(self, X) -> np.ndarray:
         check_is_fitted(self, "net_")

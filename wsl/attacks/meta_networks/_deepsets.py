@@ -4,6 +4,7 @@ from numbers import Integral
 from typing import ClassVar
 
 import numpy as np
+import torch
 
 from ..._sklearn_compat import Interval
 from ..._validation import check_hidden_layer_sizes, owned_tensor
@@ -49,7 +50,7 @@ class _DeepSetsParameters:
         self.random_state = random_state
         self.verbose = verbose
 
-    def _network(self, rows: np.ndarray, n_outputs: int) -> DeepSets:
+    def _network(self, rows: np.ndarray, n_outputs: int, generator: torch.Generator) -> DeepSets:
         layers = (
             row_as_element(rows.shape[1])
             if self.architecture is None
@@ -64,6 +65,7 @@ class _DeepSetsParameters:
             latent_dim=self.latent_dim,
             hidden_layer_sizes=check_hidden_layer_sizes(self.hidden_layer_sizes, n_min=1),
             dropout=self.dropout,
+            generator=generator,
         )
 
 
@@ -139,6 +141,7 @@ class DeepSetsClassifier(_DeepSetsParameters, MetaClassifier):
     Examples
     --------
     >>> import numpy as np
+    import torch
     >>> from wsl import Architecture, DeepSetsClassifier
     >>> architecture = Architecture.mlp(2, [4], 1)
     >>> rng = np.random.default_rng(0)
@@ -206,6 +209,7 @@ class DeepSetsRegressor(_DeepSetsParameters, MetaRegressor):
     Examples
     --------
     >>> import numpy as np
+    import torch
     >>> from wsl import Architecture, DeepSetsRegressor
     >>> architecture = Architecture.mlp(2, [4], 1)
     >>> rng = np.random.default_rng(0)

@@ -1,11 +1,13 @@
 """DeepSets: a network on rows of weights, read as sets of units."""
 
 from collections.abc import Sequence
+from functools import partial
 from itertools import pairwise
 
 import torch
 from torch import Tensor, nn
 
+from ..._seeded_modules import SeededDropout, seeded_module
 from ._unit_sets import SetLayer, columns_by_unit, part_sizes, readers_of
 
 
@@ -41,6 +43,8 @@ class DeepSets(MetaNetwork):
         Widths of the hidden layers that compute it.
     dropout : float
         Fraction of a model's representation that is dropped in each training step.
+    generator : torch.Generator
+        On CPU; draws initial weights and dropout masks.
 
     Notes
     -----
@@ -80,6 +84,7 @@ class DeepSets(MetaNetwork):
         latent_dim: int,
         hidden_layer_sizes: Sequence[int],
         dropout: float,
+        generator: torch.Generator,
     ):
         super().__init__()
         columns = torch.from_numpy(columns_by_unit(layers))
@@ -89,12 +94,12 @@ class DeepSets(MetaNetwork):
         self.sizes = [size for layer in layers for size in part_sizes(layer)]
         self.readers = readers_of(layers)
         self.units = nn.ModuleList(
-            UnitEncoder(layer, latent_dim, hidden_layer_sizes) for layer in layers
+            UnitEncoder(layer, latent_dim, hidden_layer_sizes, generator) for layer in layers
         )
         width = latent_dim * len(layers)
         self.norm = nn.BatchNorm1d(width, affine=False)
-        self.dropout = nn.Dropout(dropout) if dropout else None
-        self.output = nn.Linear(width, n_outputs)
+        self.dropout = SeededDropout(dropout, generator) if dropout else None
+        self.output = seeded_module(lambda: nn.Linear(width, n_outputs), generator)
         n_hidden = sum(hidden_layer_sizes) * sum(layer.n_units for layer in layers)
         self.model_bytes = 4 * (len(columns) + n_hidden)
 
@@ -127,7 +132,13 @@ class UnitEncoder(nn.Module):
     gradient of a ``Linear``, which stores the transpose, takes five times as long.
     """
 
-    def __init__(self, layer: SetLayer, latent_dim: int, hidden_layer_sizes: Sequence[int]):
+    def __init__(
+        self,
+        layer: SetLayer,
+        latent_dim: int,
+        hidden_layer_sizes: Sequence[int],
+        generator: torch.Generator,
+    ):
         super().__init__()
         self.n_units = layer.n_units
         n_mixed = layer.block * latent_dim if layer.mixes else layer.block
@@ -135,13 +146,11 @@ class UnitEncoder(nn.Module):
         n_places = layer.n_units if layer.ordered else 1
         self.norm = nn.BatchNorm1d(n_features * n_places, affine=False) if layer.mixes else None
         first, last = hidden_layer_sizes[0], hidden_layer_sizes[-1]
-        self.to_hidden = _uniform(n_features, n_features, first)
+        self.to_hidden = _uniform(generator, n_features, n_features, first)
         # a bias per unit tells apart the units of an output layer, whose order has a meaning
-        self.bias = _uniform(n_features, n_places, first)
-        self.deeper = nn.Sequential()
-        for n_in, n_out in pairwise(hidden_layer_sizes):
-            self.deeper.extend([nn.Linear(n_in, n_out), nn.ReLU()])
-        self.to_latent = _uniform(last, last, latent_dim)
+        self.bias = _uniform(generator, n_features, n_places, first)
+        self.deeper = relu_layers(hidden_layer_sizes, generator)
+        self.to_latent = _uniform(generator, last, last, latent_dim)
 
     def forward(
         self, features: Tensor, extras: Tensor, weights: Tensor | None
@@ -191,7 +200,16 @@ class UnitEncoder(nn.Module):
         return self.deeper(hidden.view(*features.shape[:2], -1))
 
 
-def _uniform(fan_in: int, *shape: int) -> nn.Parameter:
+def relu_layers(widths: Sequence[int], generator: torch.Generator) -> nn.Sequential:
+    """Return linear layers between these widths, each followed by a ReLU."""
+    layers = nn.Sequential()
+    for n_in, n_out in pairwise(widths):
+        layers.append(seeded_module(partial(nn.Linear, n_in, n_out), generator))
+        layers.append(nn.ReLU())
+    return layers
+
+
+def _uniform(generator: torch.Generator, fan_in: int, *shape: int) -> nn.Parameter:
     """Return a parameter drawn like those of a ``Linear`` with ``fan_in`` inputs."""
     bound = fan_in**-0.5
-    return nn.Parameter(torch.empty(shape).uniform_(-bound, bound))
+    return nn.Parameter(torch.empty(shape).uniform_(-bound, bound, generator=generator))

@@ -1,13 +1,13 @@
 """A network that reads models through their responses to learned inputs."""
 
 from collections.abc import Sequence
-from itertools import pairwise
 
 import torch
 from torch import Tensor, nn
 
+from ..._seeded_modules import SeededDropout, seeded_module
 from ...architectures import Architecture
-from ._deepsets_network import MetaNetwork
+from ._deepsets_network import MetaNetwork, relu_layers
 
 
 class ProbeNetwork(MetaNetwork):
@@ -27,6 +27,8 @@ class ProbeNetwork(MetaNetwork):
         Widths of the hidden layers that read the responses.
     dropout : float
         Fraction of the responses that is dropped in each training step.
+    generator : torch.Generator
+        On CPU; draws initial weights and dropout masks.
 
     Notes
     -----
@@ -44,17 +46,17 @@ class ProbeNetwork(MetaNetwork):
         *,
         hidden_layer_sizes: Sequence[int],
         dropout: float,
+        generator: torch.Generator,
     ):
         super().__init__()
         self.architecture = architecture
         self.probes = nn.Parameter(probes)
         self.norm = nn.BatchNorm1d(n_responses, affine=False)
-        self.dropout = nn.Dropout(dropout)
-        self.nonlinear = nn.Sequential()
-        for n_in, n_out in pairwise([n_responses, *hidden_layer_sizes]):
-            self.nonlinear.extend([nn.Linear(n_in, n_out), nn.ReLU()])
+        self.dropout = SeededDropout(dropout, generator)
+        self.nonlinear = relu_layers([n_responses, *hidden_layer_sizes], generator)
         self.nonlinear.append(nn.BatchNorm1d(hidden_layer_sizes[-1], affine=False))
-        self.output = nn.Linear(n_responses + hidden_layer_sizes[-1], n_outputs)
+        n_features = n_responses + hidden_layer_sizes[-1]
+        self.output = seeded_module(lambda: nn.Linear(n_features, n_outputs), generator)
         n_weights = n_responses if architecture is None else architecture.n_weights
         self.model_bytes = 4 * (n_weights + 3 * n_responses + 2 * sum(hidden_layer_sizes))
 

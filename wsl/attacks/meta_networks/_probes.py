@@ -63,8 +63,10 @@ class _ProbeParameters:
         """The learned probes, an ndarray of shape (n_probes, n_inputs)."""
         return self.net_.module_.probes.detach().numpy()
 
-    def _network(self, rows: np.ndarray, n_outputs: int) -> ProbeNetwork:
-        probes = self._initial_probes()
+    def _network(
+        self, rows: np.ndarray, n_outputs: int, generator: torch.Generator
+    ) -> ProbeNetwork:
+        probes = self._initial_probes(generator)
         n_responses = rows.shape[1]
         if self.architecture is not None:
             n_responses = len(probes) * self.architecture.n_outputs
@@ -75,15 +77,17 @@ class _ProbeParameters:
             n_outputs,
             hidden_layer_sizes=check_hidden_layer_sizes(self.hidden_layer_sizes, n_min=1),
             dropout=self.dropout,
+            generator=generator,
         )
 
-    def _initial_probes(self) -> Tensor:
+    def _initial_probes(self, generator: torch.Generator) -> Tensor:
         """Return the initial probes; random ones cover scales, as that of inputs is unknown."""
         if self.architecture is None or self.probes is not None:
-            probes = check_queries(self.architecture, self.probes)
+            probes = check_queries(self.architecture, self.probes, "probes")
             return torch.empty(0, 0) if probes is None else owned_tensor(probes)
         scales = torch.as_tensor(np.geomspace(*SCALES, self.n_probes), dtype=torch.float32)
-        return scales[:, None] * torch.randn(self.n_probes, self.architecture.n_inputs)
+        shape = (self.n_probes, self.architecture.n_inputs)
+        return scales[:, None] * torch.randn(shape, generator=generator)
 
 
 class ProbeClassifier(_ProbeParameters, MetaClassifier):

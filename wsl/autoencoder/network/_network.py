@@ -1,14 +1,27 @@
 """The network: transformers over the tokens of a model, added to a closed-form code."""
 
+from dataclasses import dataclass
+from functools import partial
+
 import numpy as np
 import torch
 from torch import Tensor, nn
 
+from ..._seeded_modules import seeded_module
 from ..codes._fit_code import Code
 from ..codes._linear import GroupLinear
 from ..tokens._tokens import TokenLayout
 
 INITIAL_DEVIATION = 0.02
+
+
+@dataclass(frozen=True)
+class NetworkSize:
+    """Width, layers and heads of the encoder and of the decoder."""
+
+    d_model: int
+    n_layers: int
+    n_heads: int
 
 
 class TokenTransformer(nn.Module):
@@ -18,32 +31,38 @@ class TokenTransformer(nn.Module):
     """
 
     def __init__(
-        self, layout: TokenLayout, n_in: int, n_out: int, d_model: int, n_layers: int, n_heads: int
+        self,
+        layout: TokenLayout,
+        n_in: int,
+        n_out: int,
+        size: NetworkSize,
+        generator: torch.Generator,
     ):
         super().__init__()
-        counts = layout.group_counts
-        n_groups = len(counts)
-        self.embed = GroupLinear(counts, torch.randn(n_groups, n_in, d_model) / n_in**0.5)
+        counts, d_model = layout.group_counts, size.d_model
+        shape = (len(counts), n_in, d_model)
+        self.embed = GroupLinear(counts, torch.randn(shape, generator=generator) / n_in**0.5)
         self.positions: Tensor
         self.register_buffer("positions", torch.from_numpy(layout.positions.T.copy()))
         sizes = (layout.positions.max(axis=0) + 1).tolist()  # layers, units, parts
-        self.position_tables = nn.ModuleList(nn.Embedding(size, d_model) for size in sizes)
-        for table in self.position_tables.parameters():
-            nn.init.normal_(table, std=INITIAL_DEVIATION)
-        self.blocks = nn.ModuleList(
-            nn.TransformerEncoderLayer(
-                d_model,
-                n_heads,
-                dim_feedforward=2 * d_model,
-                dropout=0.0,
-                activation="gelu",
-                batch_first=True,  # attention runs over tokens, never over the models of a batch
-                norm_first=True,
-            )
-            for _ in range(n_layers)
+        self.position_tables = nn.ModuleList(
+            seeded_module(partial(nn.Embedding, n_rows, d_model), generator) for n_rows in sizes
         )
+        for table in self.position_tables.parameters():
+            nn.init.normal_(table, std=INITIAL_DEVIATION, generator=generator)
+        block = partial(
+            nn.TransformerEncoderLayer,
+            d_model,
+            size.n_heads,
+            dim_feedforward=2 * d_model,
+            dropout=0.0,
+            activation="gelu",
+            batch_first=True,  # attention runs over tokens, never over the models of a batch
+            norm_first=True,
+        )
+        self.blocks = nn.ModuleList(seeded_module(block, generator) for _ in range(size.n_layers))
         self.norm = nn.LayerNorm(d_model)
-        self.project = GroupLinear(counts, torch.zeros(n_groups, d_model, n_out))
+        self.project = GroupLinear(counts, torch.zeros(len(counts), d_model, n_out))
 
     def forward(self, tokens: Tensor) -> Tensor:
         """Map tokens ``(n_models, n_tokens, n_in)`` to ``(n_models, n_tokens, n_out)``."""
@@ -67,21 +86,21 @@ class TokenAutoencoder(nn.Module):
         Tokens of a model.
     code : LinearCode or ActivationAwareCode
         The closed-form code.
-    d_model : int
-        Width of the transformers.
-    n_layers : int
-        Layers of the encoder and of the decoder.
-    n_heads : int
-        Attention heads.
+    size : NetworkSize
+        Width, layers and heads of the transformers.
+    generator : torch.Generator
+        On CPU; draws initial weights.
     """
 
-    def __init__(self, layout: TokenLayout, code: Code, d_model: int, n_layers: int, n_heads: int):
+    def __init__(
+        self, layout: TokenLayout, code: Code, size: NetworkSize, generator: torch.Generator
+    ):
         super().__init__()
-        self.d_model = d_model
+        self.d_model = size.d_model
         n_in, n_latent = layout.token_size, max(code.sizes)
         self.code = code
-        self.encoder = TokenTransformer(layout, n_in, n_latent, d_model, n_layers, n_heads)
-        self.decoder = TokenTransformer(layout, n_latent, n_in, d_model, n_layers, n_heads)
+        self.encoder = TokenTransformer(layout, n_in, n_latent, size, generator)
+        self.decoder = TokenTransformer(layout, n_latent, n_in, size, generator)
         used = torch.arange(n_latent) < torch.tensor(code.sizes)[:, None]
         groups = torch.from_numpy(layout.group_of_token)
         self.used: Tensor
@@ -94,8 +113,10 @@ class TokenAutoencoder(nn.Module):
         counts = torch.tensor(layout.group_counts)[groups][:, None].expand_as(used)[used]
         self.pooled_weight: Tensor
         self.register_buffer("pooled_weight", 1 / counts)  # of a latent in the mean of its group
-        self.head = nn.Sequential(
-            nn.Linear(self.n_pooled, d_model), nn.GELU(), nn.Linear(d_model, d_model)
+        widths = (self.n_pooled, size.d_model, size.d_model)
+        self.head = seeded_module(
+            lambda: nn.Sequential(nn.Linear(*widths[:2]), nn.GELU(), nn.Linear(*widths[1:])),
+            generator,
         )
 
     @property
