@@ -8,6 +8,7 @@ DOCS = Path(__file__).resolve().parent
 sys.path.insert(0, str(DOCS))
 os.environ.setdefault("MPLBACKEND", "agg")
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+os.environ["WSL_DOC_URL"] = ".."  # estimators that the gallery shows link to their page, from there
 
 from public_api import public_objects, shortest_name  # noqa: E402
 from reference_pages import documented_names, template_context, write_reference  # noqa: E402

@@ -1,5 +1,8 @@
 """The only module that touches what scikit-learn does not promise to keep."""
 
+import os
+
+from sklearn.base import BaseEstimator
 from sklearn.base import _fit_context as fit_context
 from sklearn.utils._param_validation import (
     HasMethods,
@@ -9,4 +12,27 @@ from sklearn.utils._param_validation import (
     validate_params,
 )
 
-__all__ = ["HasMethods", "Interval", "Options", "StrOptions", "fit_context", "validate_params"]
+__all__ = [
+    "DocumentedEstimator",
+    "HasMethods",
+    "Interval",
+    "Options",
+    "StrOptions",
+    "fit_context",
+    "validate_params",
+]
+
+
+class DocumentedEstimator(BaseEstimator):
+    """Base of the public estimators, whose HTML representation links to the API reference.
+
+    The address of the documentation is the environment variable ``WSL_DOC_URL``; without it there
+    is no link.
+    """
+
+    _doc_link_module = "wsl"
+
+    @property
+    def _doc_link_template(self) -> str:
+        site = os.environ.get("WSL_DOC_URL", "").rstrip("/")
+        return f"{site}/reference/generated/wsl.{{estimator_name}}.html" if site else ""

@@ -5,13 +5,13 @@ from typing import Any, ClassVar
 
 import numpy as np
 import torch
-from sklearn.base import BaseEstimator, is_classifier
+from sklearn.base import is_classifier
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from .._batches import map_rows
 from .._interrupts import interrupts_reach_caller
 from .._random import draw_seed, resolve_random_state
-from .._sklearn_compat import HasMethods, Interval, StrOptions
+from .._sklearn_compat import DocumentedEstimator, HasMethods, Interval, StrOptions
 from .._validation import check_n_columns
 from ..architectures import Architecture
 from ..exceptions import InvalidInputError
@@ -20,7 +20,7 @@ from ._strategies import build, resolve_strategy
 from ._white_box import is_fitted
 
 
-class BaseAttack(BaseEstimator):
+class BaseAttack(DocumentedEstimator):
     """An attack estimator; subclasses add ``fit`` for classes or for continuous targets."""
 
     _parameter_constraints: ClassVar[dict] = {

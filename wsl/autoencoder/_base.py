@@ -3,7 +3,7 @@
 from functools import partial
 
 import numpy as np
-from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
+from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.utils.validation import check_array, check_is_fitted, validate_data
 from torch import Tensor
 
@@ -12,6 +12,7 @@ from .._batches import map_rows, row_slices
 from .._device import resolve_device
 from .._queries import check_query_sets, first_queries
 from .._random import resolve_random_state
+from .._sklearn_compat import DocumentedEstimator
 from .._validation import check_rows, owned_tensor
 from ..exceptions import InvalidInputError
 from ._codec import Codec
@@ -21,7 +22,7 @@ from .inference._sampling_arguments import check_sampling
 from .tokens._unit_order import Orders
 
 
-class CodecEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
+class CodecEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, DocumentedEstimator):
     """An estimator with a fitted codec; parameters and ``fit`` are those of the subclass."""
 
     codec_: Codec

@@ -5,10 +5,9 @@ from typing import Any, ClassVar
 
 import numpy as np
 import torch
-from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from .._sklearn_compat import Interval, StrOptions
+from .._sklearn_compat import DocumentedEstimator, Interval, StrOptions
 from .._validation import check_environments, check_hidden_layer_sizes, check_sample_weight
 from ..architectures import Architecture
 from ..exceptions import InvalidInputError
@@ -23,7 +22,7 @@ from .penalties import PENALTIES
 _PENALTIES_ON_ALL_SAMPLES = tuple(set(PENALTIES) - {"irm_unbiased"})
 
 
-class BaseCausalMitigated(BaseEstimator):
+class BaseCausalMitigated(DocumentedEstimator):
     """A causal learner; subclasses add ``fit`` and ``predict``."""
 
     __metadata_request__fit: ClassVar[dict] = {"environments": True}

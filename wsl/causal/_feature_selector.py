@@ -3,16 +3,15 @@
 from typing import ClassVar
 
 import numpy as np
-from sklearn.base import BaseEstimator
 from sklearn.feature_selection import SelectorMixin
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from .._sklearn_compat import StrOptions, fit_context
+from .._sklearn_compat import DocumentedEstimator, StrOptions, fit_context
 from .._validation import check_environments
 from ._column_selection import ColumnRule, warn_of_search
 
 
-class CausalFeatureSelector(SelectorMixin, BaseEstimator):
+class CausalFeatureSelector(SelectorMixin, DocumentedEstimator):
     r"""Select the columns that cause the outcome, by a causal graph or by invariance.
 
     Parameters

@@ -1,14 +1,15 @@
 """What transformers of rows of weights share: checks of rows and tags."""
 
 import numpy as np
-from sklearn.base import BaseEstimator, OneToOneFeatureMixin, TransformerMixin
+from sklearn.base import OneToOneFeatureMixin, TransformerMixin
 from sklearn.utils.validation import check_is_fitted, validate_data
 
+from .._sklearn_compat import DocumentedEstimator
 from .._validation import check_n_columns
 from ..architectures import Architecture
 
 
-class RowFeatures(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
+class RowFeatures(OneToOneFeatureMixin, TransformerMixin, DocumentedEstimator):
     """A transformer of rows ``(n_models, n_weights)`` of an architecture, or of plain features."""
 
     architecture: Architecture | None

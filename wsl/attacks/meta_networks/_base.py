@@ -7,14 +7,19 @@ from typing import Any
 import numpy as np
 import torch
 from scipy.special import softmax
-from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
+from sklearn.base import ClassifierMixin, RegressorMixin
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, validate_data
 from torch import nn
 
 from ..._device import resolve_device
+<<<<<<< ours
 from ..._random import resolve_random_state, torch_generator
 from ..._sklearn_compat import Interval, fit_context
+=======
+from ..._random import resolve_random_state, scoped_torch_seed
+from ..._sklearn_compat import DocumentedEstimator, Interval, fit_context
+>>>>>>> theirs
 from ..._validation import check_n_columns
 from ...exceptions import InvalidInputError
 from ._deepsets_network import MetaNetwork
@@ -33,7 +38,7 @@ TRAINING_CONSTRAINTS: dict[str, Any] = {
 }
 
 
-class MetaNetworkEstimator(BaseEstimator):
+class MetaNetworkEstimator(DocumentedEstimator):
     """An estimator of rows of weights that is a network; subclasses define the constructor."""
 
     @abstractmethod
