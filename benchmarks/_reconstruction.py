@@ -58,7 +58,7 @@ class Scale:
 
 
 _FULL = Scale(1000, 25, (1, 5, 10, 25), 300, 3, 256, {"d_model": 64, "n_layers": 2})
-_QUICK = Scale(20, 2, (1, 2), 4, 1, 16, {"d_model": 16, "n_layers": 1}, 4, 2, 2, 5, 1)
+_QUICK = Scale(12, 2, (1, 2), 4, 1, 16, {"d_model": 16, "n_layers": 1}, 4, 2, 2, 5, 1)
 SCALES = {
     "full": {
         "digits": _FULL,
@@ -75,7 +75,7 @@ SCALES = {
     },
     "quick": {
         "digits": _QUICK,
-        "mnist": replace(_QUICK, n_models=12),
+        "mnist": _QUICK,
         "census": _QUICK,
     },
 }

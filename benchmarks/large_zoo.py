@@ -35,7 +35,7 @@ class Scale:
     cap_gib: float
 
 
-SCALES = {"quick": Scale(0.005, (1.0,), 1.0), "full": Scale(3.0, (0.25, 0.5, 1.0), 1.0)}
+SCALES = {"quick": Scale(0.0015, (1.0,), 1.0), "full": Scale(3.0, (0.25, 0.5, 1.0), 1.0)}
 
 
 def write_zoo(folder: Path, n_models: int, seed: int) -> Path:

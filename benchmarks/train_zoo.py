@@ -47,7 +47,7 @@ class Scale:
 
 
 SCALES = {
-    "quick": Scale(8, 2, 4, 1, 4, 1, 1, 64, 8),
+    "quick": Scale(8, 2, 2, 1, 4, 1, 1, 64, 0),
     "full": Scale(1024, 24, 256, 6, 256, 9, 3, 16384, 512),
 }
 
@@ -147,7 +147,8 @@ def growth_settings(run: Run) -> list[tuple]:
     Each is a name, the number of models, architecture, data, rows, batch size and epochs.
     """
     family = RandomNetworkFamily(epsilon=0.04, random_state=run.seed)
-    cyclic = _Cyclic([family.sample(i % 2, 2048, random_state=i) for i in range(256)])
+    n_sets = min(256, run.scale.max_models)
+    cyclic = _Cyclic([family.sample(i % 2, 2048, random_state=i) for i in range(n_sets)])
     X, y = load_digits(return_X_y=True)
     digits = (X[:1280] / 16).astype("f"), y[:1280]
     a = Architecture.mlp(4, [32], 1)
