@@ -1,6 +1,7 @@
-"""What else a practitioner would try against leakage, as learners that train many models at once.
+"""Other defences that a practitioner would try, as learners that train many models at once.
 
-Each has ``fit_zoo``, as ``wsl.audit`` wants it; none knows of causes. Labels are 0 and 1.
+Each has the method ``fit_zoo`` that ``wsl.audit`` calls, and uses no causal knowledge. Labels are 0
+and 1.
 """
 
 import warnings
@@ -26,49 +27,49 @@ SMOOTHING = 0.3
 NOISE = 0.1
 
 
-def add_noise(zoo: ModelZoo, seed: Any, share: float = NOISE) -> ModelZoo:
-    """Add Gaussian noise to weights, its deviation a share of that of the model's own weights."""
+def add_noise(zoo: ModelZoo, seed: Any, fraction: float = NOISE) -> ModelZoo:
+    """Add Gaussian noise, by a fraction of the standard deviation of each model's weights."""
     rng = np.random.default_rng(seed)
-    scale = share * zoo.weights.std(axis=1, keepdims=True)
+    scale = fraction * zoo.weights.std(axis=1, keepdims=True)
     return ModelZoo(
         zoo.weights + scale * rng.normal(size=zoo.weights.shape), zoo.architecture, zoo.metadata
     )
 
 
 class NoisyRegressor(CausalMitigatedRegressor):
-    """The learner, with noise on its weights."""
+    """The mitigated estimator with noise on its weights."""
 
     def fit_zoo(self, datasets: Datasets, n_models: int, *, n_jobs: int | None = None) -> ModelZoo:
         return add_noise(super().fit_zoo(datasets, n_models, n_jobs=n_jobs), self.random_state)
 
 
 class NoisyClassifier(CausalMitigatedClassifier):
-    """The learner, with noise on its weights."""
+    """The mitigated estimator with noise on its weights."""
 
     def fit_zoo(self, datasets: Datasets, n_models: int, *, n_jobs: int | None = None) -> ModelZoo:
         return add_noise(super().fit_zoo(datasets, n_models, n_jobs=n_jobs), self.random_state)
 
 
 def balance(dataset: tuple[np.ndarray, np.ndarray, np.ndarray]) -> tuple[np.ndarray, ...]:
-    """Draw as many rows again, each environment and label as often as any other."""
+    """Resample as many rows, with every environment and label equally likely."""
     X, y, environments = dataset
     rng = np.random.default_rng(0)
     _, group = np.unique(np.c_[environments, y], axis=0, return_inverse=True)
     group = np.ravel(group)
-    share = 1 / np.bincount(group)[group]
-    rows = rng.choice(len(y), len(y), p=share / share.sum())
+    weights = 1 / np.bincount(group)[group]
+    rows = rng.choice(len(y), len(y), p=weights / weights.sum())
     return X[rows], y[rows], environments[rows]
 
 
 class BalancedClassifier(CausalMitigatedClassifier):
-    """The learner on data in which environments and labels are resampled to equal numbers."""
+    """The mitigated estimator on data resampled to equal numbers of environments and labels."""
 
     def fit_zoo(self, datasets: Datasets, n_models: int, *, n_jobs: int | None = None) -> ModelZoo:
         return super().fit_zoo(lambda model: balance(datasets(model)), n_models, n_jobs=n_jobs)
 
 
 def smooth_labels(outputs: Tensor, targets: Tensor, members: Tensor, loss: Any) -> Tensor:
-    """Return what smoothed labels add to the binary loss, for a smoothing of 1.
+    """Return the term that smoothed labels add to the binary loss, for a smoothing of 1.
 
     With z the logit, the loss against y (1 - s) + s / 2 is the loss against y plus s (y - 1/2) z.
     """
@@ -77,7 +78,7 @@ def smooth_labels(outputs: Tensor, targets: Tensor, members: Tensor, loss: Any) 
 
 
 def as_one_environment(X: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, ...]:
-    """Return a training set for a penalty that knows of no environments."""
+    """Return a training set of one environment, for a penalty that ignores environments."""
     return X, y, np.zeros(len(y), dtype=int)
 
 
@@ -109,9 +110,9 @@ class SmoothedClassifier(_Perceptron):
 
 
 class PrivateClassifier(_Perceptron):
-    """A perceptron trained by DP-SGD with opacus, one model at a time a worker.
+    """A perceptron trained by DP-SGD with opacus, one model at a time per worker.
 
-    Gradients are clipped at 1 and noised so that epsilon is 3 at delta 1e-4 for a row's presence.
+    Gradients are clipped at 1, and noise gives epsilon 3 at delta 1e-4 for the presence of a row.
     """
 
     epsilon, delta = 3.0, 1e-4
@@ -139,7 +140,7 @@ class PrivateClassifier(_Perceptron):
         loader = torch.utils.data.DataLoader(data, self.batch_size, generator=generator)
         optimizer = torch.optim.Adam(module.parameters(), lr=self.learning_rate)
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of noise that is not drawn for cryptography
+            warnings.simplefilter("ignore")  # its noise is not cryptographically secure
             private, optimizer, loader = PrivacyEngine(accountant="rdp").make_private_with_epsilon(
                 module=module, optimizer=optimizer, data_loader=loader, epochs=self.epochs,
                 target_epsilon=self.epsilon, target_delta=self.delta, max_grad_norm=1.0,
@@ -153,4 +154,4 @@ class PrivateClassifier(_Perceptron):
                     optimizer.zero_grad()
                     loss(private(inputs)[:, 0], labels).backward()
                     optimizer.step()
-        return module  # what opacus wraps holds the trained weights
+        return module  # opacus trains the weights of the wrapped module

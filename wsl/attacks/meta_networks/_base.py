@@ -13,13 +13,8 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from torch import nn
 
 from ..._device import resolve_device
-<<<<<<< ours
 from ..._random import resolve_random_state, torch_generator
-from ..._sklearn_compat import Interval, fit_context
-=======
-from ..._random import resolve_random_state, scoped_torch_seed
 from ..._sklearn_compat import DocumentedEstimator, Interval, fit_context
->>>>>>> theirs
 from ..._validation import check_n_columns
 from ...exceptions import InvalidInputError
 from ._deepsets_network import MetaNetwork
