@@ -92,7 +92,10 @@ POINTS = {"threshold": 0.03}
 MORE_ERROR = {"kl": 1.1}
 
 
-@pytest.mark.parametrize("strategy", CLASSES)
+@pytest.mark.parametrize(
+    "strategy",
+    [pytest.param(s, marks=pytest.mark.slow) if s in MORE_SHADOWS else s for s in CLASSES],
+)
 @pytest.mark.parametrize("distance", [0.5, 1.5])
 def test_accuracy_comes_close_to_the_best_possible_and_not_above(strategy, distance):
     n_shadows = MORE_SHADOWS.get(strategy, N_SHADOWS)

@@ -72,6 +72,7 @@ def outputs_of(arm, digits):
     return original, DIGITS.forward(arm.reconstruct(held_out), images)
 
 
+@pytest.mark.slow
 def test_the_behavioral_arm_beats_the_structural_arm_at_equal_steps(arms, digits):
     scores = {}
     for name, arm in arms.items():
@@ -87,6 +88,7 @@ def test_the_behavioral_arm_beats_the_structural_arm_at_equal_steps(arms, digits
     assert behavioral[2] > structural[2] + 1.0
 
 
+@pytest.mark.slow
 def test_refined_latents_behave_better_on_inputs_they_never_saw(arms, digits):
     arm = arms["behavioral"]
     refined = clone(arm).set_params(epochs=0, refine_steps=30).fit(digits[0])

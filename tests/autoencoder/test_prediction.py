@@ -31,7 +31,14 @@ def both(digits):
     return FeatureUnion(parts, transformer_weights={"latents": 0.1})
 
 
-@pytest.mark.parametrize(("features", "least"), [(latents, 0.5), (behavior, 0.9), (both, 0.9)])
+@pytest.mark.parametrize(
+    ("features", "least"),
+    [
+        (behavior, 0.9),
+        pytest.param(latents, 0.5, marks=pytest.mark.slow),
+        pytest.param(both, 0.9, marks=pytest.mark.slow),
+    ],
+)
 def test_a_pipeline_predicts_the_accuracy_of_models_it_never_saw(digits, features, least):
     model = make_pipeline(features(digits), Ridge(10.0))
     rows, accuracy = digits.zoo.weights, digits.zoo.metadata["test_accuracy"].to_numpy()

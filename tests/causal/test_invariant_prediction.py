@@ -61,6 +61,7 @@ def draw_model(seed, n_samples=200, n_columns=4, n_environments=3, classes=False
 # --- the level
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("classes", "n_models"), [(False, 400), (True, 200)])
 def test_what_is_found_is_a_parent_at_the_stated_level(classes, n_models):
     """P(found set is not within the parents) <= alpha, up to simulation noise; and some are found.

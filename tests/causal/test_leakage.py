@@ -26,6 +26,7 @@ def leakage():
     return tables
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("attack", ["deepsets", "queries"])
 def test_a_plain_learner_gives_the_mixture_away(leakage, attack):
     row = leakage["erm"].loc[attack]
