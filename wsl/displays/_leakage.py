@@ -50,7 +50,7 @@ class LeakageDisplay:
     >>> row = ("ERM", "queries", "accuracy", 0.9, 0.85, 0.94, 0.5)
     >>> columns = ["audit", "attack", "metric", "value", "ci_low", "ci_high", "chance"]
     >>> LeakageDisplay(pd.DataFrame([row], columns=columns)).plot().ax_.get_ylabel()
-    'accuracy'
+    'accuracy of the guess'
     """
 
     def __init__(self, table: pd.DataFrame):

@@ -76,10 +76,9 @@ class SubsampledFamily(DistributionFamily):
 
     Examples
     --------
-    >>> import pandas as pd
     >>> from wsl.datasets import load_census_income
     >>> from wsl.distributions import SubsampledFamily
-    >>> census = load_census_income()
+    >>> census = load_census_income(as_frame=True, encoded=False)
     >>> is_woman = census.sensitive["sex"] == "female"
     >>> family = SubsampledFamily(census.data, census.target, is_woman, properties=(0.2, 0.5))
     >>> X, y = family.sample(0.2, 300, random_state=0)

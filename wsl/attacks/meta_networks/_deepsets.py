@@ -141,7 +141,6 @@ class DeepSetsClassifier(_DeepSetsParameters, MetaClassifier):
     Examples
     --------
     >>> import numpy as np
-    import torch
     >>> from wsl import Architecture, DeepSetsClassifier
     >>> architecture = Architecture.mlp(2, [4], 1)
     >>> rng = np.random.default_rng(0)
@@ -209,7 +208,6 @@ class DeepSetsRegressor(_DeepSetsParameters, MetaRegressor):
     Examples
     --------
     >>> import numpy as np
-    import torch
     >>> from wsl import Architecture, DeepSetsRegressor
     >>> architecture = Architecture.mlp(2, [4], 1)
     >>> rng = np.random.default_rng(0)
