@@ -53,9 +53,11 @@ def read_bytes(
 ) -> bytes:
     """Return the contents of a regular file of at most ``max_bytes``; see ``open_regular``."""
     with open_regular(path, max_bytes, error=error) as handle:
-        data = handle.read(max_bytes + 1)
-    if len(data) > max_bytes:  # it has grown meanwhile
-        raise error(f"{path} must have at most {max_bytes} bytes; got more.")
+        # a read allocates as much as it is asked for, so no more than the file has is
+        size = os.fstat(handle.fileno()).st_size
+        data = handle.read(size + 1)
+    if len(data) > size:
+        raise error(f"{path} must not grow while it is read; it had {size} bytes.")
     return data
 
 

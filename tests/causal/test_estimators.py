@@ -475,7 +475,7 @@ WRONG_FITS = {
         {"early_stopping": True, "validation": "environment"}, (X, Y), "two environments with vali",
     ),
     "activation": ({"activation": "sine"}, (X, Y), "'activation' parameter .* Got 'sine'"),
-    "device": ({"device": "abacus"}, (X, Y), "device='abacus' is not available here"),
+    "device": ({"device": "abacus"}, (X, Y), "`device` must be .*got 'abacus'"),
 }  # fmt: skip
 
 

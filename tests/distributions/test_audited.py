@@ -63,6 +63,7 @@ def test_a_function_is_a_family_in_one_line():
     assert (report.table["value"] == 1).all()
 
 
+@pytest.mark.filterwarnings("ignore::wsl.exceptions.IdenticalDistributionsWarning")  # epsilon 0
 @pytest.mark.parametrize("epsilon", [0.0, 2.0])
 def test_a_model_gives_away_a_shift_of_the_outcome_it_learned(epsilon):
     family = ConditionalShiftFamily(line, X, epsilon=epsilon, direction=line)

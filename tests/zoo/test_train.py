@@ -389,7 +389,7 @@ WRONG = {
     "half a seed": ({"seeds": [1, 2.5, 3]}, "`seeds` must .*2.5"),
     "chunk_size": ({"chunk_size": 0}, "'chunk_size' parameter .* Got 0"),
     "progress": ({"progress": "yes"}, "'progress' parameter"),
-    "device": ({"device": "abacus"}, "device='abacus' is not available here"),
+    "device": ({"device": "abacus"}, "`device` must be .*got 'abacus'"),
 }  # fmt: skip
 
 

@@ -99,7 +99,7 @@ def find_invariant(
     p_value = make_test(test, design)
     candidates = tuple(range(n_features))
     if n_features > MAX_SEARCHED:
-        candidates = tuple(sorted(design.choose_greedily(MAX_SEARCHED)))
+        candidates = tuple(sorted(design.select_greedily(MAX_SEARCHED)))
     subsets = [
         subset for size in range(len(candidates) + 1) for subset in combinations(candidates, size)
     ]

@@ -209,6 +209,7 @@ def test_a_changed_function_is_another_family(tmp_path, monkeypatch):
 @pytest.mark.parametrize(
     "function", [lambda value, n_samples, random_state: (QUERIES, QUERIES[:, 0])], ids=["lambda"]
 )
+@pytest.mark.filterwarnings("ignore::wsl.exceptions.IdenticalDistributionsWarning")
 def test_what_has_no_digest_is_refused(function, tmp_path):
     family = DistributionFamily.from_function(function, (0, 1))
     with pytest.raises(InvalidInputError, match=r"`family` must have a digest"):
