@@ -10,6 +10,7 @@ from typing import TypeVar
 import torch
 from torch import Tensor, nn
 
+from ._interrupts import interrupts_wait
 from .exceptions import UnsupportedModuleError
 
 Module = TypeVar("Module", bound=nn.Module)
@@ -21,9 +22,10 @@ def seeded_module(make: Callable[[], Module], generator: torch.Generator) -> Mod
     Its weights have torch's own initial distributions. Modules of torch that ``make`` combines may
     be any of those that ``reset_parameters`` knows.
     """
-    with torch.device("meta"):  # where nothing is drawn
-        module = make()
-    module = module.to_empty(device="cpu").float()
+    with interrupts_wait():  # torch loads modules of its own for this
+        with torch.device("meta"):  # where nothing is drawn
+            module = make()
+        module = module.to_empty(device="cpu").float()
     reset_parameters(module, generator)
     return module
 

@@ -307,7 +307,7 @@ class Architecture(CommonNetworks, UnitPermutations):
         ----------
         weights : array-like or Tensor of shape (n_models, n_weights)
             One row per model. A memory-mapped array is read a few models at a time.
-        inputs : array-like or Tensor of shape (n_samples, n_inputs) or (n_samples, *input_shape)
+        inputs : array-like or Tensor of shape (n_samples, n_inputs) or (n_samples, ...)
             The inputs that all models are run on.
         batch_size : int, optional
             Models per pass. By default as many as keep the activations in the processor's cache.

@@ -125,7 +125,7 @@ class WeightSpaceAutoencoder(CodecEstimator):
         The net that trained the network.
     n_features_in_ : int
         Number of weights per model.
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    feature_names_in_ : ndarray of shape (n_features,)
         Names of the columns of ``X``, where it had string names.
 
     Raises

@@ -1,7 +1,7 @@
 """Causal graphs: reading them from what users have, and the columns that they name as causes."""
 
 from collections.abc import Callable
-from numbers import Integral, Number
+from numbers import Integral
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -194,7 +194,7 @@ def name_nodes(graph: "nx.DiGraph", outcome: Any, names: list[str]) -> "nx.DiGra
     positions = {
         node: names[int(node)]
         for node in graph
-        if isinstance(node, Number) and node != outcome and node in range(len(names))
+        if isinstance(node, Integral) and node != outcome and node in range(len(names))
     }
     taken = [name for name in positions.values() if name in graph]
     if taken:

@@ -83,9 +83,8 @@ class ColumnRule:
         columns = column_names(names, X.shape[1])
         graph = self._read_graph(columns)
         data = pd.DataFrame(X, columns=columns).astype(float)
-        data = data[[name for name in data if name in graph]].assign(
-            **{self.outcome: as_variable(y)}  # type: ignore[misc]
-        )
+        data = data[[name for name in data if name in graph]]
+        data[self.outcome] = as_variable(y)
         tests = find_violations(graph, data, self.significance_level)
         violated = tests[tests["violated"]]
         if len(violated):

@@ -52,7 +52,7 @@ class CausalFeatureSelector(SelectorMixin, DocumentedEstimator):
 
     Attributes
     ----------
-    support_ : ndarray of bool of shape (n_features_in_,)
+    support_ : ndarray of bool of shape (n_features,)
         Mask of the selected columns.
     tests_ : DataFrame or None
         The tests, if any. Of sets of columns: ``columns``, ``p_value``, ``accepted``. Of the

@@ -38,7 +38,7 @@ class QueryResponses(RowFeatures):
         The checked queries; None without an architecture.
     n_features_in_ : int
         Number of columns of ``X``.
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    feature_names_in_ : ndarray of shape (n_features,)
         Names of the columns of ``X``, where it had string names.
 
     Raises

@@ -114,7 +114,7 @@ def train_zoo(
         The training data: one ``(X, y[, environments[, sample_weight]])`` that all models share, a
         sequence with one such tuple per model, or a function from a model's index to its tuple.
 
-        - ``X``: array-like of shape (n_samples, n_inputs) or (n_samples, *input_shape).
+        - ``X``: array-like of shape (n_samples, n_inputs) or (n_samples, ...).
         - ``y``: array-like of shape (n_samples,) or (n_samples, n_outputs); class labels are
           whole numbers from 0.
         - ``environments``: array-like of shape (n_samples,), or None; labels of any type. Used by

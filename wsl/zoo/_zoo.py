@@ -147,7 +147,7 @@ class ModelZoo:
 
         Parameters
         ----------
-        X : array-like of shape (n_samples, n_inputs) or (n_samples, *input_shape)
+        X : array-like of shape (n_samples, n_inputs) or (n_samples, ...)
             The inputs, the same for all models.
         batch_size : int, optional
             Models that are run at once; by default as many as fit bounded memory.
@@ -167,7 +167,7 @@ class ModelZoo:
 
         Parameters
         ----------
-        X : array-like of shape (n_samples, n_inputs) or (n_samples, *input_shape)
+        X : array-like of shape (n_samples, n_inputs) or (n_samples, ...)
             The inputs.
         y : array-like of shape (n_samples,)
             The true classes, whole numbers from 0.
@@ -190,7 +190,7 @@ class ModelZoo:
         other : ModelZoo
             A zoo of as many models, such as the reconstruction of this one. Model ``i`` is
             compared with model ``i``.
-        X : array-like of shape (n_samples, n_inputs) or (n_samples, *input_shape)
+        X : array-like of shape (n_samples, n_inputs) or (n_samples, ...)
             The inputs.
 
         Returns

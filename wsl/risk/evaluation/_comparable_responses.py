@@ -35,7 +35,8 @@ def comparable_responses(shadows: Population, targets: Population) -> Comparable
         arrays = [align_columns(_probabilities(p), p.classes, classes) for p in pair]
     if arrays[0].shape[1:] != arrays[1].shape[1:]:
         return "shadow and target models have different numbers of outputs"
-    return ComparableResponses(*arrays, output, classes)
+    shadow_responses, target_responses = arrays
+    return ComparableResponses(shadow_responses, target_responses, output, classes)
 
 
 def _probabilities(population: Population) -> np.ndarray:

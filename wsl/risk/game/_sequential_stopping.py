@@ -43,11 +43,11 @@ def resolve_interim_sizes(n_targets: int, width: Any, max_targets: Any) -> list[
     if not isinstance(width, (int, float)) or isinstance(width, bool) or not width > 0:
         raise InvalidInputError(f"`width` must be a number above 0; got {width!r}.")
     most = 8 * n_targets if max_targets is None else max_targets
-    if not isinstance(most, Integral) or most < n_targets:
+    if not isinstance(most, Integral) or int(most) < n_targets:
         raise InvalidInputError(
             f"`max_targets` must be an int of at least n_targets={n_targets}; got {max_targets!r}."
         )
     sizes = [n_targets]
-    while sizes[-1] < most:
+    while sizes[-1] < int(most):
         sizes.append(min(2 * sizes[-1], int(most)))
     return sizes

@@ -61,6 +61,7 @@ class ShadowModels:
     def settings(self) -> dict[str, Any]:
         """How the shadow models were trained and queried, as reports state it."""
         adversary = self.adversary
+        assert adversary.n_samples is not None
         return {
             "adversary_learner": repr(adversary.learner),
             "adversary_family": repr(adversary.family),
@@ -156,6 +157,7 @@ def train_shadows(
 def train_shadow_models(adversary: Adversary, execution: Execution) -> ShadowModels:
     """Train the shadow models of an adversary that has a learner, a family and a sample size."""
     seeds = execution.seeds
+    assert adversary.n_samples is not None
     queries = resolve_queries(
         adversary.queries, adversary.family, adversary.n_queries, seeds["queries"]
     )

@@ -36,7 +36,7 @@ def train_single(
         with interrupts_reach_caller():
             model.fit(X, y, **fit_params)
         observed = respond(model, queries, labels_only)
-        utility = {}
+        utility: dict[tuple[str, str], np.ndarray] = {}
         for name, test in test_sets.items():
             X_test, y_test, *_ = test(index) if isinstance(test, DrawnSets) else test
             scores = score_model(model.predict, X_test, y_test, is_classifier(model))

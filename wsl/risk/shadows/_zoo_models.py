@@ -91,8 +91,9 @@ def _score_models(
     n_bytes = 8 * n_samples * zoo.architecture.forward_pass.activation_size
     for rows in row_slices(len(finite), n_bytes):
         if isinstance(test, DrawnSets):
-            sets = [test(index)[:2] for index in finite[rows].tolist()]
+            draws = [test(index) for index in finite[rows].tolist()]
+            sets = [(X, y) for X, y, *_ in draws]
         else:
-            sets = [test[:2]]
+            sets = [test]
         batches.append(score_zoo(zoo.architecture, weights[rows], sets, classes))
     return {metric: np.concatenate([batch[metric] for batch in batches]) for metric in batches[0]}
