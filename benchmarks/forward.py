@@ -1,6 +1,6 @@
 """Run many models on the same inputs: ``Architecture.forward`` against loops over modules.
 
-One loop makes a module of each row of weights and runs it, as a user who has a zoo would; the
+One loop makes a module of each row of weights and runs it, as users of a zoo would without it; the
 other runs modules that exist already. Every variant runs on one thread and on ``--n-jobs``
 threads, and the faster of the two counts.
 """

@@ -3,7 +3,7 @@ How many rows of data is a model worth?
 =======================================
 
 A model reveals something about its training data. Is that much? The yardstick is data itself: an
-adversary who sees a few rows of the training distribution instead of the model. An
+adversary that observes a few rows of the training distribution instead of the model. An
 :class:`wsl.InferenceGame` plays both, for any prior and any question.
 """
 

@@ -1,4 +1,4 @@
-"""The inference game: how much a learner's models give away, with intervals."""
+"""Audits, inference games and sources: how much the models of a learner leak, with intervals."""
 
 from ._adversary import Adversary
 from ._audit import audit
