@@ -1,5 +1,6 @@
 """Random generators from a ``random_state``; the global state of numpy and torch is unchanged."""
 
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -7,6 +8,7 @@ import numpy as np
 from sklearn.utils import check_random_state
 
 MAX_SEED = 2**31 - 1
+_TORCH_RNG = threading.RLock()
 
 
 def resolve_random_state(random_state) -> np.random.Generator:
@@ -40,6 +42,21 @@ def torch_generator(rng: np.random.Generator, device="cpu"):
 
 
 @contextmanager
+def isolated_torch_rng(device="cpu") -> Iterator[None]:
+    """Restore torch's global generators after the block, in which one thread is at a time.
+
+    Threads share these generators: without the lock each would draw from, and restore, the state
+    that another has set.
+    """
+    import torch
+
+    device = torch.device(device)
+    forked = [device.index or 0] if device.type == "cuda" else []
+    with _TORCH_RNG, torch.random.fork_rng(devices=forked):
+        yield
+
+
+@contextmanager
 def scoped_torch_seed(rng: np.random.Generator, device="cpu") -> Iterator[None]:
     """Seed torch's global generators inside the block and restore their state after it.
 
@@ -47,8 +64,6 @@ def scoped_torch_seed(rng: np.random.Generator, device="cpu") -> Iterator[None]:
     """
     import torch
 
-    device = torch.device(device)
-    forked = [device.index or 0] if device.type == "cuda" else []
-    with torch.random.fork_rng(devices=forked):
+    with isolated_torch_rng(device):
         torch.manual_seed(draw_seed(rng))
         yield

@@ -1,7 +1,9 @@
 """The only module that touches what scikit-learn does not promise to keep."""
 
 import os
+from contextlib import AbstractContextManager
 
+from sklearn import config_context
 from sklearn.base import BaseEstimator
 from sklearn.base import _fit_context as fit_context
 from sklearn.utils._param_validation import (
@@ -18,9 +20,15 @@ __all__ = [
     "Interval",
     "Options",
     "StrOptions",
+    "arrays_inside",
     "fit_context",
     "validate_params",
 ]
+
+
+def arrays_inside() -> AbstractContextManager[None]:
+    """Return a context in which transformers return arrays, whatever the user has configured."""
+    return config_context(transform_output="default")
 
 
 class DocumentedEstimator(BaseEstimator):

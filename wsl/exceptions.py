@@ -210,6 +210,22 @@ class DamagedCacheWarning(WslWarning):
     """
 
 
+class DroppedEnvironmentsWarning(WslWarning):
+    """A learner is trained without the environments that an estimator inside it could use.
+
+    See Also
+    --------
+    audit : Passes environments of a family to the learner.
+
+    Examples
+    --------
+    >>> import warnings
+    >>> from wsl.exceptions import DroppedEnvironmentsWarning
+    >>> with warnings.catch_warnings():
+    ...     warnings.simplefilter("error", DroppedEnvironmentsWarning)  # no silent plain training
+    """
+
+
 class CausalGraphWarning(WslWarning):
     """The data show a dependence that the causal graph excludes.
 

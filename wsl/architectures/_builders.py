@@ -8,8 +8,8 @@ from itertools import pairwise
 
 import numpy as np
 from torch import Tensor, nn
-from torch.random import fork_rng
 
+from .._random import isolated_torch_rng
 from .._validation import check_hidden_layer_sizes
 from ..exceptions import InvalidInputError, UnsupportedModuleError
 
@@ -71,7 +71,7 @@ def replace_activations(module: nn.Module, activation: str) -> nn.Module:
     return module
 
 
-@fork_rng(devices=[])
+@isolated_torch_rng()
 def build_mlp(
     n_inputs: int,
     hidden_layer_sizes: int | Sequence[int],
@@ -92,7 +92,7 @@ def build_mlp(
     return nn.Sequential(*layers, nn.Linear(widths[-2], widths[-1]))
 
 
-@fork_rng(devices=[])
+@isolated_torch_rng()
 def build_cnn(
     image_shape: tuple[int, int, int],
     channels: Sequence[int],

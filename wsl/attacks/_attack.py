@@ -6,7 +6,7 @@ from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
 from .._batches import map_rows
-from .._sklearn_compat import fit_context
+from .._sklearn_compat import arrays_inside, fit_context
 from ._base import BaseAttack, meta_estimator_has
 from .meta_networks._base import encode_classes
 
@@ -204,7 +204,8 @@ class DistributionInferenceAttack(ClassifierMixin, BaseAttack):
             Probabilities, columns in the order of ``classes_``.
         """
         check_is_fitted(self, "estimator_")
-        return map_rows(self.estimator_.predict_proba, self._check_rows(X, reset=False))
+        with arrays_inside():
+            return map_rows(self.estimator_.predict_proba, self._check_rows(X, reset=False))
 
 
 class DistributionInferenceRegressor(RegressorMixin, BaseAttack):

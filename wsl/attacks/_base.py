@@ -11,7 +11,13 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from .._batches import map_rows
 from .._interrupts import interrupts_reach_caller
 from .._random import draw_seed, resolve_random_state
-from .._sklearn_compat import DocumentedEstimator, HasMethods, Interval, StrOptions
+from .._sklearn_compat import (
+    DocumentedEstimator,
+    HasMethods,
+    Interval,
+    StrOptions,
+    arrays_inside,
+)
 from .._validation import check_n_columns
 from ..architectures import Architecture
 from ..exceptions import InvalidInputError
@@ -81,7 +87,8 @@ class BaseAttack(DocumentedEstimator):
             The predicted class of each model, one of ``classes_``.
         """
         check_is_fitted(self, "estimator_")
-        return map_rows(self.estimator_.predict, self._check_rows(X, reset=False))
+        with arrays_inside():
+            return map_rows(self.estimator_.predict, self._check_rows(X, reset=False))
 
     def _check_rows(self, X, *y, **options):
         """Validate X, and y if given; without an architecture X keeps its precision."""
@@ -114,7 +121,7 @@ class BaseAttack(DocumentedEstimator):
             n_models=X.shape[0],
             n_columns=X.shape[1],
         )
-        with interrupts_reach_caller():
+        with interrupts_reach_caller(), arrays_inside():
             estimator = build(strategy, context).fit(X, y)
         self.strategy_, self.estimator_ = strategy, estimator
         self.selected_queries_ = None

@@ -141,14 +141,7 @@ def _assemble(
         ordered and isinstance(network.code, ActivationAwareCode),
         generator,
     )
-    return Codec(
-        config.layout,
-        rows.normalization,
-        network,
-        objective,
-        config.behavioral_loss,
-        config.structure,
-    )
+    return Codec(config.layout, rows.normalization, network, objective, config.behavioral_loss)
 
 
 def _behavioral_loss(

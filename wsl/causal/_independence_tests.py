@@ -1,6 +1,7 @@
 """dowhy's kernel test of conditional independence, and tests of a causal graph with it."""
 
 import random
+import threading
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -9,25 +10,30 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from .._sklearn_compat import arrays_inside
+
 if TYPE_CHECKING:
     import networkx as nx
 
 MAX_ROWS = 400  # in tests of a graph, as their time grows with the cube
+_GLOBAL_GENERATORS = threading.RLock()
 
 
 @contextmanager
 def seeded_global_generators() -> Iterator[None]:
     """Set numpy's and Python's global generators to a fixed state, and restore them afterwards.
 
-    dowhy draws from them, seeds them, and takes no other generator.
+    dowhy draws from them, seeds them, and takes no other generator. Threads share them, so that
+    one thread is in the block at a time.
     """
-    numpy_state, python_state = np.random.get_state(), random.getstate()  # noqa: NPY002
-    try:
-        np.random.set_state(np.random.RandomState(0).get_state())  # noqa: NPY002
-        yield
-    finally:
-        np.random.set_state(numpy_state)  # noqa: NPY002
-        random.setstate(python_state)
+    with _GLOBAL_GENERATORS:
+        numpy_state, python_state = np.random.get_state(), random.getstate()  # noqa: NPY002
+        try:
+            np.random.set_state(np.random.RandomState(0).get_state())  # noqa: NPY002
+            yield
+        finally:
+            np.random.set_state(numpy_state)  # noqa: NPY002
+            random.setstate(python_state)
 
 
 def draw_rows(n_rows: int, max_rows: int) -> np.ndarray:
@@ -44,7 +50,8 @@ def kernel_p_value(first: Any, second: Any, given: Any = None) -> float:
     """
     from dowhy.gcm.independence_test import kernel_based
 
-    return float(kernel_based(first, second, given, use_bootstrap=False, bootstrap_n_jobs=1))
+    with arrays_inside():
+        return float(kernel_based(first, second, given, use_bootstrap=False, bootstrap_n_jobs=1))
 
 
 def as_variable(values: np.ndarray) -> np.ndarray:

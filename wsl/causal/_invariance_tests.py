@@ -9,6 +9,7 @@ import numpy as np
 from scipy import stats
 from sklearn.preprocessing import SplineTransformer
 
+from .._sklearn_compat import arrays_inside
 from ._independence_tests import as_variable, draw_rows, kernel_p_value, seeded_global_generators
 
 JITTER = 1e-9  # of the Gram matrix, for equal and constant columns
@@ -127,7 +128,8 @@ def _spline(column: np.ndarray) -> np.ndarray:
     knots = np.unique(np.quantile(column, np.linspace(0, 1, N_KNOTS)))[:, None]
     if len(knots) < 2:
         return column[:, None]
-    return SplineTransformer(knots=knots, include_bias=False).fit_transform(column[:, None])
+    with arrays_inside():
+        return SplineTransformer(knots=knots, include_bias=False).fit_transform(column[:, None])
 
 
 def make_test(name: str, design: Design) -> Test:

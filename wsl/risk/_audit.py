@@ -108,6 +108,8 @@ def audit(
         report lists it under ``skipped``.
     DivergedModelWarning
         If models have weights that are not finite, and are left out.
+    DroppedEnvironmentsWarning
+        If an estimator inside the learner takes environments, and the family's do not reach it.
 
     See Also
     --------
@@ -127,7 +129,8 @@ def audit(
 
     Models are not kept: each is observed where it is trained, so that memory does not grow with
     the size of the models. Environments of a family are passed to learners whose ``fit`` has a
-    parameter ``environments``.
+    parameter ``environments``, also at the end of a Pipeline, and behind any meta-estimator where
+    scikit-learn's metadata routing is enabled.
 
     The definition of the risk is that of [1]_, the experiments are those of [2]_.
 

@@ -1,3 +1,4 @@
+import os
 import types
 import warnings
 from dataclasses import replace
@@ -5,6 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import pytest
+from hypothesis import strategies as st
 from sklearn.linear_model import LinearRegression, LogisticRegression, Ridge
 from sklearn.tree import DecisionTreeRegressor
 
@@ -14,7 +16,7 @@ from wsl._random import resolve_random_state
 from wsl.distributions import DistributionFamily, EnvironmentMembershipFamily
 from wsl.exceptions import DamagedCacheWarning, InvalidInputError
 from wsl.risk import Adversary, audit
-from wsl.risk.shadows import _trainer
+from wsl.risk.shadows import _cache, _trainer
 from wsl.risk.shadows._cache import Cache
 from wsl.risk.shadows._drawn_sets import draw_sets
 from wsl.risk.shadows._trainer import Trainer
@@ -149,8 +151,99 @@ def test_pickles_in_a_cache_are_not_read(tmp_path):
         arrays = dict(read)
     with file.open("wb") as opened:
         np.savez(opened, **arrays | {"models": np.array([object()] * 5)})
-    with pytest.warns(DamagedCacheWarning, match="allow_pickle"):
+    with pytest.warns(DamagedCacheWarning, match=r"'models\.npy' cannot be read"):
         trainer.train(draws, 0)
+
+
+def forged(arrays):
+    """The arrays with the checksum that belongs to them."""
+    arrays = {name: np.asarray(array) for name, array in arrays.items() if name != "checksum"}
+    return arrays | {"checksum": np.array(_cache._checksum(arrays))}
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        ({"key": "0" * 64}, "written under another key, '0000"),
+        ({"models": np.arange(4.0)}, "not those of trained models"),
+        ({"models": np.arange(1, 5)}, "numbered from 0 to 3"),
+        ({"models": np.arange(3)}, "one row per model"),
+        ({"responses": np.zeros((4, 7), np.float32)}, "not those of trained models"),
+        ({"weights": np.zeros((4, 3, 1), np.float32)}, "not those of trained models"),
+        ({"further": np.zeros(4)}, "not those of trained models"),
+        ({"output": "loud"}, "must be one of"),
+        ({"utility_names": '[["own"]]'}, "not those of trained models"),
+        ({"utility_names": '{"own": "r2"}'}, "its list of metrics is not valid"),
+        ({"utility_names": "[" * 1000}, "its list of metrics is not valid JSON"),
+        ({"architecture": '{"type": "unknown"}'}, "unknown"),
+    ],
+)
+def test_a_file_that_was_changed_with_its_checksum_is_refused(changes, reason, tmp_path):
+    draws = draw_sets(CAUSAL, 4, 30, 0)
+    Trainer(LinearRegression(), QUERIES, cache=Cache(tmp_path)).train(draws, 0)
+    (file,) = tmp_path.iterdir()
+    with np.load(file) as read:
+        arrays = dict(read)
+    np.savez(file, **forged(arrays))
+    assert Cache(tmp_path).read(file.stem, draws) is not None
+    np.savez(file, **forged(arrays | changes))
+    with pytest.warns(DamagedCacheWarning, match=reason) as warned:
+        assert Cache(tmp_path).read(file.stem, draws) is None
+    assert str(file) in str(warned[0].message)
+
+
+def test_two_files_that_were_exchanged_are_refused(tmp_path):
+    draws = draw_sets(CAUSAL, 4, 30, 0)
+    populations = [
+        Trainer(LinearRegression(), QUERIES, cache=Cache(tmp_path)).train(draws, seed)
+        for seed in (0, 1)
+    ]
+    one, other = tmp_path.iterdir()
+    spare = one.rename(tmp_path / "spare")
+    other.rename(one)
+    spare.rename(other)
+    for seed, population in enumerate(populations):
+        with pytest.warns(DamagedCacheWarning, match="under another key"):
+            again = Trainer(LinearRegression(), QUERIES, cache=Cache(tmp_path)).train(draws, seed)
+        assert_same(again, population)
+
+
+def test_a_bomb_is_refused_before_it_is_unpacked(tmp_path):
+    file = tmp_path / "key.npz"
+    np.savez_compressed(file, responses=np.zeros(10**7, np.float32))
+    with pytest.warns(DamagedCacheWarning, match="must hold at most"):
+        assert Cache(tmp_path).read("key", draw_sets(CAUSAL, 4, 30, 0)) is None
+
+
+@pytest.mark.parametrize("make", [os.mkfifo, os.mkdir], ids=["pipe", "folder"])
+def test_what_is_no_file_is_refused(make, tmp_path):
+    make(tmp_path / "key.npz")
+    with pytest.warns(DamagedCacheWarning, match="must be a regular file"):
+        assert Cache(tmp_path).read("key", draw_sets(CAUSAL, 4, 30, 0)) is None
+
+
+def test_flipped_and_cut_bytes_are_noticed(fuzz, tmp_path):
+    draws = draw_sets(CAUSAL, 3, 30, 0)
+    whole = Trainer(LinearRegression(), QUERIES[:2], cache=Cache(tmp_path)).train(
+        draws, 0, {"own": draws}
+    )
+    (file,) = tmp_path.iterdir()
+    contents = file.read_bytes()
+
+    def check(position, bit, length):
+        changed = bytearray(contents)
+        changed[position % len(contents)] ^= 1 << bit
+        file.write_bytes(changed[:length])
+        with warnings.catch_warnings(record=True) as warned:
+            warnings.simplefilter("always")
+            population = Cache(tmp_path).read(file.stem, draws)
+        if population is None:
+            assert [warning.category for warning in warned] == [DamagedCacheWarning]
+        else:
+            assert_same(population, whole)
+
+    lengths = st.just(len(contents)) | st.integers(0, len(contents))
+    fuzz(check, st.integers(0, len(contents) - 1), st.integers(0, 7), lengths)
 
 
 def test_an_audit_finds_its_models_again(trained, tmp_path):

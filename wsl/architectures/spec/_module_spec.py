@@ -12,8 +12,8 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.random import fork_rng
 
+from ..._random import isolated_torch_rng
 from ...exceptions import InvalidInputError, UnsupportedModuleError
 from ..tracing._trace import Add, Step, trace
 from ._layer_spec import abbreviated, is_layer_spec, is_standard, layer_from_spec, layer_to_spec
@@ -152,7 +152,7 @@ def module_from_spec(spec: Any, input_shape: Sequence[int] | None = None) -> nn.
     with torch.device("meta"):  # tensors with a shape and without memory
         empty = _build(spec)
     check_numbers("weights", sum(p.numel() for p in (*empty.parameters(), *empty.buffers())))
-    with fork_rng(devices=[]):  # torch draws weights that are not used
+    with isolated_torch_rng():  # torch draws weights that are not used
         module = _build(spec)
     if input_shape is not None:
         _check_fit(module, input_shape)

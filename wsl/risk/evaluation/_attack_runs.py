@@ -17,7 +17,7 @@ from ..._workers import run_jobs
 from ...distributions._properties import Properties
 from ...exceptions import AttackNotApplicableWarning
 from ..shadows._adversary_queries import QuerySet
-from ..shadows._jobs import seeded
+from ..shadows._jobs import Configured, seeded
 from ..shadows._population import Population
 from ._attack_inputs import AttackInputs, encode_properties, prepare_inputs
 from ._attack_specs import AttackSpec
@@ -110,8 +110,9 @@ def _jobs(
     """Yield one job per repeat; each gets whole arrays, which joblib maps to workers once."""
     n_classes = int(labels.max()) + 1 if labels.dtype.kind == "i" else 0
     seeds = draw_seeds(random_state, len(halves)).tolist()
+    run_once = Configured(_run_once)
     for half, seed in zip(halves, seeds, strict=True):
-        yield joblib.delayed(_run_once)(inputs, labels, half, seed, n_classes)
+        yield joblib.delayed(run_once)(inputs, labels, half, seed, n_classes)
 
 
 def _run_once(

@@ -12,6 +12,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from ..._random import draw_seeds, resolve_random_state
+from ..._sklearn_compat import arrays_inside
 from ...distributions import DistributionFamily
 from ..evaluation._confidence_intervals import Estimate
 from ..shadows._drawn_sets import DrawnSets, draw_sets
@@ -136,8 +137,9 @@ def measure_sample_baseline(
 def _guess(X: np.ndarray, targets: np.ndarray, X_test: np.ndarray, loss: GuessLoss) -> np.ndarray:
     """Return the guesses of a ridge regression."""
     outcome = targets if loss.classes is None else np.eye(len(loss.classes))[targets]
-    model = make_pipeline(StandardScaler(), RidgeCV(np.logspace(-2, 4, 7))).fit(X, outcome)
-    predicted = model.predict(X_test)
+    with arrays_inside():
+        model = make_pipeline(StandardScaler(), RidgeCV(np.logspace(-2, 4, 7))).fit(X, outcome)
+        predicted = model.predict(X_test)
     if loss.classes is None:
         return predicted
     weights = np.clip(predicted, 1e-6, None)

@@ -61,4 +61,5 @@ def on_numbers(model: Any, X: Any) -> Any:
     """Return the model behind the encoder of tables like ``X``, or itself for an array."""
     if not is_frame(X):
         return model
-    return make_pipeline(FunctionTransformer(numeric_encoder(X)), model)
+    encoder = FunctionTransformer(numeric_encoder(X)).set_output(transform="default")
+    return make_pipeline(encoder, model)

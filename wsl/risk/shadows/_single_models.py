@@ -4,11 +4,11 @@ from typing import Any
 
 import numpy as np
 from sklearn.base import is_classifier
-from sklearn.utils.validation import has_fit_parameter
 
 from ..._interrupts import interrupts_reach_caller
 from ..._threads import one_thread
 from ._drawn_sets import DrawnSets, TestSets
+from ._environments import environments_parameter
 from ._jobs import seeded, torch_seeded
 from ._observation import respond
 from ._population import Population
@@ -29,8 +29,8 @@ def train_single(
     X, y, *environments = drawn_sets(index)
     model = seeded(learner, seed)
     fit_params = {}
-    if environments and has_fit_parameter(model, "environments"):
-        fit_params["environments"] = environments[0]
+    if environments and (parameter := environments_parameter(model)) is not None:
+        fit_params[parameter] = environments[0]
     # one thread: workers train models in parallel, and results must not depend on their number
     with one_thread(), torch_seeded(model, seed):
         with interrupts_reach_caller():

@@ -14,6 +14,8 @@ from ...exceptions import InvalidInputError, TrainingFailedError
 from ._cache import Cache
 from ._cache_keys import chunk_keys
 from ._drawn_sets import DrawnSets, TestSets
+from ._environments import warn_of_dropped_environments
+from ._jobs import Configured
 from ._population import Population, join_populations
 from ._single_models import train_single
 from ._zoo_models import train_zoo_chunk
@@ -67,9 +69,8 @@ class Trainer:
         -----
         A model depends on its own data and seed; models of ``fit_zoo`` on those of their chunk too.
         """
-        self._check_queries(drawn_sets)
+        self._check_data(drawn_sets, is_zoo := hasattr(self.learner, "fit_zoo"))
         test_sets = test_sets or {}
-        is_zoo = hasattr(self.learner, "fit_zoo")
         chunks = split_chunks(len(drawn_sets), ZOO_CHUNK if is_zoo else CHUNK)
         keys, trained = {}, {}
         if self.cache:
@@ -90,9 +91,12 @@ class Trainer:
             raise TrainingFailedError(f"all {name} diverged", np.arange(len(drawn_sets)))
         return join_populations([trained[chunk] for chunk in chunks if chunk in trained])
 
-    def _check_queries(self, drawn_sets: DrawnSets) -> None:
-        """Raise InvalidInputError unless queries have the shape of the family's rows."""
-        shape = np.shape(drawn_sets(0)[0])[1:]
+    def _check_data(self, drawn_sets: DrawnSets, is_zoo: bool) -> None:
+        """Raise unless queries have the shape of the family's rows; warn of unused environments."""
+        X, _, *environments = drawn_sets(0)
+        if environments and not is_zoo:
+            warn_of_dropped_environments(self.learner)
+        shape = np.shape(X)[1:]
         if shape != self.queries.shape[1:]:
             raise InvalidInputError(
                 f"`queries` must have the shape of the rows of {drawn_sets.family!r}, {shape}; got "
@@ -108,9 +112,9 @@ class Trainer:
         bar: Any,
     ) -> Iterator[tuple[range, Population]]:
         """Yield chunks as soon as all of their models are trained; each model is one job."""
-        seeds = draw_seeds(seed, len(drawn_sets)).tolist()
+        seeds, train = draw_seeds(seed, len(drawn_sets)).tolist(), Configured(train_single)
         jobs = (
-            joblib.delayed(train_single)(
+            joblib.delayed(train)(
                 self.learner, self.queries, self.labels_only, drawn_sets, index, seeds[index],
                 test_sets,
             )

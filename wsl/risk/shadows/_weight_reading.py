@@ -4,6 +4,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import pandas as pd
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import MaxAbsScaler, MinMaxScaler, RobustScaler, StandardScaler
 
@@ -78,13 +79,21 @@ def _fold_scalers(row: np.ndarray, architecture: "Architecture", scalers: list[A
     weight_slice, bias_slice = (architecture.slices[name] for name in _first_layer(architecture))
     ends = np.stack([np.zeros(architecture.n_inputs), np.ones(architecture.n_inputs)])
     for scaler in scalers:  # each maps every column affinely, whatever the others are
-        ends = scaler.transform(ends)
+        ends = _scale(scaler, ends)
     offset, scale = ends[0], ends[1] - ends[0]
     weight = row[weight_slice].reshape(-1, architecture.n_inputs).astype(float)
     folded = row.copy()
     folded[bias_slice] = row[bias_slice] + weight @ offset
     folded[weight_slice] = (weight * scale).ravel()
     return folded
+
+
+def _scale(scaler: Any, rows: np.ndarray) -> np.ndarray:
+    """Return scaled rows as an array, whatever the scaler was fitted on and is set to return."""
+    names = getattr(scaler, "feature_names_in_", None)
+    return np.asarray(
+        scaler.transform(rows if names is None else pd.DataFrame(rows, columns=names))
+    )
 
 
 def _first_layer(architecture: "Architecture") -> tuple[str, str]:
