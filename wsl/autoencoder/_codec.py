@@ -1,7 +1,7 @@
 """The fitted parts of an autoencoder together: rows to latents and back, run in chunks."""
 
 import copy
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -38,6 +38,8 @@ class Codec:
         The loss that training and refinement minimise.
     behavioral_loss : str
         How outputs are compared.
+    structure : mapping
+        Parameters of the estimator that a continued fit keeps, by name.
     """
 
     layout: TokenLayout
@@ -45,6 +47,7 @@ class Codec:
     network: TokenAutoencoder
     objective: AutoencoderObjective
     behavioral_loss: str
+    structure: Mapping[str, Any]
 
     @property
     def architecture(self) -> Architecture:

@@ -11,7 +11,7 @@ from .._sklearn_compat import fit_context
 from ..architectures import Architecture
 from ._base import CodecEstimator
 from ._fit import Fitted, fit_codec
-from ._parameters import PARAMETER_CONSTRAINTS, resolve_fit
+from ._parameters import PARAMETER_CONSTRAINTS, check_same_structure, resolve_fit
 from .network._training import WeightSpaceNet, read_history
 
 
@@ -89,7 +89,8 @@ class WeightSpaceAutoencoder(CodecEstimator):
         Callbacks of skorch, such as ``EarlyStopping(monitor="valid_total")``.
     warm_start : bool, default=False
         Whether a second ``fit`` continues to train the network of the first for ``epochs`` more,
-        with the same normalization and code.
+        with the same normalization and code. Parameters of these, such as ``d_model`` or
+        ``latent_dim``, must stay the same.
     checkpoint : path-like, default=None
         File that is written after each epoch, and from which an interrupted ``fit`` of the same
         models and parameters resumes with the same result. It does not hold the state of
@@ -324,6 +325,8 @@ class WeightSpaceAutoencoder(CodecEstimator):
 
     def _fit(self, X: np.ndarray, continued: bool, one_epoch: bool) -> "WeightSpaceAutoencoder":
         """Fit to checked rows, from the start or from the codec that is there."""
+        if continued:
+            check_same_structure(self, self.codec_.structure)
         config = resolve_fit(self, X, one_epoch)
         # on a copy: a training that is interrupted leaves the estimator as it was
         previous = Fitted(self.codec_.copy(), self.net_, self.latents_) if continued else None

@@ -141,7 +141,14 @@ def _assemble(
         ordered and isinstance(network.code, ActivationAwareCode),
         generator,
     )
-    return Codec(config.layout, rows.normalization, network, objective, config.behavioral_loss)
+    return Codec(
+        config.layout,
+        rows.normalization,
+        network,
+        objective,
+        config.behavioral_loss,
+        config.structure,
+    )
 
 
 def _behavioral_loss(

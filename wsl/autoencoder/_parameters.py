@@ -1,7 +1,7 @@
 """The parameters of ``WeightSpaceAutoencoder``: constraints, and what a fit resolves them to."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from numbers import Integral, Real
 from typing import Any
@@ -58,6 +58,13 @@ PARAMETER_CONSTRAINTS: dict[str, list] = {
 }
 
 
+# parameters of what a continued fit keeps: token layout, normalization, code and network
+STRUCTURAL = (
+    "architecture", "code", "latent_dim", "d_model", "n_layers", "n_heads", "token_size",
+    "permutations", "align",
+)  # fmt: skip
+
+
 @dataclass(frozen=True, eq=False)
 class FitConfig:
     """What a fit does, resolved from the parameters of an estimator and the rows.
@@ -94,6 +101,8 @@ class FitConfig:
         Where it is trained.
     checkpoint : path or None
         File of the state after each epoch.
+    structure : mapping
+        The values of the ``STRUCTURAL`` parameters.
     """
 
     architecture: Architecture | None
@@ -111,6 +120,7 @@ class FitConfig:
     rescales: bool
     device: torch.device
     checkpoint: str | os.PathLike | None
+    structure: Mapping[str, Any]
 
 
 def resolve_fit(estimator: Any, X: np.ndarray, one_epoch: bool) -> FitConfig:
@@ -160,6 +170,8 @@ def resolve_fit(estimator: Any, X: np.ndarray, one_epoch: bool) -> FitConfig:
         rescales=not one_epoch,
         device=resolve_device(estimator.device),
         checkpoint=None if one_epoch else estimator.checkpoint,
+        structure={name: getattr(estimator, name) for name in STRUCTURAL}
+        | {"latent_dim": latent_dim},
     )
 
 
@@ -236,6 +248,18 @@ def is_activation_aware(
             f"code='responses' needs {missing}. Pass code='auto' to use it only where possible."
         )
     return False
+
+
+def check_same_structure(estimator: Any, structure: Mapping[str, Any]) -> None:
+    """Raise InvalidInputError if a structural parameter has changed since the first fit."""
+    for name in STRUCTURAL:
+        fitted, current = structure[name], getattr(estimator, name)
+        if fitted is not current and not np.array_equal(fitted, current):
+            raise InvalidInputError(
+                f"`{name}` must stay {fitted!r}, as the fit continues with the same code and "
+                f"network; got {current!r}. Start anew with warm_start=False, or clone the "
+                "estimator before `partial_fit`."
+            )
 
 
 def has_symmetries(architecture: Architecture | None) -> bool:

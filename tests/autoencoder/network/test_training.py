@@ -139,6 +139,36 @@ def test_warm_start_continues_with_the_same_normalization():
         autoencoder.fit(ROWS[:, :10])
 
 
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"d_model": 32}, {"n_layers": 2}, {"n_heads": 4}, {"latent_dim": 2}, {"latent_dim": [3, 3]},
+        {"code": "linear"}, {"token_size": 4}, {"permutations": False}, {"align": False},
+        {"architecture": Architecture.mlp(4, [6], 3, activation="tanh")},
+    ],
+)  # fmt: skip
+def test_a_continued_fit_refuses_what_would_need_another_network(change):
+    autoencoder = make(warm_start=True, epochs=1).fit(ROWS)
+    latents = autoencoder.transform(ROWS)
+    name = next(iter(change))
+    autoencoder.set_params(**change)
+    for fit in (autoencoder.fit, autoencoder.partial_fit):
+        with pytest.raises(InvalidInputError, match=rf"`{name}` must stay .*; got .*warm_start"):
+            fit(ROWS)
+    np.testing.assert_array_equal(autoencoder.transform(ROWS), latents)
+    assert len(autoencoder.set_params(warm_start=False).fit(ROWS).history_) == 1
+
+
+def test_a_continued_fit_takes_the_same_sizes_in_another_object():
+    sizes = [2, 3]
+    autoencoder = make(warm_start=True, epochs=1, latent_dim=sizes).fit(ROWS)
+    autoencoder.set_params(latent_dim=np.array([2, 3]), learning_rate=1e-2).fit(ROWS)
+    assert len(autoencoder.history_) == 2
+    sizes[0] = 1  # the list of the first fit
+    with pytest.raises(InvalidInputError, match=r"`latent_dim` must stay \[2, 3\]"):
+        autoencoder.set_params(latent_dim=sizes).fit(ROWS)
+
+
 def test_warm_start_can_turn_a_loss_on():
     settings = {"align": "reference", "epochs": 1}
     autoencoder = make(warm_start=True, beta=1.0, gamma=0.0, **settings).fit(ROWS)
