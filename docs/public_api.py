@@ -60,7 +60,7 @@ def own_members(cls: type) -> Iterator[tuple[str, Any]]:
 def code_of(static: Any, value: Any) -> Any:
     """Return the plain function behind a method or a property, None for anything else."""
     if isinstance(static, property):
-        return static.fget
+        return inspect.unwrap(static.fget)
     if isinstance(static, cached_property):
         return static.func
     value = inspect.unwrap(getattr(value, "__func__", value))

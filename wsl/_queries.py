@@ -4,37 +4,32 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
-from sklearn.utils import check_array
 
 from .exceptions import InvalidInputError
 
 N_COMPARED = 1000  # queries on which scores and features compare models, unless told otherwise
 
 
-def check_query_sets(queries: Any, n_inputs: int) -> dict[str, np.ndarray]:
+def check_query_sets(queries: Any, architecture: Any) -> dict[str, np.ndarray]:
     """Return each set of queries as float32 ``(n_queries, n_inputs)``, by its name.
 
     ``queries`` is an array, or a dict of arrays. Raises InvalidInputError if it is neither, is
-    empty, is not finite, or does not have ``n_inputs`` columns.
+    empty, or does not hold inputs of the architecture.
     """
     if isinstance(queries, Mapping) and not queries:
         raise InvalidInputError("`queries` must hold at least one set; got an empty dict.")
-    return {name: check_query_array(one, n_inputs, name) for name, one in named_sets(queries)}
+    return {name: check_query_array(one, architecture, name) for name, one in named_sets(queries)}
 
 
-def check_query_array(queries: Any, n_inputs: int, name: str = "queries") -> np.ndarray:
-    """Return one set of queries as float32 ``(n_queries, n_inputs)``."""
-    try:
-        inputs = check_array(queries, dtype=np.float32, allow_nd=True)
-    except ValueError as error:
-        raise InvalidInputError(f"`{name}` must hold finite numbers: {error}") from error
-    flat = inputs.reshape(len(inputs), -1)
-    if flat.shape[1] != n_inputs:
-        raise InvalidInputError(
-            f"`{name}` must have {n_inputs} columns, as the architecture takes {n_inputs} inputs; "
-            f"got {flat.shape[1]}."
-        )
-    return flat
+def check_query_array(queries: Any, architecture: Any, name: str = "queries") -> np.ndarray:
+    """Return one set of queries as float32 ``(n_queries, n_inputs)``.
+
+    They keep the axes of an input where the architecture has no ``input_shape``.
+    """
+    inputs = architecture.check_inputs(queries, name)
+    if not len(inputs):
+        raise InvalidInputError(f"`{name}` must hold at least one query; got none.")
+    return inputs if architecture.input_shape is None else inputs.reshape(len(inputs), -1)
 
 
 def named_sets(queries: Any) -> list[tuple[str, Any]]:

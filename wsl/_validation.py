@@ -1,25 +1,95 @@
 """Checks of inputs that subpackages share; their errors name the parameter and its value."""
 
 from collections.abc import Callable
-from numbers import Integral
+from numbers import Integral, Real
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import torch
-from sklearn.utils import check_array
 
 from .exceptions import InvalidInputError
 
 
-def check_rows(weights, n_weights: int | None = None, name: str = "weights") -> np.ndarray:
-    """Return ``weights`` as a float32 array ``(n_models, n_weights)``, all finite.
+def as_real_array(values, name: str, dtype=np.float32) -> np.ndarray:
+    """Return an array, tensor, frame, zoo or list of real numbers as a finite array.
 
-    Raises InvalidInputError if it is not 2-D, empty, not finite, or has other columns.
+    An array that is one of ``dtype`` already is not copied.
+
+    Raises
+    ------
+    InvalidInputError
+        For text, dates, complex numbers, masked or sparse arrays, missing values, infinity, and
+        numbers beyond the range of ``dtype``; ``name`` is named.
     """
+    array = _to_array(values, name)
+    if array.dtype.kind == "O":
+        array = _from_objects(array, name)
+    if array.dtype.kind not in "biuf":
+        raise InvalidInputError(f"{quoted(name)} must hold real numbers; got {array.dtype}.")
+    with np.errstate(over="ignore"):
+        converted = array.astype(dtype, copy=False)
+    if converted.size and not np.isfinite(converted.sum(dtype=np.float64)):
+        _refuse_not_finite(array, converted, name)
+    return converted
+
+
+def _to_array(values: Any, name: str) -> np.ndarray:
+    if isinstance(values, torch.Tensor):
+        values = values.detach().cpu().to_dense()
+        return (values.float() if values.dtype == torch.bfloat16 else values).numpy()
+    if isinstance(values, np.ma.MaskedArray):
+        if np.ma.is_masked(values):
+            raise InvalidInputError(
+                f"{quoted(name)} must have no missing values; got a masked array: fill it first."
+            )
+        return np.asarray(values.data)
+    if hasattr(values, "toarray"):
+        raise InvalidInputError(
+            f"{quoted(name)} must be dense; got a {type(values).__name__}: pass "
+            f"{name.split()[0]}.toarray()."
+        )
     try:
-        rows = check_array(weights, dtype=np.float32, order="C", input_name=name)
-    except ValueError as error:
-        raise InvalidInputError(f"{name}: {error}") from error
+        return np.asarray(values)
+    except ValueError as error:  # rows of several lengths
+        raise InvalidInputError(f"{quoted(name)} must be an array: {error}") from error
+
+
+def _from_objects(array: np.ndarray, name: str) -> np.ndarray:
+    """Return an array of objects as float64 if all are real numbers or missing."""
+    for value in array.flat:
+        if not isinstance(value, Real) and not pd.isna(value):
+            raise InvalidInputError(
+                f"{quoted(name)} must hold real numbers; got {value!r} of type "
+                f"{type(value).__name__}."
+            )
+    return np.where(pd.isna(array), np.nan, array).astype(np.float64)
+
+
+def _refuse_not_finite(array: np.ndarray, converted: np.ndarray, name: str) -> None:
+    """Raise InvalidInputError where values are not finite; their sum may overflow as well."""
+    if np.isfinite(converted).all():
+        return
+    if np.isfinite(array).all():
+        largest = np.abs(array).max()
+        raise InvalidInputError(
+            f"{quoted(name)} must hold numbers that {converted.dtype} can represent; got {largest}."
+        )
+    got = "NaN" if np.isnan(array).any() else "infinity"
+    raise InvalidInputError(f"{quoted(name)} must be finite; got {got}.")
+
+
+def check_rows(weights, n_weights: int | None = None, name: str = "weights") -> np.ndarray:
+    """Return ``weights`` as a finite float32 array ``(n_models, n_weights)``.
+
+    Raises InvalidInputError if it is not 2-D, empty, not finite, or has another number of columns.
+    """
+    rows = np.ascontiguousarray(as_real_array(weights, name))
+    if rows.ndim != 2 or not rows.size:
+        raise InvalidInputError(
+            f"{quoted(name)} must have shape (n_models, n_weights), one row per model; got "
+            f"{rows.shape}."
+        )
     check_n_columns(rows, n_weights, name)
     return rows
 

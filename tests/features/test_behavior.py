@@ -156,7 +156,7 @@ def test_beside_the_latents_of_an_autoencoder():
         (
             {"queries": {"a": QUERIES, "b": QUERIES * np.nan}},
             5,
-            r"queries\['b'\]` must hold finite",
+            r"`queries\['b'\]` must be finite; got NaN",
         ),
         ({}, 1, "`X` must have at least 2 rows.* got 1"),
     ],

@@ -106,7 +106,7 @@ WRONG = {
     ),
     "nan": (
         {"architecture": MLP, "queries": np.full((3, 4), np.nan)},
-        "`queries` must hold finite.*NaN",
+        "`queries` must be finite; got NaN",
     ),
     "no architecture": ({"queries": np.ones((3, 4))}, "`queries` needs an `architecture`"),
 }

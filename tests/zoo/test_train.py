@@ -310,10 +310,10 @@ WRONG = {
         {"datasets": lambda model: X},
         r"`datasets\[0\]` must be a tuple .*; got a ndarray",
     ),
-    "one row": ({"datasets": (X[0], Y)}, r"X of `datasets` must .*; got shape \(3,\)"),
+    "one row": ({"datasets": (X[0], Y)}, r"X of `datasets` must .*3\); got \(n_samples,\)"),
     "no rows": (
         {"datasets": (X[:0], Y[:0])},
-        r"X of `datasets` must .* at least one sample; got shape \(0, 3\)",
+        "X of `datasets` must have at least one sample; got none",
     ),
     "length of y": (
         {"datasets": (X, Y[:-1])},
@@ -337,10 +337,10 @@ WRONG = {
         {"datasets": [SHARED, (X, Y, np.array(["a", None] * 20)), SHARED]},
         r"environments of `datasets\[1\]` must hold a label .*; got missing",
     ),
-    "columns of X": ({"datasets": (X[:, :2], Y)}, "X of `datasets` must have 3 f.*; got 2"),
+    "columns of X": ({"datasets": (X[:, :2], Y)}, "X of `datasets` must have 3 columns.*; got 2"),
     "columns of one set": (
         {"datasets": [SHARED, (X[:, :2], Y), SHARED]},
-        r"X of `datasets\[1\]` must have 3 features, .*; got 2",
+        r"X of `datasets\[1\]` must have 3 columns, .*; got 2",
     ),
     "no sets": ({"datasets": [], "n_models": None}, "n_models|datasets"),
     "no environments": ({"penalty": irm_penalty}, "`datasets` must be of the form .*environments"),

@@ -9,18 +9,23 @@ from typing import Any
 import numpy as np
 from torch import Tensor, nn
 
-from .._validation import owned_tensor
+from .._torch_defaults import default_factories, torch_defaults
+from .._validation import as_real_array, owned_tensor, quoted
 from ..exceptions import InvalidInputError, UnsupportedModuleError
 from ._builders import replace_activations
 from ._common_networks import CommonNetworks
-from ._conversion import flatten_models, sklearn_model
+from ._conversion import RowReader, sklearn_model
 from ._description import architecture_html, layer_names
+from ._identity import Identity, identify_module
+from ._input_shape import find_input_shape
 from ._parameter_layout import ParameterLayout
-from ._template import first_shape, make_template, refuse_unsupported
-from .forward._execute import run_each
+from ._template import make_template, refuse_unsupported
+from .forward._execute import forward_each_model
 from .forward._forward import ForwardPass
+from .forward._operations import is_chain
 from .spec._module_spec import module_to_spec, read_spec, step_identity
 from .symmetry._unit_permutations import UnitPermutations
+from .tracing._trial import try_module
 from .tracing._verify import agrees
 
 
@@ -29,16 +34,18 @@ class Architecture(CommonNetworks, UnitPermutations):
 
     A row holds what distinguishes one trained model from another: its parameters, in the module's
     order, followed by the running mean and variance of each batch-normalization layer. An
-    architecture is immutable, compares by structure, and can be copied and pickled, so it can be a
-    constructor parameter of an estimator.
+    architecture is immutable and can be copied and pickled, so it can be a constructor parameter
+    of an estimator. Two are equal if their rows have the same names and shapes and compute the same
+    function: by their layers, or by the outputs of trial models where code is not known.
 
     Parameters
     ----------
     module : nn.Module
         The network whose structure is copied. Its weights are not kept.
     input_shape : tuple of int, optional
-        Shape of one input. Only needed where the first layer does not determine it, as with a
-        convolution. Inputs that arrive as flat rows are reshaped to it.
+        Shape of one input, to which flat rows are reshaped. By default what the first layer
+        determines; where it does not, as with a convolution, the shape of the inputs that models
+        are run on.
 
     Attributes
     ----------
@@ -70,7 +77,8 @@ class Architecture(CommonNetworks, UnitPermutations):
     Raises
     ------
     UnsupportedModuleError
-        If the module has no parameters, or has uninitialized ones.
+        If the module has no parameters or uninitialized ones, does not take ``input_shape``, or
+        does not return one tensor that its parameters and inputs alone determine.
 
     See Also
     --------
@@ -89,6 +97,7 @@ class Architecture(CommonNetworks, UnitPermutations):
     (10, 5, 1)
     """
 
+    @torch_defaults()
     def __init__(self, module: nn.Module, *, input_shape: Sequence[int] | None = None):
         if not isinstance(module, nn.Module):
             raise UnsupportedModuleError(
@@ -96,9 +105,13 @@ class Architecture(CommonNetworks, UnitPermutations):
             )
         refuse_unsupported(module)
         self._module = make_template(module)
-        self.input_shape = first_shape(self._module, input_shape)
         self.layout = ParameterLayout.of(self._module)
-        self.forward_pass = ForwardPass(self._module, self.layout, self.input_shape)
+        self._inputs = find_input_shape(self._module, input_shape)
+        self.input_shape, trial = self._inputs.exact, None
+        if self.input_shape is not None:
+            trial = try_module(self._module, self.layout.by_name, self.input_shape)
+        self.forward_pass = ForwardPass(self._module, self.layout, self._inputs, trial)
+        self._with_shape: dict[tuple[int, ...], Architecture] = {}
         self.n_weights, self.n_trainable = self.layout.n_weights, self.layout.n_trainable
         self.parameter_names, self.parameter_shapes = self.layout.names, self.layout.shapes
         self.slices = self.layout.slices
@@ -144,7 +157,7 @@ class Architecture(CommonNetworks, UnitPermutations):
         spec = {"module": module_to_spec(self._module), "input_shape": shape}
         try:
             twin = Architecture.from_spec(spec)
-            run = partial(run_each, twin._module)
+            run = partial(forward_each_model, twin._module)
             same = agrees(self._module, self.layout.by_name, self.input_shape, run)
         except InvalidInputError:
             same = False
@@ -156,6 +169,7 @@ class Architecture(CommonNetworks, UnitPermutations):
         return spec
 
     @classmethod
+    @torch_defaults()
     def from_spec(cls, spec: dict[str, Any]) -> "Architecture":
         """Return the architecture that ``to_spec`` described.
 
@@ -201,6 +215,7 @@ class Architecture(CommonNetworks, UnitPermutations):
         return self.forward_pass.n_outputs
 
     @property
+    @torch_defaults()
     def template(self) -> nn.Module:
         """A fresh copy of the module, on CPU, in evaluation mode, with all parameters 0."""
         return copy.deepcopy(self._module)
@@ -226,7 +241,7 @@ class Architecture(CommonNetworks, UnitPermutations):
             If a model is of another kind; it is named.
         """
         single = isinstance(models, (nn.Module, Mapping)) or not isinstance(models, Iterable)
-        return flatten_models([models] if single else models, self.layout)
+        return RowReader(self.layout, self._module).rows([models] if single else models)
 
     def state_dict(self, row) -> dict[str, Tensor]:
         """Return one row as a state dict.
@@ -244,6 +259,7 @@ class Architecture(CommonNetworks, UnitPermutations):
         row = owned_tensor(row).reshape(1, -1)
         return {name: p[0].clone() for name, p in self.layout.parameters(row).items()}
 
+    @torch_defaults()
     def module(self, row) -> nn.Module:
         """Return one row as a module that is ready to use.
 
@@ -320,9 +336,70 @@ class Architecture(CommonNetworks, UnitPermutations):
         Raises
         ------
         InvalidInputError
-            If weights or inputs have another number of columns, or ``batch_size`` is below 1.
+            If weights or inputs are of another shape or not finite real numbers, or ``batch_size``
+            is below 1.
         """
-        return self.forward_pass.forward(weights, inputs, batch_size)
+        architecture = self.for_inputs(inputs, "inputs")
+        with default_factories():
+            return architecture.forward_pass.forward(weights, inputs, batch_size)
+
+    def check_inputs(self, X, name: str = "X") -> np.ndarray:
+        """Return inputs as float32 in the shape that the module takes.
+
+        Parameters
+        ----------
+        X : array-like or Tensor of shape (n_samples, n_inputs) or (n_samples, *input_shape)
+            Inputs. Axes of length 1 may be left out or added; axes in another order are refused.
+        name : str, default="X"
+            The name of the parameter, for error messages.
+
+        Returns
+        -------
+        ndarray of shape (n_samples, *input_shape)
+            The inputs, not copied where they are float32 already.
+
+        Raises
+        ------
+        InvalidInputError
+            If the inputs have another shape, or are not finite real numbers.
+        """
+        inputs = as_real_array(X, name)
+        shape = self.for_inputs(inputs, name)._inputs.check(inputs.shape[1:], name)
+        return inputs.reshape(len(inputs), *shape)
+
+    def for_inputs(self, X, name: str = "X") -> "Architecture":
+        """Return this architecture with the ``input_shape`` that inputs have.
+
+        An architecture whose ``input_shape`` is known is returned itself.
+
+        Parameters
+        ----------
+        X : array-like or Tensor of shape (n_samples, ...)
+            Inputs as the module takes them.
+        name : str, default="X"
+            The name of the parameter, for error messages.
+
+        Returns
+        -------
+        Architecture
+            An architecture with ``input_shape``.
+
+        Raises
+        ------
+        InvalidInputError
+            If the module does not take inputs of this shape.
+        """
+        if self.input_shape is not None:
+            return self
+        shape = self._inputs.check(np.shape(X)[1:], name)
+        if shape not in self._with_shape:
+            try:
+                self._with_shape[shape] = Architecture(self._module, input_shape=shape)
+            except UnsupportedModuleError as error:
+                raise InvalidInputError(
+                    f"{quoted(name)} has shape {np.shape(X)}: {error}"
+                ) from error
+        return self._with_shape[shape]
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Architecture) and self._identity == other._identity
@@ -331,12 +408,14 @@ class Architecture(CommonNetworks, UnitPermutations):
         return hash(self._identity)
 
     @cached_property
-    def _identity(self) -> tuple:
+    def _identity(self) -> Identity:
         try:
-            function: Any = step_identity(self.forward_pass.steps)
+            layers = step_identity(self.forward_pass.steps)
+            if not is_chain(self._module):
+                self.to_spec()  # verifies that the layers are all that the module does
         except UnsupportedModuleError:
-            function = repr(self._module)
-        return function, self.parameter_names, self.parameter_shapes, self.input_shape
+            layers = None
+        return identify_module(self._module, self.layout, self.input_shape, layers)
 
     def __repr__(self) -> str:
         ends = ["?", "?"]

@@ -10,6 +10,7 @@ import numpy as np
 from torch import Tensor, nn
 
 from .._random import isolated_torch_rng
+from .._torch_defaults import torch_defaults
 from .._validation import check_hidden_layer_sizes
 from ..exceptions import InvalidInputError, UnsupportedModuleError
 
@@ -71,6 +72,7 @@ def replace_activations(module: nn.Module, activation: str) -> nn.Module:
     return module
 
 
+@torch_defaults()
 @isolated_torch_rng()
 def build_mlp(
     n_inputs: int,
@@ -92,6 +94,7 @@ def build_mlp(
     return nn.Sequential(*layers, nn.Linear(widths[-2], widths[-1]))
 
 
+@torch_defaults()
 @isolated_torch_rng()
 def build_cnn(
     image_shape: tuple[int, int, int],

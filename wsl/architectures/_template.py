@@ -1,14 +1,15 @@
-"""The template of an architecture: what a module must be, and what it determines about inputs."""
+"""The template of an architecture: what a module must be, and how much its layers hold."""
 
-import copy
 import math
 from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
 
+from .._torch_defaults import torch_defaults
 from ..exceptions import UnsupportedModuleError
-from ._builders import SelectFeatures
+from ._plain_module import plain_copy
+from .tracing._trial import N_INPUTS, random_inputs
 
 _NORMS = (nn.modules.batchnorm._NormBase,)
 
@@ -31,6 +32,12 @@ def refuse_unsupported(module: nn.Module) -> None:
             f"the parameters of `module` must be initialized; got a {type(module).__name__} with "
             "lazy ones: run it once on an input first."
         )
+    if any(p.is_meta or not p.is_floating_point() for p in parameters):
+        kinds = sorted({"meta" if p.is_meta else str(p.dtype) for p in parameters})
+        raise UnsupportedModuleError(
+            f"the parameters of `module` must be real numbers; got {', '.join(kinds)} in a "
+            f"{type(module).__name__}."
+        )
 
 
 def running_statistics(module: nn.Module) -> dict[str, Tensor]:
@@ -44,17 +51,9 @@ def running_statistics(module: nn.Module) -> dict[str, Tensor]:
     }
 
 
-def uses_batch_statistics(module: nn.Module) -> bool:
-    """Return True if a layer normalizes by the statistics of the batch in evaluation mode too."""
-    return any(
-        isinstance(layer, nn.modules.batchnorm._BatchNorm) and layer.running_mean is None
-        for layer in module.modules()
-    )
-
-
 def make_template(module: nn.Module) -> nn.Module:
     """Return a copy on CPU, in evaluation mode, with all parameters 0."""
-    template = copy.deepcopy(module).cpu().float().eval().requires_grad_(False)
+    template = plain_copy(module).cpu().float().requires_grad_(False)
     for layer in template.modules():
         if getattr(layer, "inplace", False):
             vars(layer)["inplace"] = False  # else an input that models share is overwritten
@@ -63,30 +62,17 @@ def make_template(module: nn.Module) -> nn.Module:
     return template
 
 
-def first_shape(module: nn.Module, input_shape: Sequence[int] | None) -> tuple[int, ...] | None:
-    """Return the shape of one input, as given or as the first layer has it; None if unknown."""
-    if input_shape is not None:
-        return tuple(int(n) for n in input_shape)
-    layer = module
-    while isinstance(layer, nn.Sequential) and len(layer):
-        layer = layer[0]
-    if isinstance(layer, nn.Linear):
-        return (layer.in_features,)
-    if isinstance(layer, SelectFeatures):
-        return (layer.n_features,)
-    if isinstance(layer, nn.Unflatten) and layer.dim == 1:
-        return (math.prod(layer.unflattened_size),)
-    return None
-
-
+@torch_defaults()
 def largest_value(module: nn.Module, input_shape: Sequence[int]) -> int:
     """Return the most numbers that one layer of a template holds for one input."""
     sizes = [math.prod(input_shape)]
 
     def record(layer: nn.Module, args: tuple[Tensor, ...], output: Tensor) -> None:
-        size = output[0].numel()
+        if not isinstance(output, Tensor):
+            return
+        size = output.numel() // N_INPUTS
         if isinstance(layer, (nn.Conv1d, nn.Conv2d)):  # unfolded along the width
-            unfolded = args[0][0].numel() * layer.kernel_size[-1]
+            unfolded = args[0].numel() // N_INPUTS * layer.kernel_size[-1]
             size = max(size, unfolded * output.shape[-1] // args[0].shape[-1])
         sizes.append(size)
 
@@ -94,5 +80,5 @@ def largest_value(module: nn.Module, input_shape: Sequence[int]) -> int:
         if not list(layer.children()):
             layer.register_forward_hook(record)
     with torch.no_grad():
-        module(torch.zeros(1, *input_shape))
+        module(random_inputs(input_shape))
     return max(sizes)

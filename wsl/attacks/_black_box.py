@@ -88,7 +88,8 @@ def all_queries_format(context: AttackContext) -> ResponseFormat:
     n_columns = context.n_columns
     if context.architecture is not None:
         labels_only = context.query_output == "label"
-        n_columns = n_queries * (1 if labels_only else context.architecture.n_outputs)
+        architecture = context.architecture.for_inputs(queries)
+        n_columns = n_queries * (1 if labels_only else architecture.n_outputs)
     return infer_format(n_columns, n_queries, context.query_output, context.query_labels)
 
 

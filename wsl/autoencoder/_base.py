@@ -13,6 +13,7 @@ from .._device import resolve_device
 from .._queries import check_query_sets, first_queries
 from .._random import resolve_random_state
 from .._sklearn_compat import DocumentedEstimator
+from .._torch_defaults import torch_defaults
 from .._validation import check_rows, owned_tensor
 from ..exceptions import InvalidInputError
 from ._codec import Codec
@@ -28,6 +29,7 @@ class CodecEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Document
     codec_: Codec
     latents_: np.ndarray
 
+    @torch_defaults()
     def transform(self, X):
         """Embed models.
 
@@ -43,6 +45,7 @@ class CodecEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Document
         """
         return map_rows(self._embed, self._check_rows(X), self.codec_.row_bytes)
 
+    @torch_defaults()
     def inverse_transform(self, Z):
         """Rebuild models from their latents.
 
@@ -70,6 +73,7 @@ class CodecEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Document
             )
         return self._decode(latents)
 
+    @torch_defaults()
     def reconstruct(self, X):
         """Encode and decode models, keeping the order of their hidden units.
 
@@ -87,6 +91,7 @@ class CodecEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Document
         """
         return map_rows(self._reconstruct, self._check_rows(X), self.codec_.row_bytes)
 
+    @torch_defaults()
     def sample(
         self,
         n_models,
@@ -170,6 +175,7 @@ class CodecEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Document
             return rows
         return best_candidates(self.codec_, request, rows, anchors)
 
+    @torch_defaults()
     def score(self, X, y=None):
         """Return the fraction of the variance between models that is rebuilt; 1 is best.
 
@@ -194,7 +200,7 @@ class CodecEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Document
         if self.architecture is None or self.queries is None:
             compared = np.asarray
         else:
-            sets = check_query_sets(self.queries, self.architecture.n_inputs)
+            sets = check_query_sets(self.queries, self.architecture)
             queries = first_queries(sets)
             compared = partial(self._outputs, queries=queries)
             row_bytes += 8 * len(queries) * self.architecture.n_outputs

@@ -8,6 +8,7 @@ import numpy as np
 from sklearn.utils.validation import validate_data
 
 from .._sklearn_compat import fit_context
+from .._torch_defaults import torch_defaults
 from ..architectures import Architecture
 from ._base import CodecEstimator
 from ._fit import Fitted, fit_codec
@@ -266,6 +267,7 @@ class WeightSpaceAutoencoder(CodecEstimator):
         self.verbose = verbose
 
     @fit_context(prefer_skip_nested_validation=True)
+    @torch_defaults()
     def fit(self, X, y=None):
         """Learn to embed and rebuild the models of a zoo.
 
@@ -294,6 +296,7 @@ class WeightSpaceAutoencoder(CodecEstimator):
         return self._fit(X, continued, one_epoch=False)
 
     @fit_context(prefer_skip_nested_validation=True)
+    @torch_defaults()
     def partial_fit(self, X, y=None):
         """Train on models for one epoch at a constant learning rate.
 

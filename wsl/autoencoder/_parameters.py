@@ -194,7 +194,7 @@ def _check_architecture(estimator: Any, X: np.ndarray, symmetric: bool) -> list[
                 f"beta={beta} compares behavior; got None. Pass beta=1 to compare weights alone."
             )
         return None
-    sets = check_query_sets(queries, architecture.n_inputs)
+    sets = check_query_sets(queries, architecture)
     return list(sets.values()) if beta < 1 else None
 
 

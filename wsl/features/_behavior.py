@@ -162,7 +162,7 @@ class BehaviorFeatures(RowFeatures):
                 f"`architecture` and `queries` must be given together; got {missing}=None."
             )
         if self.architecture is not None:
-            sets = check_query_sets(self.queries, self.architecture.n_inputs)
+            sets = check_query_sets(self.queries, self.architecture)
             self.queries_ = first_queries(sets, self.n_queries)
             check_n_models(rows, 2)
             self._fit_responses(rows)

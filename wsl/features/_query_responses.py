@@ -118,7 +118,7 @@ class QueryResponses(RowFeatures):
         rows = self._fitted_rows(X)
         if self.architecture is None or self.queries_ is None:
             return rows
-        n_values = len(self.queries_) * self.architecture.n_outputs
+        n_values = len(self.queries_) * self._resolved.n_outputs
         return map_rows(self._responses, rows, 4 * (rows.shape[1] + n_values))
 
     def get_feature_names_out(self, input_features=None):
@@ -139,9 +139,15 @@ class QueryResponses(RowFeatures):
             return names
         outputs = ["label"]
         if self.output != "label":
-            outputs = [f"output{i}" for i in range(self.architecture.n_outputs)]
+            outputs = [f"output{i}" for i in range(self._resolved.n_outputs)]
         queries = range(len(self.queries_))
         return np.asarray([f"query{q}_{name}" for q in queries for name in outputs], dtype=object)
+
+    @property
+    def _resolved(self) -> Architecture:
+        """The architecture with the ``input_shape`` of the queries."""
+        assert self.architecture is not None
+        return self.architecture.for_inputs(self.queries_)
 
     def _responses(self, rows: np.ndarray) -> np.ndarray:
         assert self.architecture is not None
@@ -164,7 +170,7 @@ def check_queries(
             f"`{name}` must be an array of inputs of the models, {architecture.n_inputs} columns; "
             "got None."
         )
-    return check_query_array(queries, architecture.n_inputs, name)
+    return check_query_array(queries, architecture, name)
 
 
 def observed_outputs(logits: np.ndarray, output: str) -> np.ndarray:

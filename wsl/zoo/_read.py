@@ -1,12 +1,11 @@
 """``read_zoo``: models that other software has stored, as a zoo."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
-from torch import Tensor
 
 from .._batches import row_slices
 from .._digest import text_digest
@@ -16,11 +15,11 @@ from ..exceptions import InvalidInputError, ZooFileError
 from ._zoo import ModelZoo
 from .storage._claim import claimed
 from .storage._formats import Checkpoint, Epochs, Layout, detect_layout, list_checkpoints
-from .storage._state_dicts import float_tensors
+from .storage._state_dicts import stored_tensors
 from .storage._weights_file import DTYPE
 from .storage._writer import ZooWriter
 
-Candidates = Architecture | Sequence[Architecture] | Callable[[dict[str, Tensor]], Architecture]
+Candidates = Architecture | Sequence[Architecture] | Callable[[Mapping[str, Any]], Architecture]
 
 _LAYOUTS = ("auto", "zoo", "safetensors", "state_dicts", "ray")
 _N_NAMED = 10
@@ -217,11 +216,10 @@ def _fit(checkpoint: Checkpoint, candidates: Candidates) -> tuple[Architecture, 
     """Return the first architecture that fits a model, and the model's row ``(n_weights,)``."""
     reasons = []
     try:
-        state = {str(name): value for name, value in checkpoint.load().items()}
+        state = stored_tensors(checkpoint.load())
         for architecture in _options(candidates, state):
             try:
-                tensors = float_tensors(_model_entries(state, architecture))
-                return architecture, architecture.flatten(tensors)[0]
+                return architecture, architecture.flatten(state)[0]
             except InvalidInputError as error:
                 reasons.append(str(error).removeprefix("models[0]: "))
     except InvalidInputError as error:
@@ -233,34 +231,7 @@ def _fit(checkpoint: Checkpoint, candidates: Candidates) -> tuple[Architecture, 
 def _options(candidates: Candidates, state: dict[str, Any]) -> Sequence[Architecture]:
     if isinstance(candidates, Architecture):
         return [candidates]
-    return [candidates(float_tensors(state))] if callable(candidates) else candidates
-
-
-def _model_entries(state: dict[str, Any], architecture: Architecture) -> dict[str, Any]:
-    """Return the entries of a model, without the prefix that a module around it has added.
-
-    The prefix is one under which all parameters of the architecture are found. Entries without it
-    belong to other parts of that module, such as a loss.
-    """
-    names = architecture.parameter_names
-    if names[0] in state:
-        return state
-    prefixes = [
-        prefix
-        for prefix in (n.removesuffix(names[0]) for n in state if n.endswith(f".{names[0]}"))
-        if all(prefix + name in state for name in names)
-    ]
-    if len(prefixes) > 1:
-        raise InvalidInputError(
-            f"the parameters of the architecture must be there once; got them under {prefixes}."
-        )
-    if not prefixes:
-        return state
-    return {
-        name.removeprefix(prefixes[0]): value
-        for name, value in state.items()
-        if name.startswith(prefixes[0])
-    }
+    return [candidates(state)] if callable(candidates) else candidates
 
 
 def _refuse(misfits: list[str], n_models: int) -> None:

@@ -294,6 +294,7 @@ def train_zoo(
     if "activation" in columns:
         architecture = with_one_activation(architecture, columns["activation"])
     train_sets = Datasets(datasets, architecture)
+    architecture = train_sets.architecture
     test_sets = None if test_set is None else Datasets(test_set, architecture, "test_set")
     all_sets = [train_sets] if test_sets is None else [train_sets, test_sets]
     models = resolve_models(

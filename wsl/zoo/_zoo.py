@@ -265,7 +265,8 @@ class ModelZoo:
         path : str or Path
             The folder.
         architecture : Architecture, optional
-            Replaces the stored architecture. Required if none was stored.
+            The architecture to use, which must compute what the stored one does. Required if none
+            could be stored.
         mmap : bool, default=False
             If True, leave the weights on disk as a read-only memory map, for zoos that are larger
             than memory.
@@ -282,6 +283,8 @@ class ModelZoo:
         ------
         ZooFileError
             If a file is missing, damaged or of another format; it is named.
+        InvalidInputError
+            If ``architecture`` computes something else than the stored one.
         """
         return cls(**read_folder(Path(path), architecture, mmap=mmap, verify=verify))
 

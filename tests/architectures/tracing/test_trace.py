@@ -108,20 +108,38 @@ class Refused(nn.Module):
         (lambda m, x: m.layer(x) * m.scale, "must only call"),
         (lambda m, x: m.layer(x) + 1.0, "must only call"),
         (lambda m, x: torch.cat([m.layer(x), x], 1), "must only call"),
-        (lambda m, x: m.layer(x).flatten(), "must only call"),
-        (lambda m, x: m.layer(x).view(-1), "must only call"),
         (lambda m, x: m.layer(x).mean(1), "must only call"),
-        (lambda m, x: m.layer(x).mean((2, 3), keepdim=True), "must only call"),
-        (lambda m, x: (m.layer(x), x), "must return"),
         (lambda m, x: x, "must return"),
     ],
 )
-def test_what_is_no_chain_of_layers_is_refused_and_still_runs(forward, message):
+def test_modules_that_are_not_traced_are_run_as_a_whole(forward, message):
     module = Refused(forward)
     with pytest.raises(UnsupportedModuleError, match=f"Refused .*{message}"):
         trace(module)
-    architecture = Architecture(module, input_shape=(2,))
-    assert architecture.flatten(module).shape == (1, 8)
+    architecture, X = Architecture(module, input_shape=(2,)), torch.randn(5, 2)
+    row = architecture.flatten(module)
+    assert row.shape == (1, 8)
+    with torch.no_grad():
+        expected = module(X).reshape(5, -1)
+    torch.testing.assert_close(torch.tensor(architecture.forward(row, X)[0]), expected)
+
+
+@pytest.mark.parametrize(
+    ("forward", "traced", "made"),
+    [
+        (lambda m, x: m.layer(x).flatten(), "must only call", r"one output per input.*\(6,\)"),
+        (lambda m, x: m.layer(x).view(-1), "must only call", r"one output per input.*\(6,\)"),
+        (lambda m, x: m.layer(x).mean((2, 3), keepdim=True), "must only call", "raises IndexError"),
+        (lambda m, x: (m.layer(x), x), "must return", "a tuple of 2 values"),
+        (lambda m, x: m.layer(x).sum(0), "must only call", r"returns shape \(2,\) for 3 inputs"),
+    ],
+)
+def test_modules_that_are_no_function_of_one_input_are_refused(forward, traced, made):
+    module = Refused(forward)
+    with pytest.raises(UnsupportedModuleError, match=f"Refused .*{traced}"):
+        trace(module)
+    with pytest.raises(UnsupportedModuleError, match=made):
+        Architecture(module, input_shape=(2,))
 
 
 class Two(nn.Module):
@@ -151,9 +169,16 @@ def test_means_over_one_axis_of_images_are_none_over_their_places():
         architecture.permute(torch.randn(2, architecture.n_weights))
 
 
-def test_what_a_trace_mistakes_is_found_out():
+def test_views_that_cut_samples_are_refused():
     """A view that cuts samples into several looks like one that flattens them."""
-    architecture = Architecture(Mistaken(lambda x: x.reshape(-1, 8), 8), input_shape=(1, 6, 6))
+    with pytest.raises(UnsupportedModuleError, match=r"one output per input.*\(24, 2\) for 3"):
+        Architecture(Mistaken(lambda x: x.reshape(-1, 8), 8), input_shape=(1, 6, 6))
+
+
+def test_traces_of_other_functions_are_noticed():
+    """One channel is doubled in place after it was flattened, by code that looks unused."""
+    module = Mistaken(lambda x: (x.flatten(1), x[:, 0].mul_(2))[0], 64)
+    architecture = Architecture(module, input_shape=(1, 6, 6))
     with pytest.raises(
         UnsupportedModuleError, match="permutation symmetries of Mistaken cannot be verified"
     ):

@@ -295,11 +295,14 @@ def test_a_module_of_ones_own_is_asked_for(tmp_path):
     assert_same(ModelZoo.load(path, architecture), make_zoo(architecture))
 
 
-def test_an_architecture_given_counts_and_must_fit(stored):
-    twin = Architecture.mlp(3, [4], 1, "relu")
+def test_an_architecture_that_is_passed_is_used_and_must_compute_the_same(stored):
+    twin = Architecture.mlp(3, [4], 1, "tanh")
     assert ModelZoo.load(stored, architecture=twin).architecture is twin
+    with pytest.raises(InvalidInputError, match=r"`architecture` must be .*Tanh.*; got .*ReLU"):
+        ModelZoo.load(stored, architecture=Architecture.mlp(3, [4], 1, "relu"))
     with pytest.raises(
-        (ZooFileError, ValueError), match=r"must have 8 columns, .* has 8 weights; got 21"
+        InvalidInputError,
+        match=r"`architecture` must be .*n_weights=21.*; got .*n_weights=8",
     ):
         ModelZoo.load(stored, architecture=Architecture(Doubled(), input_shape=(3,)))
 

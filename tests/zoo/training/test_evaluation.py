@@ -122,12 +122,12 @@ def test_a_diverged_model_has_no_accuracy():
 
 X, Y = draw_set("cross_entropy", 0, 20)
 WRONG = {
-    "columns": ((X[:, :3], Y), "X of `test_set` must have 16 features, .*; got 3"),
+    "columns": ((X[:, :3], Y), "X of `test_set` must have 16 columns, .*; got 3"),
     "length": ((X, Y[1:]), "y of `test_set` must have 20 entries, as X has; got 19"),
     "form": ([X, Y], r"`test_set\[0\]` must be a tuple .*; got a ndarray"),
     "one of two": (
         [(X, Y), (X[:, :3], Y)],
-        r"X of `test_set\[1\]` must have 16 features, .*; got 3",
+        r"X of `test_set\[1\]` must have 16 columns, .*; got 3",
     ),
     "too few": ([(X, Y)], r"`n_models`, datasets, test_set, .*n_models=2 .*\[1, 2\]"),
     "labels": ((X, Y + 1), "`y` must be whole labels from 0 to 2, .*; got 1 to 3"),

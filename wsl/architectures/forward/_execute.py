@@ -1,7 +1,4 @@
-"""One forward pass of many models: layer by layer, each a batched product over all models.
-
-A module with a layer that has no batched form runs under ``vmap``.
-"""
+"""One forward pass of many models: layer by layer, or the whole module under ``vmap``."""
 
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -17,8 +14,7 @@ from ._operations import BATCH_NORM, CONVOLUTION, INCREASING, OPERATIONS, has_op
 
 
 def forward_models(
-    module: nn.Module,
-    steps: Sequence[Step] | None,
+    steps: Sequence[Step],
     parameters: Parameters,
     inputs: Tensor,
     training: Training | None = None,
@@ -29,9 +25,7 @@ def forward_models(
 
     Parameters
     ----------
-    module : nn.Module
-        The template; its own parameters are not used.
-    steps : sequence of Step, or None
+    steps : sequence of Step
         What ``plan_steps`` returned.
     parameters : dict of Tensor of shape (n_models, *shape)
     inputs : Tensor of shape (n_models, n_inputs, *input_shape), or (1, ...) if models share them
@@ -48,10 +42,6 @@ def forward_models(
     Tensor of shape (n_models, n_inputs, *output_shape)
         With ``memory``, a view into it.
     """
-    if steps is None:
-        if training is not None:
-            _refuse_state(module)
-        return _forward_vmap(module, parameters, inputs)
     values: list[Any] = [inputs.movedim(1, -1).contiguous()]
     run = Run(parameters, training, memory)
     last_use = {source: index for index, step in enumerate(steps) for source in step.sources}
@@ -79,7 +69,8 @@ def _is_scratch(steps: Sequence[Step], source: int) -> bool:
     return made_here and not torch.is_grad_enabled()
 
 
-def _refuse_state(module: nn.Module) -> None:
+def refuse_state(module: nn.Module) -> None:
+    """Raise UnsupportedModuleError for layers that differ between training and evaluation."""
     for name, layer in module.named_modules():
         if isinstance(layer, nn.modules.batchnorm._NormBase) or getattr(layer, "p", 0) > 0:
             raise UnsupportedModuleError(
@@ -89,18 +80,21 @@ def _refuse_state(module: nn.Module) -> None:
             )
 
 
-def run_each(module: nn.Module, parameters: Parameters, inputs: Tensor) -> Tensor:
-    """Run one model after another on the same inputs ``(1, n_inputs, *input_shape)``."""
-    models = range(len(next(iter(parameters.values()))))
+def forward_each_model(module: nn.Module, parameters: Parameters, inputs: Tensor) -> Tensor:
+    """Run one model after another; shapes as in ``forward_models``."""
+    n_models = len(next(iter(parameters.values())))
+    inputs = inputs.expand(n_models, *inputs.shape[1:])
     return torch.stack(
         [
-            functional_call(module, {name: p[model] for name, p in parameters.items()}, inputs[0])
-            for model in models
+            functional_call(module, {name: p[model] for name, p in parameters.items()}, (X,))
+            for model, X in enumerate(inputs)
         ]
     )
 
 
-def _forward_vmap(module: nn.Module, parameters: Parameters, inputs: Tensor) -> Tensor:
+def forward_vmap(module: nn.Module, parameters: Parameters, inputs: Tensor) -> Tensor:
+    """Run all models under ``vmap``; shapes as in ``forward_models``."""
+
     def one_model(parameters: dict[str, Tensor], x: Tensor) -> Tensor:
         return functional_call(module, parameters, (x,))
 

@@ -38,6 +38,16 @@ def has_operation(layer: nn.Module) -> bool:
     return type(layer) in OPERATIONS
 
 
+def is_chain(module: nn.Module) -> bool:
+    """Return True for nested Sequentials, without hooks, of layers that have a batched form."""
+    return all(
+        (type(part) is nn.Sequential or has_operation(part))
+        and not (part._forward_hooks or part._forward_pre_hooks)
+        and not (isinstance(part, BATCH_NORM) and part.running_mean is None)
+        for part in module.modules()
+    )
+
+
 def is_plain_convolution(layer: nn.Module) -> bool:
     """Return True for a convolution in one group with zero padding given as numbers."""
     return (

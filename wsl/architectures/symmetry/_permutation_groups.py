@@ -1,6 +1,6 @@
 """Which hidden units are interchangeable: how each kind of layer treats the order of units."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -13,7 +13,7 @@ from ._unit_tracking import FIXED, Axes, Axis, PermutationGroup, UnitTracker, un
 
 
 def find_groups(
-    steps: Sequence[Step], input_shape: Sequence[int] | None = None
+    steps: Sequence[Step], input_shape: Sequence[int] | None, names: Mapping[int, str]
 ) -> tuple[PermutationGroup, ...]:
     """Return the groups of interchangeable hidden units of a feed-forward network.
 
@@ -21,8 +21,10 @@ def find_groups(
     ----------
     steps : sequence of Step
         The network's graph, as ``trace`` returns it.
-    input_shape : sequence of int, optional
+    input_shape : sequence of int or None
         Shape of one input. Not needed where the first layer is a convolution.
+    names : mapping of int to str
+        The names of parameters by their ids.
 
     Returns
     -------
@@ -42,7 +44,7 @@ def find_groups(
     matters: under a convolution, a pooling window, a convolution or normalization in several groups
     (unless each channel is one), or inside an axis that a flatten joins.
     """
-    tracker = UnitTracker()
+    tracker = UnitTracker(names)
     axes: list[Axes] = [None if input_shape is None else (FIXED,) * len(input_shape)]
     for step in steps:
         tracker.check(step)

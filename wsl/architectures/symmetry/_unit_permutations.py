@@ -7,6 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from ..._random import resolve_random_state, torch_generator
+from ..._torch_defaults import default_factories
 from ..._validation import check_rows, owned_tensor
 from ...exceptions import UnsupportedModuleError
 from .._parameter_layout import ParameterLayout
@@ -35,7 +36,8 @@ class UnitPermutations:
         UnsupportedModuleError
             If it is not known what a layer does to the order of units; the layer is named.
         """
-        groups = find_groups(self.forward_pass.steps, self.input_shape)
+        names = {id(parameter): name for name, parameter in self._module.named_parameters()}
+        groups = find_groups(self.forward_pass.steps, self.input_shape, names)
         if not is_symmetric(self._module, self.layout.by_name, self.input_shape, groups):
             raise UnsupportedModuleError(
                 f"the permutation symmetries of {type(self._module).__name__} cannot be verified: "
@@ -43,6 +45,7 @@ class UnitPermutations:
             )
         return groups
 
+    @default_factories()
     def permute(self, weights, random_state=None):
         """Return the same models with the hidden units of each in a random order.
 
@@ -74,6 +77,7 @@ class UnitPermutations:
             lambda parameters, models: [order[models] for order in orders],
         )
 
+    @default_factories()
     def canonicalize(self, weights, reference=None):
         """Return the same models with their hidden units in one common order.
 

@@ -1,5 +1,6 @@
 """Hidden units tracked through a network: which are tied, and along which weights they lie."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from ...exceptions import UnsupportedModuleError
@@ -57,15 +58,17 @@ Axes = tuple[Axis, ...] | None  # those after the samples; None where they are n
 class UnitTracker:
     """Sets of units, which of them are tied, and the parameters that they lie along.
 
-    Set 0 holds all units that cannot be permuted: a set that is tied to it is fixed.
+    Set 0 holds all units that cannot be permuted: a set that is tied to it is fixed. ``names`` maps
+    the ids of parameters to their names in a row, which layers that share a parameter have in
+    common.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, names: Mapping[int, str]) -> None:
+        self._names = names
         self._tied = [0]
         self._sizes = [0]
         self._axes: dict[tuple[str, int], Axis] = {}
         self._lengths: dict[tuple[str, int], int] = {}
-        self._owners: dict[int, str] = {}
 
     def check(self, step: Step) -> None:
         """Raise UnsupportedModuleError for a layer that does more than its class does."""
@@ -73,19 +76,14 @@ class UnitTracker:
         hooks = step.layer._forward_hooks or step.layer._forward_pre_hooks
         if hooks or set(parameters) - {"weight", "bias"}:
             raise unknown_symmetry(step, "it has hooks or other parameters")
-        for parameter in parameters.values():
-            owner = self._owners.setdefault(id(parameter), step.name)
-            if owner != step.name:
-                raise unknown_symmetry(step, f"it shares parameters with {owner!r}")
 
     def units(self, step: Step, n_units: int) -> Axis:
-        """Return the axis of a layer's outputs; the same each time that the layer is applied."""
-        existing = self._axes.get((_parameter(step, "weight"), 0))
-        if existing is not None:
-            return existing
-        self._tied.append(len(self._tied))
-        self._sizes.append(n_units)
-        axis = Axis(len(self._tied) - 1)
+        """Return the axis of a layer's outputs; the same each time that its weight is applied."""
+        axis = self._axes.get((self._name(step, "weight"), 0))
+        if axis is None:
+            self._tied.append(len(self._tied))
+            self._sizes.append(n_units)
+            axis = Axis(len(self._tied) - 1)
         self.lie_along(axis, step, "weight", 0)
         self.lie_along(axis, step, "bias", 0)
         return axis
@@ -95,7 +93,7 @@ class UnitTracker:
         parameter = getattr(step.layer, name, None)
         if parameter is None:
             return
-        key = (_parameter(step, name), dim)
+        key = (self._name(step, name), dim)
         self._lengths[key] = parameter.shape[dim]
         self.tie(self._axes.setdefault(key, axis), axis)
 
@@ -137,9 +135,9 @@ class UnitTracker:
             units = self._tied[units]
         return units
 
-
-def _parameter(step: Step, name: str) -> str:
-    return f"{step.name}.{name}" if step.name else name
+    def _name(self, step: Step, name: str) -> str:
+        own = f"{step.name}.{name}" if step.name else name
+        return self._names.get(id(getattr(step.layer, name)), own)
 
 
 def unknown_symmetry(step: Step, reason: str = "") -> UnsupportedModuleError:

@@ -3,7 +3,7 @@
 import operator
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from threading import Lock
+from threading import Lock, get_ident
 from typing import Any
 
 import torch
@@ -56,7 +56,24 @@ class Step:
 
 
 class _Tracer(fx.Tracer):
+    """Traces its own thread only; torch.fx replaces methods of nn.Module in all threads."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._thread = get_ident()
+
+    def call_module(self, m: nn.Module, forward: Callable[..., Any], args: Any, kwargs: Any) -> Any:
+        if get_ident() != self._thread:
+            return forward(*args, **kwargs)
+        return super().call_module(m, forward, args, kwargs)
+
+    def getattr(self, attr: str, attr_val: Any, parameter_proxy_cache: dict[str, Any]) -> Any:
+        if get_ident() != self._thread:
+            return attr_val
+        return super().getattr(attr, attr_val, parameter_proxy_cache)
+
     def is_leaf_module(self, m: nn.Module, module_qualified_name: str) -> bool:
+        """Return True for layers that are steps of their own."""
         is_ours = isinstance(m, (SelectFeatures, Add, GlobalMean))
         return is_ours or super().is_leaf_module(m, module_qualified_name)
 

@@ -4,21 +4,21 @@ A trace does not show everything: code that works in place on a value that is us
 that cuts samples into pieces, differs from the layers that represent it.
 """
 
-import math
 from collections.abc import Callable, Mapping, Sequence
 
 import torch
 from torch import Tensor, nn
 
-from ..forward._execute import run_each
+from ..._torch_defaults import torch_defaults
+from ..forward._execute import forward_each_model
 from ..symmetry._permute import permute_units, random_orders
 from ..symmetry._unit_tracking import PermutationGroup
-
-N_MODELS, N_INPUTS = 3, 3
+from ._trial import N_MODELS, random_inputs, random_parameters
 
 Run = Callable[[dict[str, Tensor], Tensor], Tensor]
 
 
+@torch_defaults()
 def agrees(
     module: nn.Module,
     shapes: Mapping[str, tuple[int, ...]],
@@ -32,26 +32,17 @@ def agrees(
     """
     if input_shape is None:
         return True
-    generator = torch.Generator().manual_seed(0)
-    parameters = {name: _draw(name, shape, generator) for name, shape in shapes.items()}
-    inputs = torch.randn(1, N_INPUTS, *input_shape, generator=generator)
+    parameters, inputs = random_parameters(shapes), random_inputs(input_shape)[None]
     with torch.no_grad():
-        expected = run_each(module, parameters, inputs)
+        expected = forward_each_model(module, parameters, inputs)
         try:
             outputs = run(parameters, inputs)
-        except (IndexError, RuntimeError):  # a layer on values with unusual axes
+        except Exception:  # code that vmap cannot run, or a layer on values with unusual axes
             return False
-    return torch.allclose(outputs, expected, 1e-3, 1e-3)
+    return outputs.shape == expected.shape and torch.allclose(outputs, expected, 1e-3, 1e-3)
 
 
-def _draw(name: str, shape: tuple[int, ...], generator: torch.Generator) -> Tensor:
-    """Draw a parameter on a scale at which outputs of layers neither vanish nor explode."""
-    values = torch.randn(N_MODELS, *shape, generator=generator)
-    if name.rpartition(".")[2] == "running_var":
-        return values.abs() + 0.5
-    return values * (2 / math.prod(shape[1:])) ** 0.5
-
-
+@torch_defaults()
 def is_symmetric(
     module: nn.Module,
     shapes: Mapping[str, tuple[int, ...]],
@@ -62,6 +53,6 @@ def is_symmetric(
 
     def permuted(parameters: dict[str, Tensor], inputs: Tensor) -> Tensor:
         orders = random_orders(groups, N_MODELS, torch.Generator().manual_seed(0))
-        return run_each(module, permute_units(parameters, groups, orders), inputs)
+        return forward_each_model(module, permute_units(parameters, groups, orders), inputs)
 
     return agrees(module, shapes, input_shape, permuted)

@@ -15,6 +15,7 @@ from torch import nn
 from ..._device import resolve_device
 from ..._random import resolve_random_state, torch_generator
 from ..._sklearn_compat import DocumentedEstimator, Interval, fit_context
+from ..._torch_defaults import torch_defaults
 from ..._validation import check_n_columns
 from ...exceptions import InvalidInputError
 from ._deepsets_network import MetaNetwork
@@ -44,6 +45,7 @@ class MetaNetworkEstimator(DocumentedEstimator):
         if self.architecture is not None:
             check_n_columns(rows, self.architecture.n_weights, "X")
 
+    @torch_defaults()
     def _train(self, rows, targets, n_outputs: int, loss: type[nn.Module]) -> None:
         """Train on ``rows (n_models, n_weights)``, ``targets (n_models, ...)``; sets ``net_``."""
         device = resolve_device(self.device)

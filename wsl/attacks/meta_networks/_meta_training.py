@@ -16,6 +16,7 @@ from ..._batches import map_rows
 from ..._random import torch_generator
 from ..._skorch_net import InterruptibleNet
 from ..._threads import one_thread
+from ..._torch_defaults import torch_defaults
 from ..._validation import owned_tensor
 from ._deepsets_network import MetaNetwork
 
@@ -229,5 +230,5 @@ def outputs(net: NeuralNet, rows: np.ndarray) -> np.ndarray:
     def run(batch: np.ndarray) -> np.ndarray:
         return network(network.prepare(owned_tensor(batch, torch.float64))).numpy()
 
-    with one_thread():
+    with one_thread(), torch_defaults():
         return map_rows(run, rows, 2 * network.model_bytes)

@@ -100,7 +100,7 @@ def _check_data(
             f"{used} runs models, which needs an architecture and queries; got "
             f"architecture={architecture!r} and queries={queries!r}."
         )
-    queries = np.concatenate(list(check_query_sets(queries, architecture.n_inputs).values()))
+    queries = np.concatenate(list(check_query_sets(queries, architecture).values()))
     if labels is not None:
         labels = np.asarray(labels)
         check_length(labels, len(queries), "labels", "queries")

@@ -10,7 +10,8 @@ from ..._batches import row_slices
 from ..._files import contained
 from ..._validation import check_n_columns
 from ...architectures import Architecture
-from ...exceptions import WslError, ZooFileError
+from ...architectures._identity import function_to_json, is_function_of
+from ...exceptions import InvalidInputError, WslError, ZooFileError
 from ._claim import claimed
 from ._manifest import MANIFEST, read_manifest, table_from_json, table_to_json, write_manifest
 from ._weights_file import file_digest, map_rows, prepare_rows, read_rows, write_rows
@@ -60,17 +61,38 @@ def _read_parts(
         raise ZooFileError(f"{file} is damaged: its checksum differs from that in {MANIFEST}.")
     try:
         metadata = table_from_json(manifest["metadata"], len(weights))
-        if architecture is None and manifest["architecture"] is not None:
-            architecture = Architecture.from_spec(manifest["architecture"])
-            check_n_columns(weights, architecture.n_weights)
+        stored = None
+        if manifest["architecture"] is not None:
+            stored = Architecture.from_spec(manifest["architecture"])
+            check_n_columns(weights, stored.n_weights)
     except (ValueError, WslError) as error:
         raise ZooFileError(f"{path} does not hold a readable zoo: {error}") from error
+    architecture = _checked(architecture, stored, manifest.get("function"))
     if architecture is None:
         raise ZooFileError(
             f"{path} holds a zoo without an architecture, as its module could not be stored; pass "
             "it as architecture=."
         )
     return {"weights": weights, "architecture": architecture, "metadata": metadata}
+
+
+def _checked(
+    architecture: Architecture | None, stored: Architecture | None, function: dict[str, Any] | None
+) -> Architecture | None:
+    """Return the architecture that is passed, or the stored one; they must compute the same."""
+    if architecture is None or (stored is None and function is None):
+        return architecture or stored
+    if stored is not None:
+        shape = architecture.input_shape
+        shaped = stored if shape is None else stored.for_inputs(np.empty((0, *shape)))
+        function = function_to_json(shaped.template, shaped.layout, shaped.input_shape)
+    assert function is not None
+    if not is_function_of(function, architecture.template, architecture.layout):
+        expected = "another network with the same weights" if stored is None else repr(stored)
+        raise InvalidInputError(
+            f"`architecture` must be that of the stored zoo, {expected}; got {architecture!r}."
+        )
+    return architecture
 
 
 def _read_weights(file: Path, mmap: bool, verify: bool) -> tuple[np.ndarray, str]:

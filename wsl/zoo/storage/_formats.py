@@ -12,13 +12,22 @@ from ..._files import refuse_escape
 from ...exceptions import IncompleteZooWarning, InvalidInputError, ZooFileError
 from ._journal import begun_weights
 from ._manifest import MANIFEST
-from ._state_dicts import PICKLES, SAFETENSORS, load_state, load_states, read_json_lines
+from ._state_dicts import (
+    PICKLES,
+    SAFETENSORS,
+    load_shards,
+    load_state,
+    load_states,
+    read_index,
+    read_json_lines,
+)
 
 Layout = Literal["auto", "zoo", "safetensors", "state_dicts", "ray"]
 Epochs = Literal["last", "all"] | int | Sequence[int]
 
 _CHECKPOINT = re.compile(r"checkpoint_(\d+)")
 _WEIGHTS = "checkpoints"
+_INDEX = ".index.json"  # of a model that several files hold together
 # what params.json holds too, facts about the machine, and names that are used otherwise
 _LEFT_OUT = {"config", "hostname", "node_ip", "pid", "checkpoint_dir_name", "model", "epoch"}
 
@@ -68,15 +77,28 @@ def list_checkpoints(path: Path, layout: Layout, epochs: Epochs) -> list[Checkpo
             for name in states
         ]
     else:
-        files = _files(path, SAFETENSORS if layout == "safetensors" else PICKLES)
-        checkpoints = [
-            Checkpoint(file, partial(load_state, file), {"model": _name(file)}) for file in files
-        ]
+        checkpoints = _folder_checkpoints(path, SAFETENSORS if layout == "safetensors" else PICKLES)
     for checkpoint in checkpoints:
         refuse_escape(checkpoint.file, path)
     if not checkpoints:
         raise ZooFileError(f"{path} does not hold models of the layout {layout!r}.")
     return checkpoints
+
+
+def _folder_checkpoints(path: Path, suffixes: tuple[str, ...]) -> list[Checkpoint]:
+    """Return a model per file, or per index of files that hold one model together."""
+    indices = [file for file in _visible(path) if file.name.endswith(_INDEX)]
+    shards = {name for index in indices for name in read_index(index).values()}
+    checkpoints = [
+        Checkpoint(index, partial(load_shards, index), {"model": index.name.split(".")[0]})
+        for index in indices
+    ]
+    checkpoints += [
+        Checkpoint(file, partial(load_state, file), {"model": _name(file)})
+        for file in _files(path, suffixes)
+        if file.name not in shards
+    ]
+    return sorted(checkpoints, key=lambda checkpoint: checkpoint.file.name)
 
 
 def _visible(path: Path) -> list[Path]:

@@ -10,11 +10,12 @@ from typing import Any
 
 import pandas as pd
 
-from ..._decode_json import Fields, MapOf, check_schema, read_json
+from ..._decode_json import Fields, ListOf, MapOf, check_schema, read_json
 from ..._digest import text_digest
 from ..._files import contained, write_text
 from ..._validation import check_length
 from ...architectures import Architecture
+from ...architectures._identity import function_to_json
 from ...exceptions import InvalidInputError, UnsupportedModuleError, ZooFileError
 from ._weights_file import draft_of, file_digest
 
@@ -23,10 +24,18 @@ VERSION = 2
 MANIFEST = "zoo.json"
 MAX_BYTES = 2**30  # of a manifest or journal; a row of metadata takes some 200 bytes
 TABLE = MapOf(Fields({"dtype": str, "values": list}))
+_FUNCTION = Fields(
+    {"names": ListOf(str), "shapes": ListOf(ListOf(int)), "constants": str}
+    | {"input_shape": (type(None), ListOf(int)), "outputs": (type(None), ListOf(float))}
+)
 _SCHEMA = Fields(
     {"format": str, "version": int, "weights": str, "sha256": str, "metadata": TABLE}
     | {"architecture": (dict, type(None))},
-    optional={"fingerprint": (str, type(None)), "checksum": str},
+    optional={
+        "fingerprint": (str, type(None)),
+        "checksum": str,
+        "function": (type(None), _FUNCTION),
+    },
 )
 _LONGEST_DTYPE = 100
 _PLAIN = (bool, int, float, str, type(None))
@@ -43,14 +52,15 @@ def write_manifest(
     ``table`` is what ``table_to_json`` returns. A new zoo replaces an old one when this has written
     the manifest.
     """
-    path = weights_file.parent
+    path, spec = weights_file.parent, _architecture_spec(architecture)
     manifest = {
         "format": FORMAT,
         "version": VERSION,
         "weights": weights_file.name,
         "sha256": file_digest(weights_file),
         "fingerprint": fingerprint,
-        "architecture": _architecture_spec(architecture),
+        "architecture": spec,
+        "function": None if spec else _function(architecture),
         "metadata": table,
     }
     manifest["checksum"] = _checksum(manifest)
@@ -169,6 +179,10 @@ def _architecture_spec(architecture: Architecture) -> dict[str, Any] | None:
         return architecture.to_spec()
     except UnsupportedModuleError:
         return None
+
+
+def _function(architecture: Architecture) -> dict[str, Any]:
+    return function_to_json(architecture.template, architecture.layout, architecture.input_shape)
 
 
 def _checksum(manifest: dict[str, Any]) -> str:

@@ -10,8 +10,8 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from ..._decode_arrays import check_torch_archive, read_safetensors_header
-from ..._decode_json import MAX_BYTES, decode_json
-from ..._files import open_regular, read_bytes
+from ..._decode_json import MAX_BYTES, Fields, MapOf, decode_json, read_json
+from ..._files import contained, open_regular, read_bytes
 from ...exceptions import InvalidInputError, ZooFileError
 
 SAFETENSORS = (".safetensors",)
@@ -21,7 +21,6 @@ _WRAPPERS = (
     *("state_dict", "model_state_dict", "model_state", "model", "net", "network", "module"),
     *("weights", "weight", "params", "state"),
 )
-_COUNTER = "num_batches_tracked"
 
 
 def load_states(file: Path) -> dict[str, Mapping[str, Any]]:
@@ -54,26 +53,41 @@ def load_state(file: Path) -> Mapping[str, Any]:
     return states[""]
 
 
-def float_tensors(state: Mapping[str, Any]) -> dict[str, Tensor]:
-    """Return the weights of a state dict as float32, without the counters of batch norm.
+def stored_tensors(state: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the entries of a state dict, real tensors as float32.
 
-    Raises InvalidInputError, naming the entry, if one does not hold floating point numbers, or is
-    larger than the memory in which it is stored.
+    Raises InvalidInputError, naming the entry, if a tensor is larger than the memory in which it is
+    stored.
     """
-    tensors = {}
+    entries = {}
     for name, value in state.items():
-        if str(name).endswith(_COUNTER):
-            continue
-        if not isinstance(value, Tensor) or not value.is_floating_point():
-            kind = value.dtype if isinstance(value, Tensor) else type(value).__name__
-            raise InvalidInputError(f"{name!r} must hold floating point weights; got a {kind}.")
-        if not is_stored(value):
-            raise InvalidInputError(
-                f"{name!r} must be a dense tensor that stores all of its entries; got one of shape "
-                f"{tuple(value.shape)} and layout {value.layout}."
-            )
-        tensors[str(name)] = value.detach().to(torch.float32)
-    return tensors
+        if isinstance(value, Tensor):
+            if not is_stored(value):
+                raise InvalidInputError(
+                    f"{name!r} must be a dense tensor that stores all of its entries; got one of "
+                    f"shape {tuple(value.shape)} and layout {value.layout}."
+                )
+            value = value.detach()
+            value = value.float() if value.is_floating_point() else value
+        entries[str(name)] = value
+    return entries
+
+
+def read_index(index: Path) -> dict[str, str]:
+    """Return the file of each entry of a state dict that several files hold together."""
+    return read_json(index, Fields({"weight_map": MapOf(str)}, extra=True))["weight_map"]
+
+
+def load_shards(index: Path) -> dict[str, Any]:
+    """Return the state dict that several files hold together, by their index."""
+    files = read_index(index)
+    states = {
+        file: load_state(contained(index.parent, file, index)) for file in sorted({*files.values()})
+    }
+    lacking = [name for name, file in files.items() if name not in states[file]]
+    if lacking:
+        raise ZooFileError(f"{files[lacking[0]]} lacks {lacking[0]!r}, which {index} names.")
+    return {name: states[file][name] for name, file in files.items()}
 
 
 def read_json_lines(file: Path, schema: Any = object) -> list[Any]:

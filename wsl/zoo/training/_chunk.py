@@ -8,6 +8,7 @@ import pandas as pd
 import torch
 
 from ..._threads import one_thread
+from ..._torch_defaults import torch_defaults
 from ...exceptions import InvalidInputError
 from ._datasets import Dataset, Datasets, Split, by_size, encode_environments
 from ._early_stopping import EarlyStopping
@@ -40,7 +41,7 @@ def train_models(
 ) -> TrainedRows:
     """Train models, those with sets of one size together; evaluate them if there is a test set."""
     indices = models.table["model"].tolist()
-    with one_thread():
+    with one_thread(), torch_defaults():
         training_sets = datasets.of(indices)
         trained = _train(job, models, training_sets)
         scores = {}

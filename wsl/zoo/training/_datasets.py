@@ -29,7 +29,7 @@ class Datasets:
         One ``(X, y[, environments[, sample_weight]])`` for all models, a sequence with one per
         model, or a function from the index of a model to its tuple.
     architecture : Architecture
-        X must have the number of features that it takes.
+        X must hold inputs of it. Without ``input_shape``, the first dataset determines it.
     name : str
         The parameter that is named in error messages.
     """
@@ -41,7 +41,7 @@ class Datasets:
         name: str = "datasets",
     ):
         self._name = name
-        self._n_features = architecture.n_inputs
+        self.architecture = architecture
         self.shared = isinstance(source, tuple)
         self.n_models = len(source) if isinstance(source, Sequence) and not self.shared else None
         if not self.shared and not callable(source) and not hasattr(source, "__getitem__"):
@@ -52,13 +52,20 @@ class Datasets:
             )
         if self.n_models == 0:
             raise InvalidInputError(f"`{name}` must hold one dataset per model; got none.")
-        self._source: Any = _checked(source, name, self._n_features) if self.shared else source
+        self._source: Any = source
+        if architecture.input_shape is None:  # which the first dataset determines
+            X = _checked_form(source if self.shared else self._dataset(0), name)[0]
+            self.architecture = architecture.for_inputs(X, f"X of `{name}`")
+        if self.shared:
+            self._source = _checked(source, name, self.architecture)
 
     def __getitem__(self, model: int) -> Dataset:
         if self.shared:
             return self._source
-        dataset = self._source(model) if callable(self._source) else self._source[model]
-        return _checked(dataset, f"{self._name}[{model}]", self._n_features)
+        return _checked(self._dataset(model), f"{self._name}[{model}]", self.architecture)
+
+    def _dataset(self, model: int) -> Any:
+        return self._source(model) if callable(self._source) else self._source[model]
 
     def of(self, models: Sequence[int]) -> list[Dataset]:
         """Return the datasets of some models; a single one if all models share it."""
@@ -107,27 +114,21 @@ def _hash(dataset: Dataset) -> str:
     return "-".join(joblib.hash(None if v is None else np.asarray(v)) for v in dataset)
 
 
-def _checked(dataset: Any, name: str, n_features: int) -> Dataset:
-    """Return ``(X, y, environments, sample_weight)`` as arrays, the last two possibly None."""
+def _checked_form(dataset: Any, name: str) -> Dataset:
     if not isinstance(dataset, tuple) or len(dataset) not in (2, 3, 4):
         raise InvalidInputError(
             f"`{name}` must be a tuple (X, y), (X, y, environments) or (X, y, environments, "
             f"sample_weight); got a {type(dataset).__name__}."
         )
-    X = np.asarray(dataset[0], dtype=np.float32)
-    y = np.asarray(dataset[1])
-    if X.ndim < 2 or not len(X):
-        raise InvalidInputError(
-            f"X of `{name}` must have shape (n_samples, n_features) and at least one sample; got "
-            f"shape {X.shape}."
-        )
-    if X[0].size != n_features:
-        raise InvalidInputError(
-            f"X of `{name}` must have {n_features} features, as the architecture takes "
-            f"{n_features} inputs; got {X[0].size}."
-        )
-    if not np.isfinite(X).all():
-        raise InvalidInputError(f"X of `{name}` must be finite; got NaN or infinity.")
+    return dataset
+
+
+def _checked(dataset: Any, name: str, architecture: Architecture) -> Dataset:
+    """Return ``(X, y, environments, sample_weight)`` as arrays, the last two possibly None."""
+    dataset = _checked_form(dataset, name)
+    X, y = architecture.check_inputs(dataset[0], f"X of `{name}`"), np.asarray(dataset[1])
+    if not len(X):
+        raise InvalidInputError(f"X of `{name}` must have at least one sample; got none.")
     if y.dtype.kind == "f" and not np.isfinite(y).all():
         raise InvalidInputError(f"y of `{name}` must be finite; got NaN or infinity.")
     check_length(y, len(X), f"y of `{name}`", "X")
