@@ -16,7 +16,7 @@ LAYERS = [
     "_validation",
     "_diverged", "_outputs", "_queries", "_plotting",
     "architectures", "metrics", "zoo", "distributions", "datasets", "features", "autoencoder",
-    "causal", "attacks", "risk", "displays", "_demo", "__main__",
+    "causal", "attacks", "risk", "displays", "_demo", "_cli", "__main__",
 ]  # fmt: skip
 SHARED_FILE_NAMES = {"__init__", "_base", "_estimators", "_losses", "_network"}
 PLAIN_TORCH = (
