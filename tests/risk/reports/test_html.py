@@ -104,6 +104,12 @@ def test_a_plot_is_svg_in_the_colors_of_the_page():
     assert plt.get_fignums() == []
 
 
+def test_plots_take_names_in_any_script(recwarn):
+    svg = Plot(lambda ax: ax.set_title("公平 \u0ba8 \U0001f512"), "title").svg
+    assert "公平" in svg
+    assert not recwarn.list
+
+
 ROWS = [
     ("$a$ <i>", "accuracy", 0.9, 0.85, 0.94, 0.8, np.nan),
     ("_b", "accuracy", 0.6, 0.45, 0.7, 0.2, np.nan),

@@ -2,6 +2,7 @@
 
 import io
 import re
+import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
@@ -97,7 +98,9 @@ class Plot:
             self.draw(figure.add_subplot(facecolor="none"))
             file = io.StringIO()
             nothing = dict.fromkeys(("Creator", "Date", "Format", "Type"))
-            figure.savefig(file, format="svg", transparent=True, metadata=nothing)
+            with warnings.catch_warnings():  # the reader's fonts count, and not those of here
+                warnings.filterwarnings("ignore", "Glyph .* missing", UserWarning)
+                figure.savefig(file, format="svg", transparent=True, metadata=nothing)
         text = file.getvalue().replace(INK, "currentColor")
         text = re.sub(r' (xmlns(:xlink)?|version)="[^"]*"', "", text[text.index("<svg") :])
         return re.sub(r'<g id="[^"]*">', "<g>", text)  # such ids would repeat within a page
