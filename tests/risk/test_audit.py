@@ -78,7 +78,8 @@ def test_a_white_and_a_black_box_on_real_data():
         assert row["advantage"] == pytest.approx(2 * row["value"] - 1)
         if row["metric"] == "accuracy":
             assert row["n_leaked"] == n_leaked(row["value"], 0.2, 0.8)
-    assert report.utility["metric"].tolist() == ["accuracy"]
+    metrics = ["accuracy", "balanced_accuracy", "base_rate", "auc"]
+    assert report.utility["metric"].tolist() == metrics
     assert 0.85 < report.utility["value"][0] <= 1
     assert not report.skipped
 
@@ -169,6 +170,15 @@ def test_progress_is_shown_on_stderr_or_not_at_all(capsys):
     assert "shadow models" in err
 
 
+def test_names_and_thresholds_reach_the_report():
+    report = audit(
+        LinearRegression(), CAUSAL, attacks="queries", names={"property": "the last environment"},
+        thresholds={"advantage": 1.0}, **QUICK,
+    )  # fmt: skip
+    assert "the last environment is 0 or 1" in report.explain()[0]
+    assert report.passed is True
+
+
 @pytest.mark.parametrize(
     ("changed", "error", "named"),
     [
@@ -185,6 +195,8 @@ def test_progress_is_shown_on_stderr_or_not_at_all(capsys):
         ),
         ({"attacks": "telepathy"}, ValueError, "`attacks` must be among .* got 'telepathy'"),
         ({"attacks": ()}, ValueError, "`attacks` must name at least one"),
+        ({"names": {"sex": "w"}}, ValueError, "`names` must be text with keys among"),
+        ({"thresholds": {"fun": 1}}, ValueError, "`thresholds` must have keys among"),
         ({"attacks": ("queries", "queries")}, ValueError, "`attacks` must name each attack once"),
         (
             {"attacks": [LogisticRegression()]},

@@ -1,6 +1,7 @@
 """``audit``: how much models of a learner reveal about the distribution of their training data."""
 
 import os
+from collections.abc import Mapping
 from typing import Any
 
 from ..distributions import DistributionFamily
@@ -17,7 +18,9 @@ from ._input_checks import (
 from .evaluation._attack_runs import run_attacks
 from .evaluation._attack_specs import resolve_attacks
 from .evaluation._tables import attack_table, chance_of, utility_table
+from .evaluation._thresholds import check_threshold_names
 from .reports._audit_report import AuditReport
+from .reports._audit_text import check_names
 from .shadows._drawn_sets import draw_sets, draw_test_sets
 from .shadows._execution import resolve_execution
 from .shadows._shadow_models import ShadowModels, reuse_shadow_models, train_shadow_models
@@ -35,6 +38,8 @@ def audit(
     n_repeats: int = 10,
     shadows: ShadowModels | None = None,
     test_set: Any = None,
+    names: Mapping[str, str] | None = None,
+    thresholds: Mapping[str, float] | None = None,
     cache: str | os.PathLike | None = None,
     n_jobs: int | None = None,
     random_state: Any = None,
@@ -76,6 +81,12 @@ def audit(
         sample at its own value of the property. By default that is ``family``; a family that
         draws from a table then draws training rows again, so pass held-out rows to measure
         generalisation.
+    names : dict from str to str, optional
+        Your own names for the report: "property", "group" (whose fraction of the rows the property
+        is), "learner" and "data". By default it speaks in general words.
+    thresholds : dict from str to float, optional
+        Largest values to accept of "advantage", "accuracy" or "auc", for ``report.passed``. By
+        default nothing passes or fails.
     cache : path-like, optional
         Folder in which trained models are kept and found again by any audit that would train the
         same: after an interrupt, with other attacks, or with more repeats. Files are named by a
@@ -154,6 +165,8 @@ def audit(
     family = resolve_family(family, "family")
     properties = family.property_values
     check_learner(learner, "learner")
+    check_names(names or {})
+    check_threshold_names(thresholds or {})
     counts = check_counts(properties, n_targets=n_targets, n_samples=n_samples, n_repeats=n_repeats)
     warn_of_identical_distributions(family, counts["n_samples"])
     test_sets = resolve_test_sets(test_set, family, properties)
@@ -202,4 +215,6 @@ def audit(
         guesses={name: run.guesses for name, run in results.runs.items()},
         scores={n: run.scores for n, run in results.runs.items() if run.scores is not None},
         classes=properties if isinstance(properties, tuple) else None,
+        names=dict(names or {}),
+        thresholds=dict(thresholds or {}),
     )

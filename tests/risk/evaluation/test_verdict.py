@@ -75,9 +75,20 @@ def test_a_threshold_is_kept_only_if_the_interval_ends_below_it():
     assert not check["passed"], "an error of 0.19 is an advantage of 0.24"
 
 
-@pytest.mark.parametrize("name", ["fun", "mean_absolute_error", "auc"])
-def test_thresholds_of_other_metrics_are_refused(name):
-    with pytest.raises(
-        InvalidInputError, match=rf"among \['advantage', 'accuracy'\]; got '{name}'"
-    ):
-        check_thresholds({name: 0.1}, table(("a", "accuracy", 0.5, 0.4, 0.6)), CHANCE)
+def test_a_metric_that_no_attack_has_is_not_kept():
+    checks = check_thresholds({"auc": 0.9}, table(("a", "accuracy", 0.5, 0.4, 0.6)), CHANCE)
+    assert checks[["attack", "passed"]].to_numpy().tolist() == [["", False]]
+
+
+@pytest.mark.parametrize(
+    ("thresholds", "message"),
+    [
+        ({"fun": 0.1}, "must have keys among .* got 'fun'"),
+        ({"mean_absolute_error": 0.1}, "must have keys among .* got 'mean_absolute_error'"),
+        ({"auc": np.nan}, r"`thresholds\['auc'\]` must be a finite number; got nan"),
+        ({"auc": "0.6"}, "must be a finite number; got '0.6'"),
+    ],
+)
+def test_other_thresholds_are_refused(thresholds, message):
+    with pytest.raises(InvalidInputError, match=message):
+        check_thresholds(thresholds, table(("a", "accuracy", 0.5, 0.4, 0.6)), CHANCE)

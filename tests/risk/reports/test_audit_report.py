@@ -299,7 +299,7 @@ def test_the_finding_names_what_is_at_stake(names, classes, said):
 
 
 def test_other_keys_of_names_are_refused():
-    with pytest.raises(InvalidInputError, match=r"`names` must have keys among .* got"):
+    with pytest.raises(InvalidInputError, match=r"`names` must be text with keys among .* got"):
         replace(CLASSES, names={"sex": "women"})
 
 
@@ -314,6 +314,9 @@ def test_thresholds_give_pass_or_fail(tmp_path):
     assert CLASSES.passed is None
     assert replace(EMPTY, thresholds={"advantage": 1.0}).passed is False, "nothing was tried"
     assert "Fail: advantage" in report.to_html(tmp_path / "page.html").read_text()
+    assert replace(CLASSES, thresholds={"auc": 0.9}).explain()[-1] == (
+        "Fail: no attack has the metric auc; the threshold is 0.9."
+    )
 
 
 def test_the_page_says_how_to_reproduce_it(tmp_path):

@@ -254,7 +254,7 @@ def test_a_damaged_array_is_an_error_and_no_code(changed, tmp_path):
         ("truth", np.full(30, 2), "`truth` must hold indices of 2 classes"),
         ("guesses", {"queries": np.full((5, 30), 7)}, "`guesses` of 'queries' must hold indices"),
         ("scores", {"queries": np.ones((5, 30, 3), "f")}, "`scores` of 'queries' must have shape"),
-        ("names", {"sex": "women"}, "`names` must have keys"),
+        ("names", {"sex": "women"}, "`names` must be text with keys"),
         ("thresholds", {"fun": 1.0}, "`thresholds` must have keys"),
         ("settings", {"adversary_learner": "L()"}, "contradict each other: KeyError"),
     ],

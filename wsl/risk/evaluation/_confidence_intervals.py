@@ -148,7 +148,12 @@ def proportion_interval(
     return Estimate(value, max(0.0, min(center - half, value)), min(1.0, max(center + half, value)))
 
 
-def mean_interval(scores: np.ndarray, level: float = 0.95, floor: float = -math.inf) -> Estimate:
+def mean_interval(
+    scores: np.ndarray,
+    level: float = 0.95,
+    floor: float = -math.inf,
+    further_variance: float = 0.0,
+) -> Estimate:
     """Return the mean of ``scores`` with Student's interval, cut at ``floor``.
 
     Parameters
@@ -157,12 +162,14 @@ def mean_interval(scores: np.ndarray, level: float = 0.95, floor: float = -math.
     level : float, default=0.95
     floor : float, optional
         The least possible value, 0 for an error.
+    further_variance : float, default=0
+        Variance of the mean that the scores do not show, such as that of a common test set.
     """
     scores = np.asarray(scores, dtype=float)
     estimate = variance_of_mean(scores)
     mean = float(scores.mean())
     t = float(stats.t.ppf((1 + level) / 2, estimate.degrees_of_freedom))
-    half = t * math.sqrt(estimate.variance)
+    half = t * math.sqrt(estimate.variance + further_variance)
     return Estimate(mean, max(floor, mean - half), mean + half)
 
 

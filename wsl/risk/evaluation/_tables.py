@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 
 from ...distributions._properties import Properties
+from ..shadows._utility import ROW_VARIANCE
 from ._attack_runs import AttackRun
 from ._confidence_intervals import Estimate, mean_interval, proportion_interval
 from ._metrics import FALSE_POSITIVE_RATES, Contributions, contributions, error_names, rate_name
@@ -93,9 +94,16 @@ def is_headline(metric: str) -> bool:
 def utility_table(utility: dict[tuple[str, str], np.ndarray]) -> pd.DataFrame:
     """Return the mean over targets of each metric ``(n_targets,)``, with its interval.
 
-    The column ``test_set`` is there only if test sets have names.
+    The interval of a metric on one test set for all models holds the sampling of its rows too. The
+    column ``test_set`` is there only if test sets have names.
     """
-    estimates = {key: mean_interval(scores[None]) for key, scores in utility.items()}
-    rows = [(metric, e.value, e.low, e.high, test) for (test, metric), e in estimates.items()]
+    rows, variances = [], {ROW_VARIANCE.format(metric) for _, metric in utility}
+    for (test_set, metric), values in utility.items():
+        known = np.isfinite(values)
+        if metric in variances or known.sum() < 2:
+            continue
+        of_rows = utility.get((test_set, ROW_VARIANCE.format(metric)), np.zeros(len(values)))
+        estimate = mean_interval(values[None, known], further_variance=of_rows[known].mean())
+        rows.append((metric, estimate.value, estimate.low, estimate.high, test_set))
     table = pd.DataFrame(rows, columns=["metric", "value", "ci_low", "ci_high", "test_set"])
     return table if table["test_set"].any() else table.drop(columns="test_set")

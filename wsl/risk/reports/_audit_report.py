@@ -13,12 +13,11 @@ import pandas as pd
 
 from ..._files import write_text
 from ..._plotting import axes_or_new, draw_estimates, draw_roc
-from ...exceptions import InvalidInputError
 from ..evaluation._roc import roc_points
 from ..evaluation._tables import COLUMNS, headline
-from ..evaluation._thresholds import check_thresholds
+from ..evaluation._thresholds import check_threshold_names, check_thresholds
 from ..evaluation._verdict import RULE
-from ._audit_text import NAMES, AuditText
+from ._audit_text import AuditText, check_names, threshold_text
 from ._base import Report
 from ._consistency import check_guesses
 from ._field_codecs import (
@@ -173,9 +172,8 @@ class AuditReport(GuessPlots, Report):
     provenance: dict[str, str] = field(default_factory=provenance)
 
     def __post_init__(self) -> None:
-        if not set(self.names) <= set(NAMES):
-            raise InvalidInputError(f"`names` must have keys among {NAMES}; got {self.names}.")
-        self.check_thresholds()
+        check_names(self.names)
+        check_threshold_names(self.thresholds)
 
     @property
     def verdict(self) -> str:
@@ -185,8 +183,7 @@ class AuditReport(GuessPlots, Report):
     @property
     def passed(self) -> bool | None:
         """Whether every threshold is kept; None without thresholds."""
-        checks = self.check_thresholds()
-        return None if not self.thresholds else bool(len(checks) and checks["passed"].all())
+        return bool(self.check_thresholds()["passed"].all()) if self.thresholds else None
 
     def check_thresholds(self) -> pd.DataFrame:
         """Return whether each attack keeps each threshold.
@@ -215,13 +212,9 @@ class AuditReport(GuessPlots, Report):
         words = self._text()
         texts = [words.finding(), *words.attacks()]
         texts += [f"Attack '{name}' skipped: {why}." for name, why in self.skipped.items()]
-        for row in self.check_thresholds().to_dict("records"):
-            texts.append(
-                f"{'Pass' if row['passed'] else 'Fail'}: {row['threshold']} of attack "
-                f"'{row['attack']}' is {row['value']:.3f}, its interval ends at "
-                f"{row['ci_high']:.3f}; the threshold is {row['largest']:g}."
-            )
-        return texts
+        return texts + [
+            threshold_text(check) for check in self.check_thresholds().to_dict("records")
+        ]
 
     def plot(self, ax: Any = None) -> Any:
         """Plot the main metric of each attack with its interval, and what guessing reaches.

@@ -7,6 +7,7 @@ from typing import Any
 
 import pandas as pd
 
+from ...exceptions import InvalidInputError
 from ..evaluation._tables import headline, is_headline
 from ..evaluation._verdict import (
     BOUNDED,
@@ -24,6 +25,25 @@ NAMES = ("property", "group", "learner", "data")
 def digits(value: float) -> str:
     """Return a number with three significant digits, or all digits before its point."""
     return f"{value:,.0f}" if abs(value) >= 100 else f"{value:.3g}"
+
+
+def check_names(names: Mapping[str, str]) -> None:
+    """Raise InvalidInputError unless names are text by keys of ``NAMES``."""
+    if not set(names) <= set(NAMES) or not all(isinstance(name, str) for name in names.values()):
+        raise InvalidInputError(
+            f"`names` must be text with keys among {list(NAMES)}; got {dict(names)}."
+        )
+
+
+def threshold_text(check: Mapping[Any, Any]) -> str:
+    """Return whether an attack keeps a threshold, in words."""
+    name, largest = check["threshold"], f"the threshold is {check['largest']:g}"
+    if not check["attack"]:
+        return f"Fail: no attack has the metric {name}; {largest}."
+    return (
+        f"{'Pass' if check['passed'] else 'Fail'}: {name} of attack '{check['attack']}' is "
+        f"{check['value']:.3f}, its interval ends at {check['ci_high']:.3f}; {largest}."
+    )
 
 
 @dataclass(frozen=True, eq=False)

@@ -8,6 +8,7 @@ import numpy as np
 
 from ..._digest import digest_of, identify
 from ._drawn_sets import DrawnSets, TestSets
+from ._utility import CLASS_METRICS
 
 
 def chunk_keys(
@@ -34,6 +35,7 @@ def chunk_keys(
             for name, test in test_sets.items()
         },
         "seed": seed,
+        **({"metrics": CLASS_METRICS} if test_sets else {}),
     }
     return {chunk: digest_of(common | own) for chunk, own in parts.items()}
 

@@ -34,6 +34,7 @@ class Population:
     architecture : Architecture or None
         Of a row of weights; None if models have no weights, or not all the same architecture.
     utility : dict from (test set, metric) to ndarray of shape (n_models,)
+        Of one test set for all models also the variance of each metric over its rows.
     """
 
     properties: np.ndarray

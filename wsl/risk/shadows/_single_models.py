@@ -12,7 +12,7 @@ from ._environments import environments_parameter
 from ._jobs import seeded, torch_seeded
 from ._observation import respond
 from ._population import Population
-from ._utility import score_model
+from ._utility import score_model, utility_entries
 from ._weight_reading import read_weights
 
 
@@ -39,8 +39,8 @@ def train_single(
         utility: dict[tuple[str, str], np.ndarray] = {}
         for name, test in test_sets.items():
             X_test, y_test, *_ = test(index) if isinstance(test, DrawnSets) else test
-            scores = score_model(model.predict, X_test, y_test, is_classifier(model))
-            utility |= {(name, metric): np.array([value]) for metric, value in scores.items()}
+            scores = score_model(model, X_test, y_test, is_classifier(model))
+            utility |= utility_entries(name, scores, not isinstance(test, DrawnSets))
     weights, architecture = read_weights(model, queries.shape[1]) or (None, None)
     return Population(
         drawn_sets.properties[[index]],

@@ -15,7 +15,7 @@ from ._drawn_sets import DrawnSets, TestSet, TestSets
 from ._jobs import seeded
 from ._observation import plain_array
 from ._population import Population, one_hot
-from ._utility import score_zoo
+from ._utility import score_zoo, utility_entries
 
 if TYPE_CHECKING:
     from ...zoo import ModelZoo
@@ -60,9 +60,11 @@ def train_zoo_chunk(
         zoo.weights[finite],
         zoo.architecture,
         {
-            (name, metric): values
+            key: values
             for name, test in test_sets.items()
-            for metric, values in _score_models(zoo, finite, test, classes).items()
+            for key, values in utility_entries(
+                name, _score_models(zoo, finite, test, classes), not isinstance(test, DrawnSets)
+            ).items()
         },
     )
 
@@ -84,7 +86,7 @@ def _finite_models(weights: np.ndarray, start: int) -> np.ndarray:
 def _score_models(
     zoo: "ModelZoo", finite: np.ndarray, test: DrawnSets | TestSet, classes: np.ndarray | None
 ) -> dict[str, np.ndarray]:
-    """Return the scores of some models, computed in batches of bounded memory."""
+    """Return what ``score_zoo`` does for some models, in batches of bounded memory."""
     weights = zoo.weights[finite]
     n_samples = test.n_samples if isinstance(test, DrawnSets) else len(test[1])
     batches = []
