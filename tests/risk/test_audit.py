@@ -196,6 +196,8 @@ def test_names_and_thresholds_reach_the_report():
         ({"attacks": "telepathy"}, ValueError, "`attacks` must be among .* got 'telepathy'"),
         ({"attacks": ()}, ValueError, "`attacks` must name at least one"),
         ({"names": {"sex": "w"}}, ValueError, "`names` must be text with keys among"),
+        ({"names": "women"}, ValueError, "`names` must be text with keys among .* got women"),
+        ({"thresholds": 0.2}, ValueError, r"`thresholds` must be a dict with .* got 0\.2"),
         ({"thresholds": {"fun": 1}}, ValueError, "`thresholds` must have keys among"),
         ({"attacks": ("queries", "queries")}, ValueError, "`attacks` must name each attack once"),
         (

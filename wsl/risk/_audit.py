@@ -165,8 +165,8 @@ def audit(
     family = resolve_family(family, "family")
     properties = family.property_values
     check_learner(learner, "learner")
-    check_names(names or {})
-    check_threshold_names(thresholds or {})
+    check_names({} if names is None else names)
+    check_threshold_names({} if thresholds is None else thresholds)
     counts = check_counts(properties, n_targets=n_targets, n_samples=n_samples, n_repeats=n_repeats)
     warn_of_identical_distributions(family, counts["n_samples"])
     test_sets = resolve_test_sets(test_set, family, properties)

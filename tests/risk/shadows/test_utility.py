@@ -11,6 +11,7 @@ from sklearn.metrics import (
     r2_score,
     roc_auc_score,
 )
+from sklearn.svm import SVC
 
 from wsl import Architecture
 from wsl.risk.evaluation._tables import utility_table
@@ -49,6 +50,19 @@ def test_metrics_of_classes_are_scikit_learns(n_classes):
     }
     assert list(found) == list(CLASS_METRICS)
     assert {metric: values[0, 0] for metric, values in found.items()} == pytest.approx(expected)
+
+
+@pytest.mark.parametrize("n_classes", [2, 3])
+def test_decision_values_rank_two_classes(n_classes):
+    """With more, they may be those of pairs of classes."""
+    X = np.random.default_rng(0).normal(size=(60, 2))
+    y = np.array(["a", "b", "c"])[(4 * X[:, 0]).astype(int) % n_classes]
+    model = SVC(decision_function_shape="ovo").fit(X, y)
+    area = score_model(model, X, y, True)["auc"][0, 0]
+    if n_classes == 2:
+        assert area == pytest.approx(roc_auc_score(y, model.decision_function(X)))
+    else:
+        assert np.isnan(area)
 
 
 @pytest.mark.parametrize("n_outputs", [1, 3])

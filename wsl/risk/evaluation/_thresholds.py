@@ -17,6 +17,10 @@ NAMES = ("advantage", "accuracy", "auc", *map(rate_name, FALSE_POSITIVE_RATES))
 
 def check_threshold_names(thresholds: Mapping[str, float]) -> None:
     """Raise InvalidInputError unless thresholds are numbers by names of ``NAMES``."""
+    if not isinstance(thresholds, Mapping):
+        raise InvalidInputError(
+            f"`thresholds` must be a dict with keys among {list(NAMES)}; got {thresholds!r}."
+        )
     for name, largest in thresholds.items():
         if name not in NAMES:
             raise InvalidInputError(

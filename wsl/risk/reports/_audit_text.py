@@ -29,10 +29,9 @@ def digits(value: float) -> str:
 
 def check_names(names: Mapping[str, str]) -> None:
     """Raise InvalidInputError unless names are text by keys of ``NAMES``."""
-    if not set(names) <= set(NAMES) or not all(isinstance(name, str) for name in names.values()):
-        raise InvalidInputError(
-            f"`names` must be text with keys among {list(NAMES)}; got {dict(names)}."
-        )
+    is_valid = isinstance(names, Mapping) and set(names) <= set(NAMES)
+    if not is_valid or not all(isinstance(name, str) for name in names.values()):
+        raise InvalidInputError(f"`names` must be text with keys among {list(NAMES)}; got {names}.")
 
 
 def threshold_text(check: Mapping[Any, Any]) -> str:

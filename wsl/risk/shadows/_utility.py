@@ -30,17 +30,21 @@ def score_model(model: Any, X: Any, y: Any, is_classifier: bool) -> Scores:
     if not is_classifier:
         predicted = np.asarray(predicted, dtype=float)
         return _score_values(predicted.reshape(1, len(y), -1), y.reshape(1, len(y), -1))
-    if hasattr(model, "predict_proba"):
-        scores = model.predict_proba(X)
-    elif hasattr(model, "decision_function"):
-        scores = model.decision_function(X)
-    else:
-        scores = None
     classes = np.asarray(getattr(model, "classes_", ()))
-    if scores is not None:
-        scores = np.asarray(scores, dtype=float)
-        scores = np.stack([-scores, scores], axis=1) if scores.ndim == 1 else scores
-    return _score_classes(predicted, scores, classes, y)
+    return _score_classes(predicted, _class_scores(model, X, classes.size), classes, y)
+
+
+def _class_scores(model: Any, X: Any, n_classes: int) -> np.ndarray | None:
+    """Return a score per class, larger for more likely ones, or None.
+
+    Decision values of more than two classes may be those of pairs, so that they are not used.
+    """
+    if hasattr(model, "predict_proba"):
+        return np.asarray(model.predict_proba(X), dtype=float)
+    if n_classes == 2 and hasattr(model, "decision_function"):
+        margins = np.asarray(model.decision_function(X), dtype=float).reshape(len(X), -1)[:, -1]
+        return np.stack([-margins, margins], axis=1)
+    return None
 
 
 def score_zoo(
@@ -136,7 +140,7 @@ def _score_classes(
         contributions["balanced_accuracy"] = recalls.mean() + balanced
         contributions["base_rate"] = (truth == counts.argmax()).astype(float)
         if scores is not None and len(labels) > 1 and np.isin(labels, classes).all():
-            columns = np.searchsorted(classes, labels)
+            columns = (classes[:, None] == labels).argmax(0)
             contributions["auc"] = auc_contributions(scores[None, :, columns], truth)[0]
     unknown = np.full((1, 2), np.nan)
     return {
