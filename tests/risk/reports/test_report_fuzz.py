@@ -16,7 +16,7 @@ from wsl._digest import json_digest
 from wsl.exceptions import InvalidInputError
 from wsl.risk import AuditReport
 
-FAST = settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
+FAST = settings(max_examples=15, deadline=None, suppress_health_check=list(HealthCheck))
 LONG = settings(max_examples=500, deadline=None, suppress_health_check=list(HealthCheck))
 TEXT = st.text(st.characters(codec=None), max_size=20)  # any character, surrogates among them
 NUMBER = st.floats(allow_nan=True, allow_infinity=True)
