@@ -116,7 +116,7 @@ class TrainingFailedError(WslError, RuntimeError):
 
     See Also
     --------
-    DivergedModelWarning : Some models were trained to weights that are not finite.
+    DivergedModelWarning : Some models were trained, but diverged.
 
     Examples
     --------
@@ -147,7 +147,17 @@ class WslWarning(UserWarning):
 
 
 class DivergedModelWarning(WslWarning):
-    """Some models of a zoo have weights that are not finite.
+    """Some models diverged: their weights are not finite, or far larger than those of most models.
+
+    A model diverged if a weight is not finite, or if the root mean square of its weights is above 1
+    and above 100 times the median of all models whose weights are finite.
+
+    Issued by what trains or reads models, and by every ``fit`` to rows of weights.
+    `WeightSpaceAutoencoder`, `BehaviorFeatures`, DeepSets and probes leave diverged models out of
+    the fit. Other strategies of attacks leave out those with weights of 1e20 and more, whose
+    squares float32 cannot hold; from the rest they learn, but take means and scales of features
+    from the models that did not diverge. A ``fit`` refuses weights of 1e20 and more if most models
+    have them.
 
     See Also
     --------

@@ -9,6 +9,7 @@ from sklearn.base import is_classifier
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from .._batches import map_rows
+from .._diverged import fitted_models
 from .._interrupts import interrupts_reach_caller
 from .._random import draw_seed, resolve_random_state
 from .._sklearn_compat import (
@@ -22,7 +23,7 @@ from .._validation import check_n_columns
 from ..architectures import Architecture
 from ..exceptions import InvalidInputError
 from ._attack_context import AttackContext
-from ._strategies import build, resolve_strategy
+from ._strategies import STRATEGIES, build, resolve_strategy
 from ._white_box import is_fitted
 
 
@@ -104,6 +105,9 @@ class BaseAttack(DocumentedEstimator):
         strategy = resolve_strategy(
             self.strategy, self.architecture, self.queries, self.autoencoder
         )
+        if self.architecture is not None:
+            fitted = fitted_models(X, STRATEGIES[strategy].leaves_out_diverged, stacklevel=4)
+            X, y = X[fitted], y[fitted]
         self._check_meta_estimator()
         context = AttackContext(
             n_classes=n_classes,

@@ -34,6 +34,8 @@ class Strategy:
         Whether ``meta_estimator`` can replace its last step.
     selects_queries : bool
         Whether it supports ``n_selected_queries``.
+    leaves_out_diverged : bool
+        Whether it does not learn from diverged models, one of which ruins its batch normalisation.
     """
 
     build: Callable[[AttackContext], Any]
@@ -41,11 +43,16 @@ class Strategy:
     needs: tuple[str, ...] = ()
     has_meta_estimator: bool = True
     selects_queries: bool = False
+    leaves_out_diverged: bool = False
 
 
 STRATEGIES: dict[str, Strategy] = {
-    "deepsets": Strategy(build_deepsets, white_box=True, has_meta_estimator=False),
-    "probes": Strategy(build_probes, white_box=True, has_meta_estimator=False),
+    "deepsets": Strategy(
+        build_deepsets, white_box=True, has_meta_estimator=False, leaves_out_diverged=True
+    ),
+    "probes": Strategy(
+        build_probes, white_box=True, has_meta_estimator=False, leaves_out_diverged=True
+    ),
     "sorted": Strategy(build_sorted, white_box=True),
     "statistics": Strategy(build_statistics, white_box=True),
     "autoencoder": Strategy(build_autoencoder, white_box=True),

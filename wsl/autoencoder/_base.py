@@ -10,6 +10,7 @@ from torch import Tensor
 from .. import metrics
 from .._batches import map_rows, row_slices
 from .._device import resolve_device
+from .._diverged import check_finite
 from .._queries import check_query_sets, first_queries
 from .._random import resolve_random_state
 from .._sklearn_compat import DocumentedEstimator
@@ -43,7 +44,7 @@ class CodecEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Document
         ndarray of shape (n_models, n_latents), float32
             The latents of each model; they do not depend on the other rows.
         """
-        return map_rows(self._embed, self._check_rows(X), self.codec_.row_bytes)
+        return check_finite(map_rows(self._embed, self._check_rows(X), self.codec_.row_bytes))
 
     @torch_defaults()
     def inverse_transform(self, Z):
@@ -89,7 +90,8 @@ class CodecEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Document
         ndarray of shape (n_models, n_weights), float32
             The rebuilt models.
         """
-        return map_rows(self._reconstruct, self._check_rows(X), self.codec_.row_bytes)
+        rows = self._check_rows(X)
+        return check_finite(map_rows(self._reconstruct, rows, self.codec_.row_bytes))
 
     @torch_defaults()
     def sample(

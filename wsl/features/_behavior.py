@@ -8,6 +8,7 @@ import torch
 from sklearn.decomposition import PCA
 
 from .._batches import map_rows
+from .._diverged import fitted_models, refuse_overflow
 from .._outputs import class_probabilities
 from .._queries import N_COMPARED, check_query_sets, first_queries
 from .._sklearn_compat import Interval, StrOptions, fit_context
@@ -165,6 +166,7 @@ class BehaviorFeatures(RowFeatures):
             sets = check_query_sets(self.queries, self.architecture)
             self.queries_ = first_queries(sets, self.n_queries)
             check_n_models(rows, 2)
+            rows = rows[fitted_models(rows, stacklevel=3)]
             self._fit_responses(rows)
         return self
 
@@ -236,6 +238,7 @@ class BehaviorFeatures(RowFeatures):
         """Return probabilities or outputs, ``(n_models, n_queries, n_values)``."""
         assert self.architecture is not None
         outputs = self.architecture.forward(rows, self.queries_)
+        refuse_overflow(bool(np.isfinite(outputs).all()))
         if self.task == "regression":
             return outputs
         return class_probabilities(torch.from_numpy(outputs)).numpy()

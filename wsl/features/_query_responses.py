@@ -6,6 +6,7 @@ import numpy as np
 from scipy.special import expit, softmax
 
 from .._batches import map_rows
+from .._diverged import refuse_overflow
 from .._queries import check_query_array
 from .._sklearn_compat import StrOptions, fit_context
 from ..architectures import Architecture
@@ -151,7 +152,9 @@ class QueryResponses(RowFeatures):
 
     def _responses(self, rows: np.ndarray) -> np.ndarray:
         assert self.architecture is not None
-        responses = observed_outputs(self.architecture.forward(rows, self.queries_), self.output)
+        outputs = self.architecture.forward(rows, self.queries_)
+        refuse_overflow(bool(np.isfinite(outputs).all()))
+        responses = observed_outputs(outputs, self.output)
         return responses.reshape(len(rows), -1).astype(np.float32, copy=False)
 
 

@@ -88,7 +88,7 @@ def read_zoo(
     Warns
     -----
     DivergedModelWarning
-        If models diverged, so that their weights are not finite; the files are named.
+        If models diverged; the files are named. The warning's class says by which rule.
     IncompleteZooWarning
         If trials have no checkpoint. They are left out.
 

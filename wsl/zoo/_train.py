@@ -248,7 +248,7 @@ def train_zoo(
     Warns
     -----
     DivergedModelWarning
-        If models diverged, so that their weights are not finite; their indices are named.
+        If models diverged; their indices are named. The warning's class says by which rule.
 
     See Also
     --------

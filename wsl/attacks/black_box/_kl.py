@@ -7,6 +7,7 @@ from scipy.special import softmax
 from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
 
 from ..._batches import map_rows
+from ..._diverged import typical_rows
 from ..meta_classifiers._calibration import calibrate
 from ._responses import ResponseFormat
 
@@ -35,9 +36,10 @@ class Divergences:
         self.response_format = response_format
         self.scale, self.centre = np.ones(1), np.zeros(1)
         if response_format.kind == "number":
-            deviation = shadows.std(axis=0, dtype=np.float64)
+            typical = typical_rows(shadows)
+            deviation = typical.std(axis=0, dtype=np.float64)
             self.scale = np.where(deviation > 0, deviation, 1.0)
-            self.centre = shadows.mean(axis=0, dtype=np.float64)
+            self.centre = typical.mean(axis=0, dtype=np.float64)
         self.values = np.unique(shadows) if response_format.kind == "label" else None
         self.shadows = self._coordinates(shadows)
 

@@ -7,6 +7,7 @@ from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
 from sklearn.kernel_approximation import Nystroem
 from sklearn.preprocessing import StandardScaler
 
+from ..._diverged import typical_rows
 from ._calibration import calibrate
 
 N_COMPONENTS = 256
@@ -29,7 +30,7 @@ class _KernelRidge(BaseEstimator):
 
     def _solve(self, X: np.ndarray, targets: np.ndarray) -> np.ndarray:
         """Fit to ``targets (n_models, n_targets)``; return centred leave-one-out predictions."""
-        self.scaler_ = StandardScaler().fit(X)
+        self.scaler_ = StandardScaler().fit(typical_rows(X))
         scaled = self.scaler_.transform(X)
         fits = [self._fit_width(scaled, targets, width) for width in WIDTHS]
         _, left_out, self.kernel_, self.coef_, self.shift_ = min(fits, key=lambda fit: fit[0])

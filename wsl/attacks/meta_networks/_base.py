@@ -13,6 +13,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from torch import nn
 
 from ..._device import resolve_device
+from ..._diverged import check_finite, fitted_models
 from ..._random import resolve_random_state, torch_generator
 from ..._sklearn_compat import DocumentedEstimator, Interval, fit_context
 from ..._torch_defaults import torch_defaults
@@ -45,6 +46,15 @@ class MetaNetworkEstimator(DocumentedEstimator):
         if self.architecture is not None:
             check_n_columns(rows, self.architecture.n_weights, "X")
 
+    def _check_models(self, rows: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Return the models of ``fit`` and their targets without diverged models; warn of these.
+
+        One of them would ruin the batch normalisation of the others.
+        """
+        self._check_columns(rows)
+        fitted = fitted_models(rows, stacklevel=4)
+        return rows[fitted], y[fitted]
+
     @torch_defaults()
     def _train(self, rows, targets, n_outputs: int, loss: type[nn.Module]) -> None:
         """Train on ``rows (n_models, n_weights)``, ``targets (n_models, ...)``; sets ``net_``."""
@@ -64,7 +74,7 @@ class MetaNetworkEstimator(DocumentedEstimator):
     def _outputs(self, X) -> np.ndarray:
         check_is_fitted(self, "net_")
         rows = validate_data(self, X, reset=False, dtype=np.float32)
-        return outputs(self.net_, rows)
+        return check_finite(outputs(self.net_, rows))
 
 
 class MetaClassifier(ClassifierMixin, MetaNetworkEstimator):
@@ -93,7 +103,7 @@ class MetaClassifier(ClassifierMixin, MetaNetworkEstimator):
             single class.
         """
         X, y = validate_data(self, X, y, dtype=np.float32)
-        self._check_columns(X)
+        X, y = self._check_models(X, y)
         classes, labels = encode_classes(y)
         self._train(X, labels, len(classes), nn.CrossEntropyLoss)
         self.classes_ = classes
@@ -158,7 +168,7 @@ class MetaRegressor(RegressorMixin, MetaNetworkEstimator):
         X, y = validate_data(
             self, X, y, dtype=np.float32, y_numeric=True, multi_output=True, ensure_min_samples=2
         )
-        self._check_columns(X)
+        X, y = self._check_models(X, y)
         targets = np.asarray(y, dtype=np.float64).reshape(len(X), -1)
         mean, deviation = targets.mean(axis=0), targets.std(axis=0)
         scale = np.where(deviation > 0, deviation, 1.0)

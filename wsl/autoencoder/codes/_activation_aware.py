@@ -5,12 +5,14 @@ from collections.abc import Iterable, Sequence
 import torch
 from torch import Tensor, nn
 
+from ..._diverged import refuse_overflow
 from ._layerwise_forward import LayerwiseForward
 
 ZOO_WEIGHT = 1e-3  # of the zoo's moment beside the model's own, which may be singular
 FLOOR = 1e-4  # of the zoo's moment, for inputs that are never active
 LEAST = 1e-6  # of the prior, for weights that are equal in all models
 N_ITERATIONS = 2
+RIDGES = (1e-9, 1e-7, 1e-5, 1e-3)  # of the mean of a diagonal: the first that gives a factor
 
 
 class ActivationAwareCode(nn.Module):
@@ -144,12 +146,22 @@ class ActivationAwareCode(nn.Module):
 def orthonormal(vectors: Tensor, moment: Tensor) -> Tensor:
     """Return a basis of the span of ``vectors`` ``(..., length, size)``, orthonormal in ``moment``.
 
-    By Gram and Schmidt from the first to the last, as a Cholesky factor.
+    By Gram and Schmidt from the first to the last, as a Cholesky factor. Where rounding errors make
+    the moment indefinite, as for models that are all equal, more is added to its diagonal. Not a
+    number where the moment overflows.
     """
     vectors = vectors / vectors.norm(dim=-2, keepdim=True)
     gram = vectors.mT @ moment @ vectors
-    ridge = 1e-9 * gram.diagonal(dim1=-2, dim2=-1).mean(-1)[..., None, None]
-    factor = torch.linalg.cholesky(gram + ridge * torch.eye(gram.shape[-1]).to(gram))
+    size = gram.diagonal(dim1=-2, dim2=-1).mean(-1)[..., None, None]
+    identity = torch.eye(gram.shape[-1]).to(gram)
+    ridge = torch.full_like(size, RIDGES[0])
+    factor, failed = torch.linalg.cholesky_ex(gram + ridge * size * identity)
+    for larger in RIDGES[1:]:
+        if not failed.any():
+            break
+        ridge = torch.where(failed[..., None, None] > 0, larger, ridge)
+        factor, failed = torch.linalg.cholesky_ex(gram + ridge * size * identity)
+    factor = torch.where(failed[..., None, None] > 0, torch.nan, factor)  # overflow
     return torch.linalg.solve_triangular(factor, vectors.mT, upper=False).mT
 
 
@@ -165,7 +177,7 @@ def mean_moments(layers: LayerwiseForward, batches: Iterable[Tensor]) -> list[Te
     """Return the mean second moment of the inputs of each token group, ``(length, length)``.
 
     ``batches`` are tokens ``(n_models, n_tokens, token_size)``. The identity where a layer is not
-    affine; elsewhere a small multiple of it is added.
+    affine or all inputs are 0; elsewhere a small multiple of it is added.
     """
     layout = layers.layout
     totals = [torch.zeros(n, n, dtype=torch.float64) for n in layout.group_lengths]
@@ -185,7 +197,9 @@ def mean_moments(layers: LayerwiseForward, batches: Iterable[Tensor]) -> list[Te
     for total, count in zip(totals, counts, strict=True):
         identity = torch.eye(len(total), dtype=torch.float64)
         mean = total / max(count, 1)
-        moments.append(mean + FLOOR * mean.diagonal().mean() * identity if count else identity)
+        refuse_overflow(bool(mean.isfinite().all()))
+        floor = FLOOR * mean.diagonal().mean()
+        moments.append(mean + floor * identity if floor > 0 else identity)
     return moments
 
 

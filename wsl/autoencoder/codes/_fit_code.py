@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from ..._diverged import refuse_overflow
 from ..losses._behavioral_loss import N_DRAWS, BehavioralLoss
 from ..tokens._dataset import NormalizedRows
 from ..tokens._tokens import TokenLayout
@@ -65,6 +66,7 @@ def fit_code(
     if behavior is not None:
         batches = rows.batches(sampled, N_DRAWS * rows.row_bytes)
         sensitivity = second_moments(map(behavior.gradients, batches), layout)
+        refuse_overflow(all(bool(moment.isfinite().all()) for moment in sensitivity))
     return fit_linear_code(moments, layout, config.n_latents, sensitivity, config.beta), 0.0
 
 

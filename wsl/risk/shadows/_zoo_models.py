@@ -7,7 +7,7 @@ import joblib
 import numpy as np
 
 from ..._batches import row_slices
-from ..._diverged import diverged_rows, warn_of_diverged
+from ..._diverged import nonfinite_rows, warn_of_diverged
 from ..._random import draw_seed
 from ...exceptions import InvalidInputError
 from .._input_checks import is_zoo_classifier
@@ -77,7 +77,7 @@ def _classes_of(learner: Any, training_sets: DrawnSets) -> np.ndarray | None:
 
 def _finite_models(weights: np.ndarray, start: int) -> np.ndarray:
     """Return the indices of the models whose weights are finite; warn of the others."""
-    diverged = diverged_rows([weights])
+    diverged = nonfinite_rows([weights])
     indices = (start + np.flatnonzero(diverged)).tolist()
     warn_of_diverged(indices, len(weights), "They are left out.")
     return np.flatnonzero(~diverged)
