@@ -53,9 +53,12 @@ def _root_mean_squares(rows: np.ndarray) -> np.ndarray:
         return np.sqrt(squares / max(1, rows.shape[1]))
 
 
-def fitted_models(rows: np.ndarray, leave_out: bool = True, stacklevel: int = 2) -> np.ndarray:
-    """Return which models a fit learns from, as a mask ``(n_models,)``; warn of diverged models.
+def fitted_models(
+    rows: np.ndarray, leave_out: bool = True, stacklevel: int = 2
+) -> np.ndarray | slice:
+    """Return which models a fit learns from; warn of diverged models.
 
+    A mask ``(n_models,)``, or the slice of all models, which copies no rows.
     Raises InvalidInputError for weights of 1e20 and more in models that did not diverge, as the
     others are as large.
 
@@ -82,7 +85,7 @@ def fitted_models(rows: np.ndarray, leave_out: bool = True, stacklevel: int = 2)
     for models, consequence in ((left_out, LEFT_OUT), (diverged & ~left_out, LEARNED_FROM)):
         indices = np.flatnonzero(models).tolist()
         warn_of_diverged(indices, len(rows), consequence, stacklevel=stacklevel + 1)
-    return ~left_out
+    return ~left_out if left_out.any() else slice(None)
 
 
 def typical_rows(rows: np.ndarray) -> np.ndarray:
