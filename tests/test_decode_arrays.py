@@ -146,6 +146,7 @@ ENTRIES = st.fixed_dictionaries(
 )
 
 
+@pytest.mark.slow
 def test_whatever_the_header_says_it_is_refused_or_true(fuzz, tmp_path):
     def check(header, n_bytes, name):
         file = write_safetensors(tmp_path / "a", header, n_bytes)

@@ -93,6 +93,7 @@ except OSError as error:
 """
 
 
+@pytest.mark.slow
 @needs_posix
 @pytest.mark.parametrize(("case", "name"), [("text", "report.json"), ("zoo", "weights-")])
 def test_a_full_disk_names_the_file(case, name, tmp_path):

@@ -97,6 +97,7 @@ def test_a_net_that_was_fitted_before_stays(name, interrupted_epoch):
     np.testing.assert_array_equal(read(estimator), before)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("step", ["fit", "partial_fit"])
 def test_an_autoencoder_that_goes_on_is_left_as_it_was(step, monkeypatch):
     def first():
@@ -226,6 +227,7 @@ def test_a_handler_of_the_users_own_is_called():
     assert calls == [signal.SIGINT] * 2
 
 
+@pytest.mark.slow
 def test_other_threads_fit_as_ever():
     fitted = []
     thread = threading.Thread(
@@ -259,6 +261,7 @@ print(estimator.fit(rows, [0, 1] * 4).predict(rows).shape)
 """
 
 
+@pytest.mark.slow
 def test_an_interrupt_while_torch_loads_breaks_no_later_fit():
     command = [sys.executable, "-c", WHILE_LOADING]
     done = subprocess.run(command, capture_output=True, text=True, check=True)

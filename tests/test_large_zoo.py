@@ -114,6 +114,7 @@ def test_mapped_rows_are_checked_without_a_copy(mapped):
     assert np.shares_memory(check_rows(mapped, MLP.n_weights), mapped)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("route", ROUTES)
 def test_rows_read_in_small_batches_give_the_same_results(route, mapped, monkeypatch):
     monkeypatch.setattr(_meta_training, "STATISTICS_ROWS", 30)  # statistics of the same halves then
@@ -128,6 +129,7 @@ def test_rows_read_in_small_batches_give_the_same_results(route, mapped, monkeyp
             np.testing.assert_allclose(given, wanted, rtol=1e-3, atol=1e-3)
 
 
+@pytest.mark.slow
 def test_rows_that_are_not_cached_train_the_same_autoencoder(mapped, monkeypatch):
     expected = embed(ROWS, queries=QUERIES)
     shrink(monkeypatch, batch_bytes=_batches.BATCH_BYTES)
@@ -135,6 +137,7 @@ def test_rows_that_are_not_cached_train_the_same_autoencoder(mapped, monkeypatch
         np.testing.assert_array_equal(given, wanted)
 
 
+@pytest.mark.slow
 def test_the_behavioral_arm_learns_from_small_batches_too(mapped, monkeypatch):
     *_, score = embed(ROWS, queries=QUERIES)
     shrink(monkeypatch, batch_bytes=8000)

@@ -22,6 +22,7 @@ def raise_an_error():
     raise ZeroDivisionError
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("n_jobs", [None, 1, 2])
 def test_results_come_in_order(n_jobs):
     jobs = [joblib.delayed(slow_square)(number=i) for i in range(5)]
@@ -82,6 +83,7 @@ def is_alive(pid):
     return True
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(os.name == "nt", reason="sends signals")
 @pytest.mark.parametrize(
     ("when", "number", "code"),

@@ -107,6 +107,7 @@ def test_accuracy_comes_close_to_the_best_possible_and_not_above(strategy, dista
     assert best - POINTS.get(strategy, 0.02) < attack.score(X_test, y_test) < best + 3 * noise
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("strategy", NUMBERS)
 def test_error_comes_close_to_the_least_possible_and_not_below(strategy):
     parameters, X, v, _ = draw_numbers(strategy, N_SHADOWS, 0)
@@ -120,6 +121,7 @@ def test_error_comes_close_to_the_least_possible_and_not_below(strategy):
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("strategy", CLASSES)
 def test_chance_where_models_tell_nothing(strategy):
     parameters, X, y = draw_classes(strategy, 300, 2, 0.0)
@@ -128,6 +130,7 @@ def test_chance_where_models_tell_nothing(strategy):
     assert abs(attack.score(X_test, y_test) - 0.5) < 3 * np.sqrt(0.25 / 4000)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("strategy", CLASSES)
 @pytest.mark.parametrize("n_shadows", [64, 1000])
 def test_probabilities_are_frequencies(strategy, n_shadows):

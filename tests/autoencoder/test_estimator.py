@@ -99,6 +99,7 @@ def test_refined_latents_behave_better_on_inputs_they_never_saw(arms, digits):
     np.testing.assert_allclose(alone, refined.transform(digits[1])[:3], rtol=1e-3, atol=1e-3)
 
 
+@pytest.mark.slow
 def test_generated_models_work_and_differ(arms, digits):
     _, _, images, _ = digits
     labels = load_digits(return_X_y=True)[1][:1000]
@@ -145,6 +146,7 @@ def test_an_embedding_does_not_depend_on_its_neighbours(fitted):
     np.testing.assert_allclose(alone, together, rtol=1e-4, atol=1e-5)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("parameters", [{}, {"behavioral_loss": "distillation", "gamma": 0.5}])
 def test_one_seed_gives_one_result(parameters):
     rows = make_rows()
@@ -197,11 +199,13 @@ def test_history_names_each_loss_for_training_and_validation(fitted):
     assert set(fitted.loss_scales_) == {"structural", "behavioral", "contrastive"}
 
 
+@pytest.mark.slow
 def test_training_lowers_the_total():
     autoencoder = make(epochs=30, learning_rate=3e-3).fit(make_rows(100))
     assert autoencoder.history_[-1]["train_total"] < autoencoder.history_[0]["train_total"]
 
 
+@pytest.mark.slow
 def test_models_are_held_out_only_where_something_uses_them():
     def n_trained(**parameters):
         fitted = make(batch_size=1, epochs=1, **parameters).fit(make_rows(20))
@@ -226,6 +230,7 @@ def test_callbacks_are_passed_on():
     assert autoencoder.net_.history[:, "seven"] == [7.0] * 3
 
 
+@pytest.mark.slow
 def test_regression_networks_with_several_outputs():
     rows = make_rows(60)
     rows *= np.random.default_rng(1).lognormal(size=(60, 1)).astype(np.float32)
@@ -239,6 +244,7 @@ def test_regression_networks_with_several_outputs():
     assert squares == pytest.approx(autoencoder.loss_scales_["behavioral"], rel=0.2)
 
 
+@pytest.mark.slow
 def test_several_query_sets_are_all_learned_on():
     rows = make_rows()
     far = QUERIES + 10.0
@@ -253,6 +259,7 @@ def test_several_query_sets_are_all_learned_on():
     assert both.score(rows) == pytest.approx(metrics.behavioral_r2(*outputs))
 
 
+@pytest.mark.slow
 def test_latents_of_each_layer_by_choice():
     autoencoder = make(latent_dim=[2, 50]).fit(make_rows())
     assert autoencoder.n_latents_ == 6 * 2 + 3 * 7  # an output has no more than 7 weights
@@ -260,6 +267,7 @@ def test_latents_of_each_layer_by_choice():
     assert split.n_latents_ == 6 * 2 * 2 + 3 * 3 * 1
 
 
+@pytest.mark.slow
 def test_alignment_by_choice():
     rows = make_rows()
     free = make(align=False).fit(rows)
@@ -286,6 +294,7 @@ def test_either_order_of_units_by_name(align):
     np.testing.assert_array_equal(again.transform(copies), fitted.transform(copies))
 
 
+@pytest.mark.slow
 def test_the_order_of_less_loss_is_used(digits):
     training, held_out, queries, images = digits
     fits = {}
@@ -324,6 +333,7 @@ def fraction_identified(gamma):
     return ((views[0] @ views[1].T).argmax(axis=1) == np.arange(40)).mean()
 
 
+@pytest.mark.slow
 def test_contrastive_training_brings_permuted_copies_together():
     trained = fraction_identified(gamma=0.9)
     assert trained > 0.6

@@ -76,6 +76,7 @@ def test_every_form_is_the_same_graph(form):
     assert unobserved_nodes(graph) == set()
 
 
+@pytest.mark.slow
 def test_text_needs_no_dowhy():
     import subprocess
 

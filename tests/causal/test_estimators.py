@@ -216,6 +216,7 @@ def minimizer_of_causal_dantzig(X, y, environments, penalty_weight):
     return np.linalg.lstsq(table[:, :-1], table[:, -1])[0]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("property_value", [0, 1])
 def test_causal_dantzig_finds_the_cause(property_value):
     """Least squares gives the effect .15 or more; of that, next to nothing is left."""

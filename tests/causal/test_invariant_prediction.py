@@ -80,6 +80,7 @@ def test_what_is_found_is_a_parent_at_the_stated_level(classes, n_models):
     assert found > n_models / (10 if classes else 4)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("test", "classes", "n_samples"),
     [("linear", False, 60), ("linear", True, 200), ("additive", False, 200)],

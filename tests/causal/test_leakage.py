@@ -35,6 +35,7 @@ def test_a_plain_learner_gives_the_mixture_away(leakage, attack):
     assert row["ci_low"] > 0.75
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("attack", ["deepsets", "queries"])
 def test_a_learner_that_sees_only_the_cause_does_not(leakage, attack):
     row = leakage["cause"].loc[attack]

@@ -119,6 +119,7 @@ DAMAGE = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("case", DAMAGE)
 def test_a_damaged_cache_is_built_again(case, built, cache, trainings):
     (folder,) = cache.iterdir()

@@ -71,6 +71,7 @@ print(sorted(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) for child in chi
 """
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
 @pytest.mark.parametrize("kind", ["both live", "first is killed"])
 def test_of_two_processes_one_trains_and_the_other_waits(kind, tmp_path):

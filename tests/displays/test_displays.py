@@ -104,6 +104,7 @@ def test_accuracies_and_errors_have_no_axis_in_common():
         LeakageDisplay.from_reports({"a": report(0.9), "b": errors(0.1, 0.2)})
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["$x$", "$\\nonsense{$", "_hidden", "a\udc80b", "<b>", "100% $"])
 def test_names_are_shown_as_they_are(name):
     row = report(0.9).table.assign(attack=name)

@@ -56,6 +56,7 @@ def test_displays_register_with_pyplot_unless_axes_are_given():
     assert len(plt.get_fignums()) == 2
 
 
+@pytest.mark.slow
 def test_a_risk_curve_is_that_of_the_game():
     game = InferenceGame(
         learner=LinearRegression(),

@@ -50,6 +50,7 @@ def test_given_axes_show_the_total():
     assert ax.get_title() == "total"
 
 
+@pytest.mark.slow
 def test_losses_over_decades_are_drawn_on_a_logarithmic_scale():
     history = [{"epoch": i, "train_total": 10.0**-i, "train_gap": 1.0 - i} for i in range(3)]
     display = TrainingHistoryDisplay(history).plot()

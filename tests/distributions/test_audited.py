@@ -43,6 +43,7 @@ FAMILIES = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", FAMILIES)
 def test_every_kind_of_property_can_be_audited(name):
     target, adversary = FAMILIES[name].split(0.5, random_state=0)
@@ -76,6 +77,7 @@ def test_a_model_gives_away_a_shift_of_the_outcome_it_learned(epsilon):
         assert row["ci_low"] <= 0.5 <= row["ci_high"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("on_inputs", [0.0, 1.0])
 def test_an_attack_on_least_squares_reaches_the_best_and_not_more(on_inputs):
     family = GaussianFamily(properties=(0, 0.15), on_inputs=on_inputs, n_features=2)

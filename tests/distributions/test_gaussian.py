@@ -69,6 +69,7 @@ N_REPEATS = 600
 BAND = 3.5 * np.sqrt(0.25 / (2 * N_REPEATS))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("statistic", "properties"), [("mean", (0, 0.3)), ("deviation", (0.5, 1.5))]
 )
@@ -94,6 +95,7 @@ def test_rows_tell_what_their_likelihood_tells(statistic, properties, a, b):
     assert abs(family.bayes_accuracy(30) - simulated) < BAND
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("a", "b"), [(0.0, 1.0), (1.0, 1.0), (2.0, 0.0)])
 def test_coefficients_tell_what_their_likelihood_tells(a, b):
     """Of slopes and intercept: the slopes' density does not depend on p, so the intercept's does.

@@ -125,6 +125,7 @@ def test_means_hold_in_every_draw_and_in_expectation(column, z):
     assert all(len(set(rows.tolist())) == n_samples for rows in drawn[:, :, 0].astype(int))
 
 
+@pytest.mark.slow
 @columns
 def test_rows_are_drawn_with_logistic_probabilities(column):
     mean = column.mean() + 0.4 * column.std()

@@ -65,6 +65,7 @@ def test_of_several_sets_of_queries_each_has_its_share():
     assert scorer(OfSets(), ROWS) == scorer(Halves(), ROWS)
 
 
+@pytest.mark.slow
 def test_a_search_over_beta_and_latent_dim():
     autoencoder = WeightSpaceAutoencoder(
         ARCHITECTURE, queries=QUERIES, d_model=8, n_layers=1, n_heads=2, epochs=1, random_state=0

@@ -58,6 +58,7 @@ def test_a_leak_is_detected():
     assert report.chance == {"accuracy": 0.5, "auc": 0.5}
 
 
+@pytest.mark.slow
 def test_where_distributions_are_equal_every_attack_is_at_chance():
     family = RandomNetworkFamily(0.0, random_state=0)
     with pytest.warns(IdenticalDistributionsWarning):
@@ -68,6 +69,7 @@ def test_where_distributions_are_equal_every_attack_is_at_chance():
     assert (report.table["ci_high"] >= 0.5).all()
 
 
+@pytest.mark.slow
 def test_a_white_and_a_black_box_on_real_data():
     learner = make_pipeline(StandardScaler(), LogisticRegression())
     report = audit(learner, TUMOURS, **QUICK)
@@ -92,6 +94,7 @@ def test_a_forest_has_no_weights_and_the_report_says_so():
     assert "skipped: deepsets" in repr(report)
 
 
+@pytest.mark.slow
 def test_what_was_guessed_of_each_target_is_kept():
     family = SubsampledFamily(X, Y, LARGE, properties=(0.2, 0.5, 0.8))
     learner = make_pipeline(StandardScaler(), LogisticRegression())

@@ -66,6 +66,7 @@ def run(learner, family=FAMILY, queries="family", **settings):
     return audit(learner, family, adversary=adversary, **(SMALL | settings)).table
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("queries", ["family", "random", "own"])
 def test_a_pipeline_by_column_names_is_audited_on_the_frame(queries):
     table = run(BY_NAME, queries=FRAME.head(64) if queries == "own" else queries)
@@ -73,6 +74,7 @@ def test_a_pipeline_by_column_names_is_audited_on_the_frame(queries):
     assert accuracy["value"].item() > 0.7
 
 
+@pytest.mark.slow
 def test_boosting_takes_categories_and_gaps_as_they_are():
     frame = FRAME[["age", "income", "region", "owns_home"]]
     family = SubsampledFamily(frame, Y, SEX, value="F", properties=(0.1, 0.9))
@@ -102,6 +104,7 @@ def test_every_fit_sees_the_columns_and_types_of_the_table():
     assert all(types == FRAME.dtypes.tolist() for _, types in seen)
 
 
+@pytest.mark.slow
 def test_games_and_sources_take_the_frame():
     game = InferenceGame(
         learner=BY_NAME,
@@ -145,6 +148,7 @@ def test_rows_become_numbers_for_the_audits_own_estimators():
     )
 
 
+@pytest.mark.slow
 def test_an_object_with_properties_and_sample_is_audited():
     class Own:
         properties = (0.1, 0.9)
@@ -170,6 +174,7 @@ class LogisticRegressionOfSign(LogisticRegression):
         return super().fit(X, np.asarray(y) > np.median(y))
 
 
+@pytest.mark.slow
 def test_a_record_of_a_frame_is_found_or_not():
     family = RecordMembershipFamily(FRAME, Y, record=3)
     table = run(BY_NAME, family, attacks="queries", n_samples=60)

@@ -284,6 +284,7 @@ class AnyCNN(nn.Module):
         return self.last(self.activation(self.hidden(self.pool(x).flatten(1))))
 
 
+@pytest.mark.slow
 @settings(max_examples=25, deadline=None)
 @given(
     kind=st.sampled_from([AnyMLP, AnyCNN]),

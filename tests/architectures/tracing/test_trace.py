@@ -195,6 +195,7 @@ def test_sequences_are_averaged_over_their_one_axis_of_places():
     assert step.layer.n_axes == 1
 
 
+@pytest.mark.slow
 def test_threads_trace_at_once(monkeypatch):
     interval = sys.getswitchinterval()
     monkeypatch.setattr(nn.Module, "__call__", nn.Module.__call__)  # put back, should this fail

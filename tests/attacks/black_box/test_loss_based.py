@@ -55,6 +55,7 @@ def settings(case):
     }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("case", CASES)
 def test_the_class_of_least_loss_is_predicted(case):
     X = CASES[case][0].reshape(N_MODELS, -1)
@@ -70,6 +71,7 @@ def test_the_class_of_least_loss_is_predicted(case):
     np.testing.assert_array_equal(fewer.predict(X), attack.predict(X))  # shadows do not move it
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("case", CASES)
 def test_thresholds_are_those_of_a_tree_on_the_losses_of_the_groups(case):
     X = CASES[case][0].reshape(N_MODELS, -1)

@@ -84,6 +84,7 @@ def test_more_than_two_classes_and_any_kind_of_label():
     assert attack.score(X[200:], y[200:]) > 0.9
 
 
+@pytest.mark.slow
 def test_regressor_learns_several_properties_of_different_scale():
     rng = np.random.default_rng(0)
     y = rng.uniform(size=(600, 2)) * [1, 100] + [0, 1000]
@@ -121,6 +122,7 @@ def test_global_generators_stay_where_they_are():
     np.testing.assert_array_equal(numpy_state, np.random.get_state()[1])  # noqa: NPY002
 
 
+@pytest.mark.slow
 def test_pickle_keeps_every_prediction(fitted):
     attack, X, _ = fitted
     loaded = pickle.loads(pickle.dumps(attack))

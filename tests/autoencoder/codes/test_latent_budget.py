@@ -53,6 +53,7 @@ def test_no_more_latents_than_there_is_room_for():
     assert allocate_budget(importances, 100, lambda sizes: 0.0) == (3, 3, 4)
 
 
+@pytest.mark.slow
 def test_importances_are_what_outputs_lose():
     """One affine layer: without a latent its output loses the contribution of that latent."""
     architecture = Architecture.mlp(3, [], 2)

@@ -75,6 +75,7 @@ def test_the_averaged_prediction_is_a_class_or_continuous(iris, petals):
     np.testing.assert_allclose(answers, zoo.forward(X).mean(0), atol=1e-5)
 
 
+@pytest.mark.slow
 def test_a_single_logit_is_averaged_to_a_class():
     autoencoder, zoo = fit(REGRESSION, (Y > 0).astype(int), behavioral_loss="cross_entropy")
     labels = averaged_labels(autoencoder.codec_, zoo.weights, X)
@@ -83,6 +84,7 @@ def test_a_single_logit_is_averaged_to_a_class():
     assert metrics.accuracy(REGRESSION.forward(generated, X), Y > 0).mean() > 0.95
 
 
+@pytest.mark.slow
 def test_models_distilled_from_an_ensemble_work_and_are_no_copies(iris):
     autoencoder, zoo = iris
     settings = {"anchors": zoo.weights, "random_state": 0}
@@ -106,6 +108,7 @@ def lossy_autoencoder(rows):
     return autoencoder.fit(rows)
 
 
+@pytest.mark.slow
 def test_distilled_models_predict_what_their_own_anchors_predict(iris):
     """With one anchor the ensemble is known: the new model comes to predict what it predicts."""
     _, zoo = iris
@@ -121,6 +124,7 @@ def test_distilled_models_predict_what_their_own_anchors_predict(iris):
     assert distance(150) < 0.5 * distance(0)
 
 
+@pytest.mark.slow
 def test_an_ensemble_of_regressors(petals):
     autoencoder, zoo = petals
     distilled = autoencoder.sample(10, anchors=zoo.weights, method="ensemble", random_state=0)

@@ -112,6 +112,7 @@ def test_gradient_through_the_network_matches_finite_differences(name, n_outputs
     assert torch.autograd.gradcheck(cost, rows.requires_grad_(True))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("loss", ["l2", "squared_error"])
 def test_output_gradients_estimate_the_second_moment_of_the_jacobian(loss):
     compared = losses.compared_outputs(loss)

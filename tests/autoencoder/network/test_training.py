@@ -36,6 +36,7 @@ class PowerCut(Callback):
             raise RuntimeError("power cut")
 
 
+@pytest.mark.slow
 def test_a_resumed_training_ends_as_an_uninterrupted_one(tmp_path):
     path = tmp_path / "folder" / "training.pt"
     with pytest.raises(RuntimeError, match="power cut"):
@@ -57,6 +58,7 @@ def test_a_finished_training_is_not_repeated(tmp_path):
     np.testing.assert_array_equal(again.transform(ROWS), first.transform(ROWS))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "change", [{"beta": 0.2}, {"epochs": 5}, {"queries": QUERIES + 1}, {"random_state": 1}]
 )
@@ -125,6 +127,7 @@ def test_a_scheduler_among_the_callbacks_takes_the_place_of_the_cosine():
     assert rates == pytest.approx([3e-3 * 0.5**epoch for epoch in range(4)])
 
 
+@pytest.mark.slow
 def test_warm_start_continues_with_the_same_normalization():
     autoencoder = make(warm_start=True).fit(ROWS)
     ordering, latents = autoencoder.codec_.normalization.ordering, autoencoder.transform(ROWS)
@@ -182,6 +185,7 @@ def test_warm_start_can_turn_a_loss_on():
     )
 
 
+@pytest.mark.slow
 def test_a_warm_start_resumes_from_a_checkpoint_too(tmp_path):
     def second_fit(autoencoder, **parameters):
         return autoencoder.set_params(**parameters).fit(ROWS).transform(ROWS)
@@ -208,6 +212,7 @@ def test_partial_fit_takes_one_epoch_and_keeps_normalization_and_scales():
     assert autoencoder.reconstruct(ROWS).shape == ROWS.shape
 
 
+@pytest.mark.slow
 def test_partial_fit_learns():
     autoencoder = make(gamma=0.0, permutations=False, learning_rate=3e-3).partial_fit(ROWS)
     for _ in range(25):

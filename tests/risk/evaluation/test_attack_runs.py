@@ -38,6 +38,7 @@ def populations(learner, family=SHIFTED, n_shadows=200, n_targets=400):
     ]
 
 
+@pytest.mark.slow
 def test_an_attack_reaches_the_bayes_accuracy_and_not_more():
     """A mean of n labels is N(p shift, 1 / n): the best guess has Phi(shift sqrt(n) / 2)."""
     shadows, targets = populations(DummyRegressor())
@@ -50,6 +51,7 @@ def test_an_attack_reaches_the_bayes_accuracy_and_not_more():
     assert abs(value - best) < 3 * np.sqrt(best * (1 - best) / 400)
 
 
+@pytest.mark.slow
 def test_weights_reveal_what_responses_reveal():
     shadows, targets = populations(LinearRegression())
     specs = [WEIGHTS, RESPONSES]

@@ -39,6 +39,7 @@ REGIMES = {  # n_features, signal, n_shadows, n_targets, n_repeats
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("regime", REGIMES)
 def test_the_interval_covers_the_attacks_expected_accuracy(regime):
     rng = np.random.default_rng(0)
@@ -110,6 +111,7 @@ def test_the_interval_of_a_mean_covers_it(n_repeats):
     assert abs(np.mean(covered) - 0.95) < 3 * np.sqrt(0.95 * 0.05 / 400)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("proportions", [(0.5, 0.5), (0.9, 0.7), (0.99, 0.97)])
 @pytest.mark.parametrize("shared", [0.0, 0.8], ids=["apart", "paired"])
 def test_the_interval_of_a_difference_covers_it(proportions, shared):

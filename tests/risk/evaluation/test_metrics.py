@@ -80,6 +80,7 @@ def coverage(metric, regime, n_runs=400):
     return np.mean(hits)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("regime", REGIMES)
 def test_the_interval_of_the_area_covers_it(regime):
     covered = coverage("auc", REGIMES[regime])
@@ -87,6 +88,7 @@ def test_the_interval_of_the_area_covers_it(regime):
     assert covered <= 0.98 or REGIMES[regime][0] >= 3, "near 1 it is wider than necessary"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "regime",
     [(0.5, 740, 2, 0.1), (1.0, 1024, 2, 0.3), (2.5, 740, 2, 0.0), (4.0, 1024, 1, 0.0)],

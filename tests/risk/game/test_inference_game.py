@@ -51,6 +51,7 @@ def above_half(mean):
     return mean > 0.5
 
 
+@pytest.mark.slow
 def test_the_risk_is_that_of_the_best_adversary():
     """Least squares has slopes and an intercept: the best that reads them is known exactly."""
     report = game(MEANS, n_samples=512, adversary=knowing(n_shadows=128)).play(
@@ -96,6 +97,7 @@ def test_the_prior_alone_costs_what_it_does_on_paper(loss, expected):
     assert prior.high - prior.low < 0.1 * expected
 
 
+@pytest.mark.slow
 def test_a_loss_of_ones_own_moves_decisions():
     """Where a miss of class 1 costs nine times, a doubtful model is said to be of class 1."""
 
@@ -122,6 +124,7 @@ def test_a_loss_of_classes_has_a_width_where_no_guess_was_wrong():
         assert own.high - own.low > 0.2
 
 
+@pytest.mark.slow
 def test_a_property_is_any_function_of_a_distribution():
     report = game(INTERVAL, property_of=above_half).play(**QUICK)
     assert report.classes == (False, True)
@@ -159,6 +162,7 @@ def component_of(distribution):
     return distribution.component
 
 
+@pytest.mark.slow
 def test_a_prior_is_any_function_that_draws_distributions(tmp_path):
     report = game(Component, property_of=component_of).play(**QUICK | {"n_row_sets": 64})
     assert report.classes == ("flat", "steep")
@@ -204,6 +208,7 @@ def test_the_adversarys_own_prior():
         ).play(**QUICK)
 
 
+@pytest.mark.slow
 def test_what_the_adversary_sees():
     X, y = load_breast_cancer(return_X_y=True)
     learner = make_pipeline(StandardScaler(), LogisticRegression())
@@ -232,6 +237,7 @@ def test_what_the_adversary_sees():
     assert "skipped: deepsets" in repr(forest)
 
 
+@pytest.mark.slow
 def test_more_targets_until_the_interval_is_narrow():
     played = game(MEANS).play(**QUICK | {"width": 0.3, "max_targets": 200})
     analyses = played.interim_analyses
@@ -248,6 +254,7 @@ def test_more_targets_until_the_interval_is_narrow():
     assert len(never.interim_analyses) == 1
 
 
+@pytest.mark.slow
 def test_rows_that_tell_as_much_are_counted_rightly():
     """A constant learner shows the mean of y, so that a model tells what its own rows tell of it.
 

@@ -46,6 +46,7 @@ def risk_of(game, **playing):
     return row
 
 
+@pytest.mark.slow
 def test_property_inference_of_means():
     family = GaussianFamily("mean", properties=(0, 0.15), on_inputs=0)
     game = property_inference(
@@ -110,6 +111,7 @@ class Constant:
         return rng.normal(size=(n_samples, 1)), self.mean + rng.normal(size=n_samples)
 
 
+@pytest.mark.slow
 def test_environment_membership_inference_of_means():
     """Three environments with the means 0, 0 and m: the set's mean is m / 3 or 0."""
     mean, n_samples = 0.6, 90
@@ -125,6 +127,7 @@ def test_environment_membership_inference_of_means():
     assert len(shrunken.sample(0, 90, random_state=0)[0]) == 45
 
 
+@pytest.mark.slow
 def test_record_membership_is_the_limit_of_one_row():
     """The mean of n rows moves by (y - m) / n with the record, and has a deviation of s / sqrt n.
 
@@ -157,6 +160,7 @@ def test_record_membership_is_the_limit_of_one_row():
     assert row["advantage_low"] <= advantage <= row["advantage_high"]
 
 
+@pytest.mark.slow
 def test_a_learner_that_keeps_its_rows_gives_every_record_away():
     X, y = RNG.normal(size=(1000, 3)), RNG.normal(size=1000)
     game = record_membership_inference(

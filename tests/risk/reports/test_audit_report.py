@@ -166,6 +166,7 @@ def test_what_a_reportdoes_not_hold_is_named(call, named):
         call()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("make", "n_plots", "title"),
     [

@@ -202,6 +202,7 @@ def test_unknown_and_missing_fields_are_refused(report, tmp_path):
 WRONG = [None, True, 3, "text", [1], {"a": 1}, [[1, 2]], {"a": [1]}, {"a": {"b": 1}}, -1e300]
 
 
+@pytest.mark.slow
 @every_report
 @pytest.mark.parametrize("value", WRONG, ids=str)
 def test_a_report_that_loads_can_be_shown(report, value, tmp_path):
@@ -289,6 +290,7 @@ def test_a_failed_write_leaves_the_old_file(tmp_path):
     assert [p.name for p in tmp_path.iterdir()] == ["file"]
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no umask")
 @pytest.mark.parametrize("mask", [0o022, 0o077, 0o002])
 def test_files_have_the_mode_that_the_umask_leaves(mask, tmp_path):

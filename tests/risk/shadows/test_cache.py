@@ -62,6 +62,7 @@ def assert_same(one, other):
         np.testing.assert_array_equal(values, other.utility[metric])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("learner", "n_models"), [(LinearRegression(), 70), (DecisionTreeRegressor(), 3), (ZOOS, 20)]
 )
@@ -261,6 +262,7 @@ def test_an_audit_finds_its_models_again(trained, tmp_path):
     assert not trained
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("changed", "n_trained"),
     [

@@ -38,6 +38,7 @@ def shares(property_value, n_samples, random_state):
 SHARES = DistributionFamily.from_function(shares, (0.2, 0.6))
 
 
+@pytest.mark.slow
 def test_shadow_models_serve_several_audits():
     learner = LinearRegression()
     shadows = train_shadows(
@@ -86,6 +87,7 @@ BLACK_BOXES = [name for name, strategy in STRATEGIES.items() if not strategy.whi
 WHITE_BOXES = [name for name, strategy in STRATEGIES.items() if strategy.white_box]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("labels_only", [False, True], ids=["proba", "labels"])
 def test_every_black_box_attack_infers_that_a_class_is_frequent(labels_only):
     report = audit(
@@ -101,6 +103,7 @@ def test_every_black_box_attack_infers_that_a_class_is_frequent(labels_only):
     assert (accuracy.drop("loss") > 0.8).all(), accuracy
 
 
+@pytest.mark.slow
 def test_every_white_box_attack_infers_from_the_coefficients_of_a_line():
     sizes = {"n_samples": 1000, "n_targets": 32}
     report = audit(LinearRegression(), CAUSAL, attacks=WHITE_BOXES, **knowing(n_shadows=64) | sizes)

@@ -80,6 +80,7 @@ def on_paper(n, d, a=0.5, b=1.0):
     }  # fmt: skip
 
 
+@pytest.mark.slow
 def test_the_parts_are_those_on_paper():
     """A mean fluctuates alike whatever the data, so that finite data add nothing to its leak."""
     report = leakage_sources(
@@ -96,6 +97,7 @@ def test_the_parts_are_those_on_paper():
     assert report.dominant == "conditional"
 
 
+@pytest.mark.slow
 def test_finite_data_alone():
     """Inputs move and E[Y|X] does not: least squares tells by how its errors hang together.
 
@@ -121,6 +123,7 @@ def test_finite_data_alone():
     assert "more training data" in "".join(report.explain())
 
 
+@pytest.mark.slow
 def test_a_wrong_bias_alone():
     """E[Y|X] is x1, common to both; a constant learner shows where the inputs are."""
 
@@ -140,6 +143,7 @@ def test_a_wrong_bias_alone():
     assert "model class that suits" in "".join(report.explain())
 
 
+@pytest.mark.slow
 def test_parts_add_up_and_the_whole_is_that_of_the_audit():
     report = leakage_sources(LinearRegression(), MEANS, reference_learner=DummyRegressor(), **QUICK)
     rows = report.table.set_index("source")["advantage"]
@@ -151,6 +155,7 @@ def test_parts_add_up_and_the_whole_is_that_of_the_audit():
     pd.testing.assert_frame_equal(report.table, again.table)
 
 
+@pytest.mark.slow
 def test_a_number_is_a_property_too():
     family = GaussianFamily("mean", properties=Interval(0, 1), on_inputs=0)
     report = leakage_sources(
@@ -161,6 +166,7 @@ def test_a_number_is_a_property_too():
     assert report.table.set_index("source")["advantage"]["total"] > 0.3
 
 
+@pytest.mark.slow
 def test_a_fitted_conditional_on_real_data():
     report = leakage_sources(
         DecisionTreeClassifier(max_depth=2), TUMOURS, reference_learner=DecisionTreeClassifier(),
@@ -171,6 +177,7 @@ def test_a_fitted_conditional_on_real_data():
     assert set(report.table["source"]) == {*SOURCES, "rest", "total"}
 
 
+@pytest.mark.slow
 def test_what_cannot_be_switched_off_is_said():
     def two_outcomes(value, n_samples, random_state):
         rng = np.random.default_rng(random_state)
@@ -204,6 +211,7 @@ def test_what_cannot_be_switched_off_is_said():
     assert (single["ci_high"] <= 1).all()
 
 
+@pytest.mark.slow
 def test_a_common_conditional_that_is_fitted_is_common():
     family = GaussianFamily("mean", properties=(-1, 1), on_inputs=1, on_outcome=1, n_features=2)
     fitted, told = share_conditional(family, "fitted", False, 2048, 0)
@@ -277,6 +285,7 @@ def test_known_advantages_are_divided_as_they_were_put_together():
     assert sample["ci_low"] < 0.2 < by_the_other_rate <= sample["ci_high"] + 1e-12
 
 
+@pytest.mark.slow
 def test_intervals_cover():
     """Of 200 analyses with parts of .5, .1 and .2, nineteen in twenty hold each."""
     truth = {"conditional": 0.5, "bias": 0.1, "sample": 0.2, "rest": 0.0, "total": 0.8}
@@ -325,6 +334,7 @@ def test_guesses_that_are_all_right_leave_a_doubt():
     assert wider.drop("total").all()
 
 
+@pytest.mark.slow
 def test_intervals_cover_where_errors_are_rare():
     shares = {(True, True): 0.99, (True, False): 0.98, (False, True): 0.6, (False, False): 0.5}
     truth = {"conditional": 0.87, "bias": 0.11, "sample": 0.0, "rest": 0.0, "total": 0.98}

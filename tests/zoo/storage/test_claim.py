@@ -210,6 +210,7 @@ for turn in range(int(sys.argv[3])):
 """
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
 @pytest.mark.parametrize("kind", ["save", "train"])
 def test_two_writers_leave_a_whole_zoo(kind, tmp_path):

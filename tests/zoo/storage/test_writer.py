@@ -299,6 +299,7 @@ def kill_at_every_step(kind, root):
     return json.loads(done.stdout)
 
 
+@pytest.mark.slow
 def test_a_run_killed_at_any_step_goes_on(tmp_path):
     n_steps = kill_at_every_step("writer", tmp_path)
     assert n_steps > 15
@@ -314,6 +315,7 @@ def test_a_run_killed_at_any_step_goes_on(tmp_path):
     assert_whole(tmp_path / str(n_steps))
 
 
+@pytest.mark.slow
 def test_a_save_killed_at_any_step_leaves_the_old_zoo_or_the_new(tmp_path):
     old = ModelZoo(-WEIGHTS[:2], ARCHITECTURE)
     for step in range(40):

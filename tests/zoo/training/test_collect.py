@@ -129,6 +129,7 @@ train_zoo(Architecture.mlp(3, [6], 1), own, out={out!r}, epochs=2, batch_size=16
 """
 
 
+@pytest.mark.slow
 def test_a_killed_run_is_taken_up(whole, tmp_path, trained):
     out, file = tmp_path / "zoo", tmp_path / "sets.npz"
     X_test, y_test = OPTIONS["test_set"]

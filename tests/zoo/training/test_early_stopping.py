@@ -71,6 +71,7 @@ def every_epoch(architecture, dataset, seed, **options):
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("validation", ["split", "environment"])
 @pytest.mark.parametrize("name", ARCHITECTURES)
 def test_the_best_weights_on_what_is_set_aside(name, validation):
@@ -121,6 +122,7 @@ def test_a_warm_up_that_is_never_over_keeps_the_last_weights():
     assert (zoo.metadata[["epoch", "best_epoch"]] == EPOCHS).all(axis=None)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("penalty", [None, *PENALTIES.values()], ids=["None", *PENALTIES])
 def test_other_models_chunks_and_workers_change_nothing(penalty):
     """Nor that the others' sets are of other sizes, or that one set is all models'."""

@@ -46,6 +46,7 @@ def expected_scores(architecture, loss, row, dataset):
     return value, float((classes == y).double().mean()) if loss != "mse" else None
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("form", ["shared", "list", "function"])
 @pytest.mark.parametrize("loss", ARCHITECTURES)
 def test_scores_are_those_of_each_module(loss, form, monkeypatch):

@@ -117,6 +117,7 @@ def test_a_model_is_that_of_a_plain_loop(name, penalty):
     assert (np.abs(in_no_step.weights - zoo.weights).max() > 1e-4) == has_effect
 
 
+@pytest.mark.slow
 @every_penalty
 def test_other_models_chunks_and_workers_change_nothing(penalty):
     """Not even when some leave early, and those that stay take the state of the penalty along."""

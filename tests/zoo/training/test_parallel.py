@@ -104,6 +104,7 @@ def test_neither_chunks_nor_workers_matter(cluster, forms, alone):
     assert_close(zoo, expected)
 
 
+@pytest.mark.slow
 def test_a_function_draws_where_the_model_is_trained(backend, tmp_path):
     sets = OWN
 
@@ -212,6 +213,7 @@ def test_the_error_itself_travels():
     np.testing.assert_array_equal(error.models, [2, 3])
 
 
+@pytest.mark.slow
 def test_what_is_wrong_with_the_data_is_said_as_ever(backend):
     X, y = OWN[5]
     wrong = [*OWN[:5], (X[:, :2], y), OWN[6]]
@@ -232,6 +234,7 @@ def deadly(sets, parent, folder, n_deaths):
     return draw
 
 
+@pytest.mark.slow
 def test_a_killed_worker_leaves_the_names_of_what_is_not_trained(tmp_path):
     (tmp_path / "deaths").mkdir()
     draw = deadly(OWN, os.getpid(), tmp_path / "deaths", 1)
@@ -244,6 +247,7 @@ def test_a_killed_worker_leaves_the_names_of_what_is_not_trained(tmp_path):
     assert_close(again, train_zoo(ARCHITECTURE, OWN, **OPTIONS))
 
 
+@pytest.mark.slow
 def test_dask_trains_on_another_worker_what_a_killed_one_left(cluster, tmp_path):
     draw = deadly(OWN, os.getpid(), tmp_path, 1)
     with joblib.parallel_config(backend="dask"):
@@ -252,6 +256,7 @@ def test_dask_trains_on_another_worker_what_a_killed_one_left(cluster, tmp_path)
     assert_close(zoo, train_zoo(ARCHITECTURE, OWN, **OPTIONS))
 
 
+@pytest.mark.slow
 def test_what_dask_gives_up_is_named_and_not_waited_for(cluster, tmp_path):
     draw = deadly(OWN, os.getpid(), tmp_path, 10)
     with (
