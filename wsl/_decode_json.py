@@ -73,10 +73,12 @@ def read_json(
     schema: Any = object,
     *,
     max_bytes: int = MAX_BYTES,
+    surrogates: bool = False,
     error: type[WslError] = ZooFileError,
 ) -> Any:
-    """Return the value of a JSON file of at most ``max_bytes``, checked against a schema."""
-    return decode_json(read_bytes(path, max_bytes, error=error), path, schema, error=error)
+    """Return the value of a JSON file of at most ``max_bytes``; see ``decode_json``."""
+    data = read_bytes(path, max_bytes, error=error)
+    return decode_json(data, path, schema, surrogates=surrogates, error=error)
 
 
 def decode_json(
@@ -84,18 +86,20 @@ def decode_json(
     name: object,
     schema: Any = object,
     *,
+    surrogates: bool = False,
     error: type[WslError] = ZooFileError,
 ) -> Any:
     """Return the value of JSON text, checked against a schema.
 
-    ``name`` is the file, or the part of one, for the error message.
+    ``name`` is the file, or the part of one, for the error message. Escapes of lone surrogates are
+    refused, as no file can be named by them, unless ``surrogates`` is True.
     """
     try:
         decoded = text.decode("utf-8-sig") if isinstance(text, bytes) else text
         if _is_deeper(decoded, MAX_DEPTH):
             raise ValueError(f"it is nested more than {MAX_DEPTH} levels deep")
         value = json.loads(decoded, object_pairs_hook=_object)
-        if isinstance(text, str) or _SURROGATE.search(decoded):
+        if not surrogates and (isinstance(text, str) or _SURROGATE.search(decoded)):
             _check_text(value)
     except UnicodeDecodeError as cause:
         raise error(f"{name} is not UTF-8 text: {cause}.") from cause

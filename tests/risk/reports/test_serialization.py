@@ -5,6 +5,7 @@ import json
 import math
 import os
 import random
+import re
 import tracemalloc
 import zlib
 from dataclasses import replace
@@ -19,6 +20,7 @@ from wsl._files import write_text
 from wsl.exceptions import InvalidInputError
 from wsl.risk import AuditReport, Estimate, GameReport, SourcesReport
 from wsl.risk.game._game_tables import COLUMNS
+from wsl.risk.reports import _field_codecs
 
 RNG = np.random.default_rng(0)
 AUDIT = AuditReport(
@@ -162,20 +164,73 @@ def test_a_torn_file_is_refused(report, tmp_path):
     original = path.read_bytes()
     for length in range(0, len(original) - 1, max(len(original) // 100, 1)):
         path.write_bytes(original[:length])
-        with pytest.raises(InvalidInputError, match="must be a wsl-"):
+        with pytest.raises(InvalidInputError, match=f"{re.escape(str(path))} is not valid JSON"):
             type(report).load(path)
 
 
 @pytest.mark.parametrize(
-    "text",
-    ["no json", "[]", "{}", "null", '{"format": "other", "version": 1}', "[" * 100_000, "\ufeff{}",
-     '{"format": [], "version": {}}'],
-    ids=lambda text: text[:9],
+    ("text", "reason"),
+    [
+        (b"no json", "is not valid JSON"),
+        (b"[]", r"must be an object; got \[\]"),
+        (b"null", "must be an object; got None"),
+        (b"{}", "must be a wsl-audit-report of version 3; got None"),
+        (b"\xef\xbb\xbf{}", "must be a wsl-audit-report of version 3; got None"),
+        (b'{"format": "other", "version": 1}', "must be a wsl-audit-report .* got 'other'"),
+        (b'{"format": [], "version": {}}', "must be a wsl-audit-report"),
+        (b'{"format": "a", "format": "b"}', "key 'format' twice"),
+        (b"[" * 100_000, "nested more than 100 levels deep"),
+        (b"\xff{}", "is not UTF-8 text"),
+        (b'{"format": "wsl-audit-report", "version": 3, "sha256": 1, "contents": {}}',
+         "`sha256` must be text; got 1"),
+        (b'{"format": "wsl-audit-report", "version": 3, "sha256": "1", "contents": []}',
+         "`contents` must be an object"),
+        (b'{"format": "wsl-audit-report", "version": 3, "contents": {}}', r"lacks \['sha256'\]"),
+        (b'{"format": "wsl-audit-report", "version": 3, "sha256": "", "contents": {}, "by": ""}',
+         r"unknown fields \['by'\]"),
+        (b'{"format": "wsl-audit-report", "version": true}', "got .* of version True"),
+        (b'{"format": "wsl-audit-report", "version": ' + b"9" * 5000 + b"}", "is not valid JSON"),
+    ],
+    ids=lambda text: text[:50] if isinstance(text, bytes) else "",
 )  # fmt: skip
-def test_another_file_is_refused(text, tmp_path):
-    (tmp_path / "file").write_text(text)
-    with pytest.raises(InvalidInputError, match="must be a wsl-audit-report"):
-        AuditReport.load(tmp_path / "file")
+def test_another_file_is_refused(text, reason, tmp_path):
+    path = tmp_path / "file"
+    path.write_bytes(text)
+    with pytest.raises(InvalidInputError, match=reason) as refused:
+        AuditReport.load(path)
+    assert str(path) in str(refused.value)
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no pipes in folders")
+@pytest.mark.parametrize(
+    ("make", "reason"),
+    [
+        (os.mkfifo, "must be a regular file to be read; got a named pipe"),
+        (os.mkdir, "must be a regular file to be read; got a folder"),
+        (lambda path: path.symlink_to("/dev/zero"), "got a device"),
+        (lambda path: None, "No such file"),
+    ],
+    ids=["pipe", "folder", "device", "nothing"],
+)
+def test_what_is_no_file_is_refused(make, reason, tmp_path):
+    make(tmp_path / "report.json")
+    with pytest.raises(InvalidInputError, match=f"report.json .*{reason}"):
+        AuditReport.load(tmp_path / "report.json")
+
+
+def test_a_file_that_is_too_large_is_refused_before_it_is_read(tmp_path):
+    path = tmp_path / "report.json"
+    with path.open("wb") as file:
+        file.truncate(2**40)  # a hole, which takes no space
+    with pytest.raises(InvalidInputError, match="must have at most 268435456 bytes"):
+        AuditReport.load(path)
+
+
+def test_many_arrays_are_together_no_larger_than_the_largest(tmp_path, monkeypatch):
+    monkeypatch.setattr(_field_codecs, "LARGEST_ARRAY", 200)
+    path = AUDIT.save(tmp_path / "report.json")
+    with pytest.raises(InvalidInputError, match=r"'guesses' must be an array of at most 50 bytes"):
+        AuditReport.load(path)
 
 
 @every_report

@@ -115,7 +115,7 @@ class Report:
         Raises
         ------
         InvalidInputError
-            If the file is damaged, or holds something else or another version.
+            If the file cannot be read, is damaged, or holds something else or another version.
         """
         fields = cls._format.read(path)
         try:

@@ -8,7 +8,7 @@ import base64
 import math
 import zlib
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -171,8 +171,17 @@ def _encode_array(array: np.ndarray) -> dict[str, Any]:
     return {"dtype": array.dtype.str, "shape": list(array.shape), "data": data}
 
 
-def _decode_array(packed: Any) -> np.ndarray:
-    """Return the array of which ``_encode_array`` made a dict."""
+def _decode_arrays(parts: Any) -> dict[str, np.ndarray]:
+    """Return arrays by name, which together are no larger than the largest one may be."""
+    arrays, n_bytes = {}, 0
+    for name, packed in expect(parts, dict, "a mapping").items():
+        arrays[name] = _decode_array(packed, LARGEST_ARRAY - n_bytes)
+        n_bytes += arrays[name].nbytes
+    return arrays
+
+
+def _decode_array(packed: Any, largest: int = LARGEST_ARRAY) -> np.ndarray:
+    """Return the array of which ``_encode_array`` made a dict, of at most ``largest`` bytes."""
     expect(packed, dict, "an array")
     if packed.keys() != {"dtype", "shape", "data"}:
         raise ValueError(f"must have dtype, shape and data; got {list(packed)}")
@@ -182,9 +191,9 @@ def _decode_array(packed: Any) -> np.ndarray:
         raise ValueError(f"must be an array of numbers; got type {dtype} and shape {shape}")
     compressed = base64.b64decode(text(packed["data"]), validate=True)
     n_bytes = dtype.itemsize * math.prod(shape)
-    if n_bytes > min(LARGEST_ARRAY, LARGEST_RATIO * len(compressed)):
+    if n_bytes > min(largest, LARGEST_RATIO * len(compressed)):
         raise ValueError(
-            f"must be an array of at most {LARGEST_ARRAY} bytes, which its data can hold; got "
+            f"must be an array of at most {largest} bytes, which its data can hold; got "
             f"shape {shape} and {len(compressed)} bytes of data"
         )
     try:
@@ -207,7 +216,7 @@ _ARRAY_SCHEMA = {
     ),
 }
 ARRAY = FieldCodec(_encode_array, _decode_array, _ARRAY_SCHEMA)
-ARRAYS = mapping(_decode_array, _encode_array, _ARRAY_SCHEMA)
+ARRAYS = replace(mapping(_decode_array, _encode_array, _ARRAY_SCHEMA), decode=_decode_arrays)
 CLASSES = FieldCodec(plain, _decode_classes, {"type": "array"})
 SETTINGS = mapping(lambda value: value, schema={})
 TEXTS = mapping(text)

@@ -7,10 +7,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from ..._decode_json import Fields, check_schema, read_json
 from ..._digest import json_digest
 from ..._files import write_text
 from ...exceptions import InvalidInputError
 from ._field_codecs import FieldCodec, object_schema
+
+DOCUMENT = Fields({"format": str, "version": int, "sha256": str, "contents": dict})
+MAX_BYTES = 2**28
 
 
 @dataclass(frozen=True)
@@ -54,18 +58,21 @@ class FileFormat:
     def _contents(self, path: str | os.PathLike) -> dict[str, Any]:
         """Return what the file says that it holds, after a check that nothing was changed."""
         name = os.fspath(path)
-        try:
-            document = json.loads(Path(path).read_text(encoding="utf-8"))
-            found = document["format"], document["version"]
-        except (ValueError, KeyError, TypeError, RecursionError) as error:
-            raise InvalidInputError(f"{name!r} must be a {self.name}; {_reason(error)}.") from error
+        document = read_json(
+            path, dict, max_bytes=MAX_BYTES, surrogates=True, error=InvalidInputError
+        )
+        found = document.get("format"), document.get("version")
         if found != (self.name, self.version):
             raise InvalidInputError(
                 f"{name!r} must be a {self.name} of version {self.version}; "
                 f"got {found[0]!r} of version {found[1]!r}."
             )
-        contents = document.get("contents")
-        if not isinstance(contents, dict) or document.get("sha256") != json_digest(contents):
+        try:
+            check_schema(document, DOCUMENT)
+        except ValueError as error:
+            raise InvalidInputError(f"{name!r} is not a valid {self.name}: {error}.") from error
+        contents = document["contents"]
+        if document["sha256"] != json_digest(contents):
             raise InvalidInputError(f"{name!r} is damaged: its contents do not match its digest.")
         if contents.keys() != self.codecs.keys():
             raise InvalidInputError(
@@ -97,14 +104,3 @@ class FileFormat:
     @property
     def _fields(self) -> list[tuple[str, FieldCodec]]:
         return list(self.codecs.items())
-
-
-def _reason(error: Exception) -> str:
-    """Return why a file is no report."""
-    if isinstance(error, json.JSONDecodeError):
-        return f"it holds no JSON ({error})"
-    if isinstance(error, UnicodeDecodeError):
-        return "it holds no text in UTF-8"
-    if isinstance(error, RecursionError):
-        return "it is nested too deeply"
-    return "it says nothing of its format and version"
