@@ -2,22 +2,22 @@
 
 import copy
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Sequence
 from functools import cached_property, partial
 from typing import Any
 
 import numpy as np
-from torch import Tensor, nn
+from torch import nn
 
 from .._torch_defaults import default_factories, torch_defaults
-from .._validation import as_real_array, owned_tensor, quoted
+from .._validation import as_real_array, quoted
 from ..exceptions import InvalidInputError, UnsupportedModuleError
 from ._builders import replace_activations
 from ._common_networks import CommonNetworks
-from ._conversion import RowReader, sklearn_model
 from ._description import architecture_html, layer_names
 from ._identity import Identity, identify_module
 from ._input_shape import find_input_shape
+from ._model_conversion import ModelConversion
 from ._parameter_layout import ParameterLayout
 from ._template import make_template, refuse_unsupported
 from .forward._execute import forward_each_model
@@ -29,7 +29,7 @@ from .tracing._trial import try_module
 from .tracing._verify import agrees
 
 
-class Architecture(CommonNetworks, UnitPermutations):
+class Architecture(CommonNetworks, ModelConversion, UnitPermutations):
     """The meaning of a row of weights: names, shapes, function and symmetries of a network.
 
     A row holds what distinguishes one trained model from another: its parameters, in the module's
@@ -219,102 +219,6 @@ class Architecture(CommonNetworks, UnitPermutations):
     def template(self) -> nn.Module:
         """A fresh copy of the module, on CPU, in evaluation mode, with all parameters 0."""
         return copy.deepcopy(self._module)
-
-    def flatten(self, models: Any) -> np.ndarray:
-        """Return models as rows.
-
-        Parameters
-        ----------
-        models : nn.Module, state dict, fitted scikit-learn MLP or linear model, or several of them
-            One model, or an iterable of models, of this architecture.
-
-        Returns
-        -------
-        ndarray of shape (n_models, n_weights)
-            One row per model, float32.
-
-        Raises
-        ------
-        InvalidInputError
-            If a parameter is missing, unknown or of another shape; model and parameter are named.
-        UnsupportedModuleError
-            If a model is of another kind; it is named.
-        """
-        single = isinstance(models, (nn.Module, Mapping)) or not isinstance(models, Iterable)
-        return RowReader(self.layout, self._module).rows([models] if single else models)
-
-    def state_dict(self, row) -> dict[str, Tensor]:
-        """Return one row as a state dict.
-
-        Parameters
-        ----------
-        row : array-like of shape (n_weights,)
-            The weights of one model.
-
-        Returns
-        -------
-        dict of str to Tensor
-            Parameters and running statistics by name.
-        """
-        row = owned_tensor(row).reshape(1, -1)
-        return {name: p[0].clone() for name, p in self.layout.parameters(row).items()}
-
-    @torch_defaults()
-    def module(self, row) -> nn.Module:
-        """Return one row as a module that is ready to use.
-
-        Parameters
-        ----------
-        row : array-like of shape (n_weights,)
-            The weights of one model.
-
-        Returns
-        -------
-        nn.Module
-            A module in evaluation mode that holds the weights.
-        """
-        module = copy.deepcopy(self._module)
-        module.load_state_dict(self.state_dict(row), strict=False)
-        return module.requires_grad_(True)
-
-    def to_sklearn(self, row, like: Any) -> Any:
-        """Return one row as a fitted scikit-learn model.
-
-        Parameters
-        ----------
-        row : array-like of shape (n_weights,)
-            The weights of one model.
-        like : fitted MLP or linear model of scikit-learn
-            A model of this architecture. Everything but the weights is copied from it: parameters,
-            classes, the dtype of the weights and other attributes, such as a loss curve.
-
-        Returns
-        -------
-        estimator
-            A fitted copy of ``like`` that holds the weights.
-
-        Raises
-        ------
-        InvalidInputError
-            If ``like`` is of another architecture.
-
-        Examples
-        --------
-        >>> import numpy as np
-        >>> from sklearn.linear_model import LinearRegression
-        >>> from wsl import Architecture
-        >>> like = LinearRegression().fit(np.eye(2), [0.0, 1.0])
-        >>> architecture = Architecture.from_sklearn(like)
-        >>> model = architecture.to_sklearn([2.0, 3.0, 1.0], like)
-        >>> model.predict([[1.0, 1.0]])
-        array([6.])
-        """
-        expected = Architecture.from_sklearn(like)
-        if expected != self:
-            raise InvalidInputError(
-                f"`like` must be of {self!r}; got a {type(like).__name__} of {expected!r}."
-            )
-        return sklearn_model(like, [p.numpy() for p in self.state_dict(row).values()])
 
     def forward(self, weights, inputs, batch_size: int | None = None):
         """Run every model on the same inputs.

@@ -1,12 +1,11 @@
-"""Architectures of common networks by their sizes, or by a fitted scikit-learn model."""
+"""Architectures of common networks by their sizes."""
 
 from collections.abc import Sequence
-from typing import Any, Self
+from typing import Self
 
 from torch import nn
 
 from ._builders import build_cnn, build_mlp
-from ._conversion import sklearn_module
 
 
 class CommonNetworks:
@@ -107,19 +106,3 @@ class CommonNetworks:
             dropout,
         )  # fmt: skip
         return cls(layers)
-
-    @classmethod
-    def from_sklearn(cls, model: Any) -> Self:
-        """Return the architecture of a fitted scikit-learn model.
-
-        Parameters
-        ----------
-        model : fitted MLP or linear model of scikit-learn
-            The model whose sizes and activation are taken.
-
-        Returns
-        -------
-        Architecture
-            Its outputs are the decision values: what comes before the softmax or sigmoid.
-        """
-        return cls(sklearn_module(model))
