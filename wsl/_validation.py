@@ -58,7 +58,7 @@ def _to_array(values: Any, name: str) -> np.ndarray:
 def _from_objects(array: np.ndarray, name: str) -> np.ndarray:
     """Return an array of objects as float64 if all are real numbers or missing."""
     for value in array.flat:
-        if not isinstance(value, Real) and not pd.isna(value):
+        if not isinstance(value, (Real, np.bool_)) and not pd.isna(value):
             raise InvalidInputError(
                 f"{quoted(name)} must hold real numbers; got {value!r} of type "
                 f"{type(value).__name__}."

@@ -1,7 +1,9 @@
 """Inputs are flat rows or have the shape that the module takes; any other shape is refused."""
 
 import numpy as np
+import pandas as pd
 import pytest
+import scipy.sparse
 import torch
 from torch import nn
 
@@ -136,22 +138,57 @@ def test_the_first_layer_of_a_custom_module_tells_the_input_shape():
     assert Architecture(Sum(), input_shape=(2, 3)).forward(row, np.ones((5, 2, 3))).shape[1] == 5
 
 
-@pytest.mark.parametrize(
-    ("wrong", "message"),
-    [
-        (np.full((2, 3), "1.5"), "must hold real numbers"),
-        (np.ones((2, 3), complex), "must hold real numbers"),
-        (np.zeros((2, 3), "M8[s]"), "must hold real numbers"),
-        (np.array([[1, 2, "x"]], object), "must hold real numbers; got 'x'"),
-        (np.array([[1, 2, None]], object), "must be finite; got NaN"),
-        ([[1.0, 2.0, np.inf]], "must be finite; got infinity"),
-        ([[1.0, 2.0, 1e40]], "must hold numbers that float32"),
-        (np.ma.masked_less(np.arange(6.0).reshape(2, 3), 1), "must have no missing values"),
-        ([[1.0, 2.0, 3.0], [1.0]], "must be an array"),
-    ],
-    ids=["text", "complex", "dates", "mixed", "missing", "infinite", "large", "masked", "ragged"],
-)
-def test_inputs_that_are_not_finite_real_numbers_are_refused(wrong, message):
+FRAME = pd.DataFrame({"a": [1.0, 0.0, 1.0], "b": [2.5, -1.0, 4.0], "c": [7.0, 8.0, -9.0]})
+KINDS = {
+    "frame": FRAME,
+    "nullable floats": FRAME.astype("Float64"),
+    "nullable integers": FRAME.assign(c=FRAME.c.astype("Int64")),
+    "nullable booleans": FRAME.assign(a=FRAME.a.astype("boolean")),
+    "booleans and floats": FRAME.assign(a=FRAME.a.astype(bool)),
+    "objects": FRAME.astype(object),
+    "booleans of numpy": np.array([[np.bool_(a), b, c] for a, b, c in FRAME.to_numpy()], object),
+    "long doubles": FRAME.to_numpy(np.longdouble),
+    "half precision": FRAME.to_numpy(np.float16),
+    "big-endian": FRAME.to_numpy(">f8"),
+    "columns first": np.asfortranarray(FRAME),
+    "not contiguous": np.repeat(FRAME.to_numpy(), 2, axis=1)[:, ::2],
+    "unmasked": np.ma.array(FRAME.to_numpy()),
+    "list": FRAME.to_numpy().tolist(),
+    "bfloat16": torch.tensor(FRAME.to_numpy()).bfloat16(),
+    "tensor with gradients": torch.tensor(FRAME.to_numpy(), requires_grad=True),
+}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_frames_and_arrays_of_any_kind_are_read_as_their_numbers(kind):
+    linear = Architecture.mlp(3, [], 1)
+    rows = np.float32([[1, 10, 100, 5]])
+    expected = FRAME.to_numpy() @ rows[0, :3] + 5
+    np.testing.assert_array_equal(linear.forward(rows, KINDS[kind])[0, :, 0], expected)
+    tensor = linear.forward(torch.tensor(rows), KINDS[kind])
+    np.testing.assert_array_equal(tensor[0, :, 0].detach().numpy(), expected)
+    responses = QueryResponses(linear, queries=KINDS[kind]).fit_transform(rows)
+    np.testing.assert_array_equal(responses[0], expected)
+
+
+NOT_NUMBERS = {
+    "text": (np.full((2, 3), "1.5"), "must hold real numbers"),
+    "complex": (np.ones((2, 3), complex), "must hold real numbers"),
+    "dates": (np.zeros((2, 3), "M8[s]"), "must hold real numbers"),
+    "mixed": (np.array([[1, 2, "x"]], object), "must hold real numbers; got 'x'"),
+    "None": (np.array([[1, 2, None]], object), "must be finite; got NaN"),
+    "NA": (FRAME.assign(a=pd.Series([1, 2, pd.NA], dtype="Int64")), "must be finite; got NaN"),
+    "infinity": ([[1.0, 2.0, np.inf]], "must be finite; got infinity"),
+    "large": ([[1.0, 2.0, 1e40]], "must hold numbers that float32"),
+    "masked": (np.ma.masked_less(np.arange(6.0).reshape(2, 3), 1), "must have no missing values"),
+    "sparse": (scipy.sparse.eye(3, format="csr"), "must be dense; got a .*pass inputs.toarray"),
+    "ragged": ([[1.0, 2.0, 3.0], [1.0]], "must be an array"),
+}
+
+
+@pytest.mark.parametrize("kind", NOT_NUMBERS)
+def test_inputs_that_are_not_finite_real_numbers_are_refused(kind):
+    wrong, message = NOT_NUMBERS[kind]
     linear = Architecture.mlp(3, [], 1)
     with pytest.raises(InvalidInputError, match=f"`inputs` {message}"):
         linear.forward(np.ones((1, 4)), wrong)

@@ -5,8 +5,13 @@ import pickle
 import numpy as np
 import pandas as pd
 import pytest
+from sklearn.base import clone
+from sklearn.decomposition import PCA
+from sklearn.linear_model import Ridge
+from sklearn.model_selection import cross_val_score, train_test_split
+from sklearn.pipeline import make_pipeline
 
-from wsl import Architecture, ModelZoo, _batches, train_zoo
+from wsl import Architecture, ModelZoo, WeightStatistics, _batches, train_zoo
 from wsl.exceptions import InvalidInputError
 
 ARCHITECTURES = {
@@ -77,6 +82,27 @@ def test_batches_are_the_zoo_in_order(batch_size, monkeypatch):
     assert all(np.shares_memory(piece.weights, zoo.weights) for piece in pieces)
     np.testing.assert_array_equal(np.concatenate([p.weights for p in pieces]), zoo.weights)
     assert pd.concat([p.metadata for p in pieces], ignore_index=True).equals(zoo.metadata)
+
+
+def test_a_zoo_is_taken_as_the_array_of_its_weights():
+    zoo = make_zoo()
+    assert np.shares_memory(np.asarray(zoo), zoo.weights)
+    assert not np.shares_memory(np.array(zoo), zoo.weights)
+    assert np.asarray(zoo, dtype=np.float64).dtype == np.float64
+    assert (zoo.shape, zoo.dtype) == (zoo.weights.shape, np.float32)
+    numbers = zoo.metadata["number"]
+    for estimator in (PCA(2), WeightStatistics(ARCHITECTURE)):
+        expected = estimator.fit_transform(zoo.weights)
+        np.testing.assert_array_equal(clone(estimator).fit_transform(zoo), expected)
+        scored = make_pipeline(estimator, Ridge())
+        np.testing.assert_array_equal(
+            cross_val_score(scored, zoo, numbers, cv=3),
+            cross_val_score(scored, zoo.weights, numbers, cv=3),
+        )
+    train, test = train_test_split(zoo, test_size=2, random_state=0)
+    assert (len(train), len(test), type(test)) == (N_MODELS - 2, 2, ModelZoo)
+    X = np.ones((4, 3))
+    np.testing.assert_array_equal(ARCHITECTURE.forward(zoo, X), zoo.forward(X))
 
 
 def test_batches_of_nothing():

@@ -21,8 +21,8 @@ class ModelZoo:
     """A population of trained models of one architecture.
 
     A zoo behaves like a sequence of models: it has a length, and slices, masks and arrays of
-    indices select models as they select rows of an array. Its ``weights`` are the X that the
-    estimators of this package take.
+    indices select models as they select rows of an array. Estimators of this package and of
+    scikit-learn take a zoo as X, which is its ``weights``.
 
     Parameters
     ----------
@@ -83,6 +83,20 @@ class ModelZoo:
 
     def __len__(self) -> int:
         return len(self.weights)
+
+    def __array__(self, dtype=None, copy: bool | None = None) -> np.ndarray:
+        """Return the weights, as numpy and the estimators of scikit-learn read a zoo."""
+        return np.array(self.weights, dtype=dtype, copy=copy)
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """The numbers of models and of weights, as of an array: ``(n_models, n_weights)``."""
+        return self.weights.shape
+
+    @property
+    def dtype(self) -> np.dtype:
+        """The type of the weights, as of an array: float32."""
+        return self.weights.dtype
 
     def __getitem__(self, index) -> "ModelZoo":
         """Return the zoo of the models in a slice, a mask, an array of indices, or one index.
