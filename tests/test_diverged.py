@@ -89,7 +89,7 @@ def test_weights_from_1e20_on_are_refused_if_most_models_have_them():
 
 def test_many_models_are_named_in_part_and_the_caller_is_shown():
     with pytest.warns(DivergedModelWarning, match=r"25 of 99 .* 18, 19\] and more\.") as caught:
-        warn_of_diverged(list(range(25)), 99, stacklevel=1)
+        warn_of_diverged(list(range(25)), 99)
     assert caught[0].filename == __file__
 
 

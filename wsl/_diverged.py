@@ -4,11 +4,15 @@ Whatever trains or reads models calls ``diverged_rows`` and ``warn_of_diverged``
 rows of weights calls ``fitted_models``.
 """
 
+import contextlib
+import os
+import sys
 import warnings
 from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
+import sklearn
 
 from ._batches import row_slices
 from .exceptions import DivergedModelWarning, InvalidInputError
@@ -18,6 +22,11 @@ LARGEST_WEIGHT = 1e20  # the square of a larger float32 is infinite
 LEARNED_FROM = "They are learned from like the others; they may distort the result."
 LEFT_OUT = "They are left out of the fit."
 _N_NAMED = 20
+_INSIDE = (
+    os.path.join(os.path.dirname(__file__), ""),
+    os.path.join(os.path.dirname(sklearn.__file__), ""),
+    contextlib.__file__,
+)
 
 
 def nonfinite_rows(batches: Iterable[np.ndarray]) -> np.ndarray:
@@ -53,9 +62,7 @@ def _root_mean_squares(rows: np.ndarray) -> np.ndarray:
         return np.sqrt(squares / max(1, rows.shape[1]))
 
 
-def fitted_models(
-    rows: np.ndarray, leave_out: bool = True, stacklevel: int = 2
-) -> np.ndarray | slice:
+def fitted_models(rows: np.ndarray, leave_out: bool = True) -> np.ndarray | slice:
     """Return which models a fit learns from; warn of diverged models.
 
     A mask ``(n_models,)``, or the slice of all models, which copies no rows.
@@ -69,8 +76,6 @@ def fitted_models(
     leave_out : bool
         If False, only diverged models with weights of 1e20 and more are left out, as the squares
         of these overflow float32.
-    stacklevel : int
-        As of ``warnings.warn``, counted from the caller of this function.
     """
     parts = _parts(rows)
     beyond = np.concatenate([np.abs(part).max(axis=1) for part in parts]) >= LARGEST_WEIGHT
@@ -83,8 +88,7 @@ def fitted_models(
         )
     left_out = diverged if leave_out else beyond
     for models, consequence in ((left_out, LEFT_OUT), (diverged & ~left_out, LEARNED_FROM)):
-        indices = np.flatnonzero(models).tolist()
-        warn_of_diverged(indices, len(rows), consequence, stacklevel=stacklevel + 1)
+        warn_of_diverged(np.flatnonzero(models).tolist(), len(rows), consequence)
     return ~left_out if left_out.any() else slice(None)
 
 
@@ -118,10 +122,10 @@ def _parts(rows: np.ndarray) -> list[np.ndarray]:
     return [rows[part] for part in row_slices(len(rows), max(1, 8 * rows.shape[1]))]
 
 
-def warn_of_diverged(
-    models: Sequence[Any], n_models: int, consequence: str = "", stacklevel: int = 2
-) -> None:
+def warn_of_diverged(models: Sequence[Any], n_models: int, consequence: str = "") -> None:
     """Issue a DivergedModelWarning that names ``models``; none if there are none.
+
+    Its place is the first caller outside of wsl and of what wsl is called through.
 
     Parameters
     ----------
@@ -131,8 +135,6 @@ def warn_of_diverged(
         How many models there are in all.
     consequence : str
         What was done about them, such as "They are left out."
-    stacklevel : int
-        As of ``warnings.warn``, counted from the caller of this function.
     """
     if not len(models):
         return
@@ -140,7 +142,10 @@ def warn_of_diverged(
         f"{len(models)} of {n_models} models diverged (weights that are not finite, or far larger "
         f"than those of most models): models {_listed(models)}. {consequence}"
     )
-    warnings.warn(message.rstrip(), DivergedModelWarning, stacklevel=stacklevel + 1)
+    frame, level = sys._getframe(), 1
+    while frame.f_back is not None and frame.f_code.co_filename.startswith(_INSIDE):
+        frame, level = frame.f_back, level + 1
+    warnings.warn(message.rstrip(), DivergedModelWarning, stacklevel=level)
 
 
 def _listed(models: Sequence[Any]) -> str:

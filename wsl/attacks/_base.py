@@ -106,7 +106,7 @@ class BaseAttack(DocumentedEstimator):
             self.strategy, self.architecture, self.queries, self.autoencoder
         )
         if self.architecture is not None:
-            fitted = fitted_models(X, STRATEGIES[strategy].leaves_out_diverged, stacklevel=4)
+            fitted = fitted_models(X, STRATEGIES[strategy].leaves_out_diverged)
             X, y = X[fitted], y[fitted]
         self._check_meta_estimator()
         context = AttackContext(

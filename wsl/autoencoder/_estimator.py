@@ -331,7 +331,7 @@ class WeightSpaceAutoencoder(CodecEstimator):
         """Fit to checked rows, from the start or from the codec that is there."""
         if continued:
             check_same_structure(self, self.codec_.structure)
-        X = X[fitted_models(X, stacklevel=4)]
+        X = X[fitted_models(X)]
         config = resolve_fit(self, X, one_epoch)
         # on a copy: a training that is interrupted leaves the estimator as it was
         previous = Fitted(self.codec_.copy(), self.net_, self.latents_) if continued else None

@@ -166,7 +166,7 @@ class BehaviorFeatures(RowFeatures):
             sets = check_query_sets(self.queries, self.architecture)
             self.queries_ = first_queries(sets, self.n_queries)
             check_n_models(rows, 2)
-            rows = rows[fitted_models(rows, stacklevel=3)]
+            rows = rows[fitted_models(rows)]
             self._fit_responses(rows)
         return self
 

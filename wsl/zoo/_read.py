@@ -266,4 +266,4 @@ def _warn_of_diverged(zoo: ModelZoo, checkpoints: list[Checkpoint]) -> None:
     """Name the files of diverged models in a warning to the caller of ``read_zoo``."""
     diverged = np.flatnonzero(diverged_rows(batch.weights for batch in zoo.batches()))
     files = [str(checkpoints[index].file) for index in diverged]
-    warn_of_diverged(files, len(zoo), stacklevel=4)
+    warn_of_diverged(files, len(zoo))

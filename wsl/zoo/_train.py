@@ -328,6 +328,5 @@ def train_zoo(
     )
     diverged = diverged_rows(batch.weights for batch in zoo.batches())
     indices = zoo.metadata["model"]
-    # past scikit-learn's check of parameters, to the caller
-    warn_of_diverged(np.unique(indices[diverged]).tolist(), indices.nunique(), stacklevel=3)
+    warn_of_diverged(np.unique(indices[diverged]).tolist(), indices.nunique())
     return zoo

@@ -52,7 +52,7 @@ class MetaNetworkEstimator(DocumentedEstimator):
         One of them would ruin the batch normalisation of the others.
         """
         self._check_columns(rows)
-        fitted = fitted_models(rows, stacklevel=4)
+        fitted = fitted_models(rows)
         return rows[fitted], y[fitted]
 
     @torch_defaults()
