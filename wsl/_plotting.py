@@ -216,3 +216,65 @@ def draw_sources(table: "pd.DataFrame", titles: Mapping[str, str], ax: Any) -> A
     ax.invert_yaxis()
     ax.set_xlabel("advantage of the attack over guessing")
     return ax
+
+
+def draw_posteriors(table: "pd.DataFrame", ax: Any) -> Any:
+    """Draw what is inferred of each model, one below the other, beside what the prior says.
+
+    Parameters
+    ----------
+    table : DataFrame
+        Columns ``model`` and ``guess``, with ``probability`` and ``prior`` of a class, or
+        ``ci_low``, ``ci_high``, ``prior_low`` and ``prior_high``.
+    ax : matplotlib Axes
+    """
+    positions = np.arange(len(table))
+    names = [label(name) for name in table["model"]]
+    if "probability" in table:
+        guesses = [label(guess) for guess in table["guess"]]
+        names = [f"{name}: {guess}" for name, guess in zip(names, guesses, strict=True)]
+        ax.plot(table["probability"], positions, "o", color="C0", label="posterior")
+        ax.plot(table["prior"], positions, "|", color=GREY, markersize=14, label="prior")
+        ax.set(xlim=(-0.02, 1.02), xlabel="probability of the value")
+    else:
+        reach = interval_reach(table, "guess")
+        before = table[["prior_low", "prior_high"]].to_numpy(float)
+        ax.hlines(positions, *before.T, color=GREY, linewidth=6, alpha=0.3, label="prior")
+        ax.errorbar(
+            table["guess"].astype(float), positions, xerr=reach, fmt="o", capsize=4, color="C0",
+            label="posterior",
+        )  # fmt: skip
+        ax.set_xlabel("property, with its 95% credible interval")
+    ax.set_yticks(positions, names)
+    ax.set_ylim(len(table) - 0.5, -0.5)
+    ax.legend(loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=2, frameon=False)
+    return ax
+
+
+def draw_reliability(tables: Mapping[str, "pd.DataFrame"], is_class: bool, ax: Any) -> Any:
+    """Draw how often what has a probability is true, by that probability.
+
+    Parameters
+    ----------
+    tables : dict from name to DataFrame
+        Columns ``probability``, ``frequency``, ``ci_low`` and ``ci_high``.
+    is_class : bool
+        Whether the probability is that of the guessed class, or the level of an interval.
+    ax : matplotlib Axes
+    """
+    ax.plot([0, 1], [0, 1], linestyle="--", color=GREY, label="calibrated")
+    for name, table in tables.items():
+        ax.errorbar(
+            table["probability"], table["frequency"], yerr=interval_reach(table, "frequency"),
+            fmt="o-", capsize=3, label=label(name),
+        )  # fmt: skip
+    what = "guess" if is_class else "interval"
+    ax.set_xlabel(f"probability of the {what}")
+    ax.set_ylabel(
+        "fraction of models of which the guess is right"
+        if is_class
+        else "fraction of models whose value is inside"
+    )
+    ax.set(xlim=(-0.02, 1.02), ylim=(-0.02, 1.02))
+    ax.legend(loc="upper left", frameon=False)
+    return ax

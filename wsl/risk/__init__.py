@@ -2,6 +2,7 @@
 
 from ._adversary import Adversary
 from ._audit import audit
+from ._audit_model import audit_model
 from .evaluation._compare_audits import compare_audits
 from .evaluation._confidence_intervals import Estimate
 from .evaluation._n_leaked import n_leaked
@@ -15,11 +16,13 @@ from .game._named_games import (
 )
 from .reports._audit_report import AuditReport
 from .reports._game_report import GameReport
+from .reports._model_report import ModelAuditReport
 from .reports._sources_report import SourcesReport
 from .search._leakage_scorer import LeakageScorer, leakage_scorer
 from .search._pareto import knee
 from .shadows._shadow_models import ShadowModels, train_shadows
 from .sources._leakage_sources import leakage_sources
+from .trained_models._recorded_responses import RecordedResponses
 
 __all__ = [
     "Adversary",
@@ -28,9 +31,12 @@ __all__ = [
     "GameReport",
     "InferenceGame",
     "LeakageScorer",
+    "ModelAuditReport",
+    "RecordedResponses",
     "ShadowModels",
     "SourcesReport",
     "audit",
+    "audit_model",
     "compare_audits",
     "environment_membership_inference",
     "knee",

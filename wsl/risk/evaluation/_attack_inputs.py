@@ -1,12 +1,15 @@
 """What an attack learns from and is applied to: one row of weights or responses per model."""
 
-from dataclasses import dataclass
+import warnings
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 from sklearn.base import clone
 
 from ...distributions._properties import Properties
+from ...exceptions import AttackNotApplicableWarning
 from ..shadows._adversary_queries import QuerySet
 from ..shadows._population import Population
 from ._attack_specs import AttackSpec
@@ -39,6 +42,28 @@ def encode_properties(values: np.ndarray, properties: Properties) -> np.ndarray:
     return values
 
 
+def prepare_attacks(
+    specs: Sequence[AttackSpec],
+    shadows: Population,
+    targets: Population,
+    properties: Properties,
+    queries: QuerySet | None = None,
+    n_selected_queries: int | None = None,
+) -> tuple[dict[str, AttackInputs], dict[str, str]]:
+    """Return the inputs of the attacks that are applicable, and why others are skipped, by name."""
+    if queries is not None and queries.properties is not None:
+        queries = replace(queries, properties=encode_properties(queries.properties, properties))
+    inputs = {
+        spec.name: prepare_inputs(spec, shadows, targets, queries, n_selected_queries)
+        for spec in specs
+    }
+    skipped = {name: reason for name, reason in inputs.items() if isinstance(reason, str)}
+    for name, reason in skipped.items():
+        message = f"attack {name!r} skipped: {reason}."
+        warnings.warn(message, AttackNotApplicableWarning, stacklevel=4)
+    return {name: own for name, own in inputs.items() if not isinstance(own, str)}, skipped
+
+
 def prepare_inputs(
     spec: AttackSpec,
     shadows: Population,
@@ -59,7 +84,8 @@ def _white_box_inputs(
     spec: AttackSpec, shadows: Population, targets: Population
 ) -> AttackInputs | str:
     if shadows.weights is None or targets.weights is None:
-        return "it needs weights, and the learner's models have none that can be read"
+        whose = "the learner's models" if shadows.weights is None else "the target models"
+        return f"it needs weights, and {whose} have none that can be read"
     if shadows.architecture != targets.architecture:
         return "shadow and target models have different architectures"
     estimator = _with_knowledge(spec.estimator, architecture=shadows.architecture)

@@ -1,8 +1,7 @@
 """Attacks run on trained models: each is trained repeatedly, on random halves of the shadows."""
 
-import warnings
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, NamedTuple
 from zlib import crc32
 
@@ -15,11 +14,10 @@ from ..._random import draw_seeds, resolve_random_state
 from ..._threads import one_thread
 from ..._workers import run_jobs
 from ...distributions._properties import Properties
-from ...exceptions import AttackNotApplicableWarning
 from ..shadows._adversary_queries import QuerySet
 from ..shadows._jobs import Configured, seeded
 from ..shadows._population import Population
-from ._attack_inputs import AttackInputs, encode_properties, prepare_inputs
+from ._attack_inputs import AttackInputs, encode_properties, prepare_attacks
 from ._attack_specs import AttackSpec
 
 
@@ -63,33 +61,38 @@ def run_attacks(
     """Run every attack on trained models, all on the same halves of the shadow models."""
     labels = encode_properties(shadows.properties, properties)
     truth = encode_properties(targets.properties, properties)
-    if queries is not None and queries.properties is not None:
-        queries = replace(queries, properties=encode_properties(queries.properties, properties))
-    inputs = {
-        spec.name: prepare_inputs(spec, shadows, targets, queries, n_selected_queries)
-        for spec in specs
-    }
-    skipped = {name: reason for name, reason in inputs.items() if isinstance(reason, str)}
-    for name, reason in skipped.items():
-        message = f"attack {name!r} skipped: {reason}."
-        warnings.warn(message, AttackNotApplicableWarning, stacklevel=3)
+    inputs, skipped = prepare_attacks(
+        specs, shadows, targets, properties, queries, n_selected_queries
+    )
     halves = draw_halves(labels, n_repeats, seed)
-    runs = {}
-    for name, own_inputs in inputs.items():
-        if isinstance(own_inputs, str):
-            continue
-        # a seed of its own, so that an attack does not depend on the others
-        own_seed = np.random.SeedSequence([seed, crc32(name.encode())])
-        results = progress_bar(
-            progress,
-            iterable=run_jobs(_jobs(own_inputs, labels, halves, own_seed), n_jobs),
-            desc=f"attack {name}",
-            total=n_repeats,
-            leave=False,
-        )
-        guesses, scores = zip(*results, strict=True)
-        runs[name] = AttackRun(np.stack(guesses), None if scores[0] is None else np.stack(scores))
+    runs = {
+        name: run_attack(name, own_inputs, labels, halves, seed, n_jobs, progress)
+        for name, own_inputs in inputs.items()
+    }
     return AttackResults(truth, runs, skipped)
+
+
+def run_attack(
+    name: str,
+    inputs: AttackInputs,
+    labels: np.ndarray,
+    subsets: Sequence[np.ndarray],
+    seed: int,
+    n_jobs: int | None = None,
+    progress: bool | str = "auto",
+) -> AttackRun:
+    """Train an attack on each subset of the shadow models, and apply it to all targets."""
+    # a seed of its own, so that an attack does not depend on the others
+    own_seed = np.random.SeedSequence([seed, crc32(name.encode())])
+    results = progress_bar(
+        progress,
+        iterable=run_jobs(_jobs(inputs, labels, subsets, own_seed), n_jobs),
+        desc=f"attack {name}",
+        total=len(subsets),
+        leave=False,
+    )
+    guesses, scores = zip(*results, strict=True)
+    return AttackRun(np.stack(guesses), None if scores[0] is None else np.stack(scores))
 
 
 def draw_halves(labels: np.ndarray, n_repeats: int, random_state: Any) -> list[np.ndarray]:

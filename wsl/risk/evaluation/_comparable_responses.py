@@ -32,14 +32,15 @@ def comparable_responses(shadows: Population, targets: Population) -> Comparable
         if classes is None or any(population.classes is None for population in pair):
             return "responses of shadow and target models are of different kinds"
         output = output if output == targets.output == "label" else "proba"
-        arrays = [align_columns(_probabilities(p), p.classes, classes) for p in pair]
+        arrays = [align_columns(probabilities(p), p.classes, classes) for p in pair]
     if arrays[0].shape[1:] != arrays[1].shape[1:]:
         return "shadow and target models have different numbers of outputs"
     shadow_responses, target_responses = arrays
     return ComparableResponses(shadow_responses, target_responses, output, classes)
 
 
-def _probabilities(population: Population) -> np.ndarray:
+def probabilities(population: Population) -> np.ndarray:
+    """Return the responses of models of classes; logits as probabilities."""
     responses = population.responses
     if population.output != "logits":
         return responses

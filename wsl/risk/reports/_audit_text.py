@@ -113,16 +113,7 @@ class AuditText:
 
     def _stake(self) -> str:
         """Return what was to be guessed."""
-        title = self.names.get("property", "the property of their training data")
-        group, classes = self.names.get("group"), self.classes
-        if classes is None:
-            return title
-        is_proportion = all(type(value) in (int, float) and 0 <= value <= 1 for value in classes)
-        shown = [f"{value:.0%}" if group and is_proportion else str(value) for value in classes]
-        values = f"{', '.join(shown[:-1])} or {shown[-1]}" if len(shown) > 1 else "".join(shown)
-        if group and is_proportion:
-            return f"whether {values} of the training rows are {group}"
-        return f"whether {title} is {values}" if len(classes) < 6 else title
+        return stake_text(self.classes, self.names, "the property of their training data")
 
     def _evidence(self, row: dict[Any, Any]) -> str:
         """Return what shows the leak."""
@@ -188,3 +179,25 @@ def observed_by(attack: str) -> str:
     if attack not in STRATEGIES:
         return ""
     return f" (observes {'weights' if STRATEGIES[attack].white_box else 'responses to queries'})"
+
+
+def value_texts(classes: tuple, names: Mapping[str, str]) -> list[str]:
+    """Return the values of a property that is a class, proportions of a group in percent."""
+    as_percent = "group" in names and _are_proportions(classes)
+    return [f"{value:.0%}" if as_percent else str(value) for value in classes]
+
+
+def _are_proportions(classes: tuple) -> bool:
+    return all(type(value) in (int, float) and 0 <= value <= 1 for value in classes)
+
+
+def stake_text(classes: tuple | None, names: Mapping[str, str], title: str) -> str:
+    """Return what is to be guessed; ``title`` is what the property is called without a name."""
+    title, group = names.get("property", title), names.get("group")
+    if classes is None:
+        return title
+    shown = value_texts(classes, names)
+    values = f"{', '.join(shown[:-1])} or {shown[-1]}" if len(shown) > 1 else "".join(shown)
+    if group and _are_proportions(classes):
+        return f"whether {values} of the training rows are {group}"
+    return f"whether {title} is {values}" if len(classes) < 6 else title

@@ -81,12 +81,18 @@ def whole_number(value: Any) -> int:
     return expect(value, int, "a whole number")
 
 
+def class_value(value: Any) -> Any:
+    """Return a value of a property; a list stands for a tuple."""
+    return tuple(value) if isinstance(value, list) else value
+
+
 Columns = Mapping[str, Callable[[Any], Any]]
 SCALARS: dict[Callable[[Any], Any], dict[str, Any]] = {
     number: {"anyOf": [{"type": ["number", "null"]}, {"enum": ["inf", "-inf"]}]},
     text: {"type": "string"},
     boolean: {"type": "boolean"},
     whole_number: {"type": "integer"},
+    class_value: {},
 }
 
 
@@ -156,10 +162,7 @@ def frame(columns: Columns, *further: str) -> FieldCodec:
 
 def _decode_classes(values: Any) -> tuple:
     """Return the values of a property; lists stand for tuples."""
-    return tuple(
-        tuple(value) if isinstance(value, list) else value
-        for value in expect(values, list, "a list")
-    )
+    return tuple(map(class_value, expect(values, list, "a list")))
 
 
 def _encode_array(array: np.ndarray) -> dict[str, Any]:
@@ -221,3 +224,4 @@ CLASSES = FieldCodec(plain, _decode_classes, {"type": "array"})
 SETTINGS = mapping(lambda value: value, schema={})
 TEXTS = mapping(text)
 NUMBERS = mapping(number)
+TEXT = FieldCodec(plain, text, SCALARS[text])

@@ -54,11 +54,7 @@ def knowledge_of(settings: Mapping[str, Any]) -> list[str]:
         f"{settings['adversary_n_samples']} rows each; target models are trained on "
         f"{settings['n_samples']} rows each."
     )
-    observed = "predicted labels only" if settings["labels_only"] else "the model's full outputs"
-    texts.append(
-        f"Black-box attacks send {settings['n_queries']} queries {QUERIES[settings['queries']]}, "
-        f"and observe {observed}."
-    )
+    texts.append(_observations(settings))
     if settings.get("access") == "white_box":
         texts.append("The adversary also observes the weights.")
     return texts
@@ -67,6 +63,28 @@ def knowledge_of(settings: Mapping[str, Any]) -> list[str]:
 def knowledge_section(settings: Mapping[str, Any]) -> Section:
     """Return the part of a page on what the adversary knows."""
     return Section("What the adversary knows", [BulletList(knowledge_of(settings))])
+
+
+def model_knowledge(settings: Mapping[str, Any]) -> Section:
+    """Return the part of a page on what is assumed of a model that was trained by others."""
+    texts = [
+        f"The model was trained by such a learner: {settings['adversary_learner']}.",
+        f"It was trained on {settings['adversary_n_samples']} rows of a distribution of this "
+        f"family: {settings['adversary_family']}.",
+        f"Before it is observed, values are as likely as this says: {settings['prior']}.",
+        f"The adversary trains {settings['n_shadows']} shadow models in the same way.",
+        _observations(settings),
+        "If one of these does not hold, neither do the probabilities.",
+    ]
+    return Section("What is assumed", [BulletList(texts)])
+
+
+def _observations(settings: Mapping[str, Any]) -> str:
+    observed = "predicted labels only" if settings["labels_only"] else "the model's full outputs"
+    return (
+        f"Black-box attacks send {settings['n_queries']} queries {QUERIES[settings['queries']]}, "
+        f"and observe {observed}."
+    )
 
 
 def reproduction_section(

@@ -16,7 +16,7 @@ from .._input_checks import (
     resolve_family,
 )
 from ._adversary_queries import QuerySet, resolve_queries
-from ._drawn_sets import draw_sets
+from ._drawn_sets import DrawnSets, draw_sets
 from ._execution import Execution, resolve_execution
 from ._population import Population
 from ._trainer import Trainer
@@ -154,22 +154,35 @@ def train_shadows(
     return train_shadow_models(adversary, resolve_execution(cache, n_jobs, random_state, progress))
 
 
-def train_shadow_models(adversary: Adversary, execution: Execution) -> ShadowModels:
-    """Train the shadow models of an adversary that has a learner, a family and a sample size."""
-    seeds = execution.seeds
-    assert adversary.n_samples is not None
-    queries = resolve_queries(
-        adversary.queries, adversary.family, adversary.n_queries, seeds["queries"]
-    )
-    drawn_sets = draw_sets(
-        adversary.family, adversary.n_shadows, adversary.n_samples, seeds["shadows"]
-    )
+def train_shadow_models(
+    adversary: Adversary, execution: Execution, queries: QuerySet | None = None
+) -> ShadowModels:
+    """Train the shadow models of an adversary that has a learner, a family and a sample size.
+
+    ``queries`` replaces those of the adversary if they have been drawn already.
+    """
+    if queries is None:
+        queries = draw_adversary_queries(adversary, execution)
+    drawn_sets = draw_shadow_sets(adversary, execution)
     trainer = Trainer(
         adversary.learner, queries.rows, adversary.labels_only, execution.cache, execution.n_jobs,
         execution.progress,
     )  # fmt: skip
-    population = trainer.train(drawn_sets, seeds["shadows"], name="shadow models")
+    population = trainer.train(drawn_sets, execution.seeds["shadows"], name="shadow models")
     return ShadowModels(population, queries, adversary)
+
+
+def draw_adversary_queries(adversary: Adversary, execution: Execution) -> QuerySet:
+    """Return the queries of an adversary that has a family."""
+    seed = execution.seeds["queries"]
+    return resolve_queries(adversary.queries, adversary.family, adversary.n_queries, seed)
+
+
+def draw_shadow_sets(adversary: Adversary, execution: Execution) -> DrawnSets:
+    """Return the training sets of the shadow models."""
+    assert adversary.n_samples is not None
+    seed = execution.seeds["shadows"]
+    return draw_sets(adversary.family, adversary.n_shadows, adversary.n_samples, seed)
 
 
 def reuse_shadow_models(

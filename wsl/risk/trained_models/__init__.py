@@ -1,0 +1,1 @@
+"""Audits of models that are trained already: responses, posteriors and their calibration."""

@@ -1,0 +1,162 @@
+"""Responses of one trained model, of any kind, to the queries of an adversary."""
+
+import sys
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from ..._threads import one_thread
+from ...exceptions import InvalidInputError, UnsupportedModuleError
+from ..shadows._observation import respond
+from ..shadows._weight_reading import read_weights
+from ._recorded_responses import RecordedResponses
+
+if TYPE_CHECKING:
+    from ...architectures import Architecture
+
+ROUNDING = 0.02  # by which recorded probabilities of a query may miss 1
+
+
+@dataclass(frozen=True, eq=False)
+class ObservedResponses:
+    """What is observed of one trained model.
+
+    Attributes
+    ----------
+    values : ndarray of shape (n_queries,) or (n_queries, n_outputs)
+    output : {"proba", "logits", "label", "number"}
+        What values are; labels are as they were predicted.
+    classes : sequence or None
+        Classes of the columns; None where the model does not say.
+    weights : ndarray of shape (n_weights,) or None
+    architecture : Architecture or None
+    """
+
+    values: np.ndarray
+    output: str
+    classes: Any = None
+    weights: np.ndarray | None = None
+    architecture: "Architecture | None" = None
+
+
+def observe(
+    model: Any, name: str, queries: Any, *, is_class: bool, labels_only: bool
+) -> ObservedResponses:
+    """Return a model's responses to queries, and its weights if they can be read.
+
+    Parameters
+    ----------
+    model : estimator, nn.Module, ModelZoo of one model, RecordedResponses or other object
+    name : str
+        What errors call the model.
+    queries : ndarray or DataFrame of shape (n_queries, n_features)
+    is_class : bool
+        Whether the shadow models are classifiers.
+    labels_only : bool
+    """
+    if isinstance(model, RecordedResponses):
+        observed = interpret(model, name, is_class)
+    else:
+        try:
+            with one_thread():
+                observed = _respond(model, name, queries, is_class, labels_only)
+        except (InvalidInputError, UnsupportedModuleError):
+            raise
+        except Exception as error:  # whatever a model of any kind raises
+            raise InvalidInputError(
+                f"`{name}` must respond to the queries, which are rows of the adversary's family "
+                f"or its own; it raised {type(error).__name__}: {error}"
+            ) from error
+    if not np.issubdtype(observed.values.dtype, np.number):
+        return observed
+    n_bad = int((~np.isfinite(observed.values)).sum())
+    if n_bad:
+        raise InvalidInputError(
+            f"`{name}` must respond with finite numbers; got {n_bad} of {observed.values.size} "
+            "that are not."
+        )
+    return observed
+
+
+def _respond(
+    model: Any, name: str, queries: Any, is_class: bool, labels_only: bool
+) -> ObservedResponses:
+    zoo = _as_zoo(model, np.shape(queries)[1:])
+    if zoo is not None:
+        outputs = zoo.architecture.forward(zoo.weights, queries)[0]
+        output = "logits" if is_class else "number"
+        return ObservedResponses(outputs, output, None, zoo.weights[0], zoo.architecture)
+    if hasattr(model, "__sklearn_tags__"):
+        _check_kind(model, name, is_class)
+        observed = respond(model, queries, labels_only)
+        output = observed.output if is_class else "number"
+        weights, architecture = read_weights(model, queries.shape[1]) or (None, None)
+        values: Any = observed.responses
+        if output == "label":
+            values = np.asarray(observed.classes)[values.argmax(axis=1)]
+        return ObservedResponses(values, output, observed.classes, weights, architecture)
+    if is_class and not labels_only and hasattr(model, "predict_proba"):
+        responses = np.asarray(model.predict_proba(queries))
+        if hasattr(model, "classes_") and responses.ndim == 2:
+            responses = pd.DataFrame(responses, columns=list(model.classes_))
+    else:
+        responses = np.asarray(model.predict(queries))
+    return interpret(RecordedResponses(queries, responses), name, is_class)
+
+
+def _as_zoo(model: Any, input_shape: tuple[int, ...]) -> Any:
+    """Return a torch module as a zoo of one model, a zoo unchanged, None for other models."""
+    if is_zoo(model):
+        return model
+    torch = sys.modules.get("torch")
+    if torch is None or not isinstance(model, torch.nn.Module):
+        return None
+    from ...architectures import Architecture
+    from ...zoo import ModelZoo
+
+    architecture = Architecture(model, input_shape=input_shape)
+    return ModelZoo(architecture.flatten(model), architecture)
+
+
+def is_zoo(model: Any) -> bool:
+    """Return True for a ModelZoo, without the import of torch."""
+    return hasattr(model, "architecture") and hasattr(model, "weights")
+
+
+def _check_kind(model: Any, name: str, is_class: bool) -> None:
+    from sklearn.base import is_classifier
+
+    if is_classifier(model) != is_class:
+        kinds = ("a classifier", "a regressor")
+        shadow, own = kinds if is_class else kinds[::-1]
+        raise InvalidInputError(
+            f"`{name}` must be {shadow}, as the learner of the shadow models is one; got {own}: "
+            f"{model!r}."
+        )
+
+
+def interpret(recorded: RecordedResponses, name: str, is_class: bool) -> ObservedResponses:
+    """Return what recorded responses are: numbers of a regressor, probabilities or labels."""
+    values = recorded.values
+    if not is_class:
+        if values.dtype.kind not in "biuf":
+            raise InvalidInputError(
+                f"`{name}` must respond with numbers, as the learner of the shadow models is a "
+                f"regressor; got {values[0].tolist()!r}."
+            )
+        return ObservedResponses(values.reshape(len(values), -1).astype(float), "number")
+    if values.ndim == 1:
+        is_inside = values.dtype.kind == "f" and ((values >= 0) & (values <= 1)).all()
+        if is_inside and (values % 1).any():
+            return ObservedResponses(np.column_stack([1 - values, values]), "proba")
+        return ObservedResponses(values, "label")
+    sums = values.sum(axis=1)
+    if (values < 0).any() or (values > 1).any() or np.abs(sums - 1).max() > ROUNDING:
+        raise InvalidInputError(
+            f"`{name}` must respond with probabilities of the classes, which add up to 1 for each "
+            f"query; got values from {values.min():g} to {values.max():g} and sums from "
+            f"{sums.min():g} to {sums.max():g}."
+        )
+    return ObservedResponses(values.astype(float), "proba", recorded.columns)
