@@ -8,11 +8,11 @@ learns what distinguishes them, and applies what it has learned to your model.
 """
 
 import matplotlib.pyplot as plt
-import numpy as np
 from sklearn.linear_model import LogisticRegression
 
-from wsl import Adversary, DistributionInferenceAttack, SubsampledFamily, train_shadows
+from wsl import Adversary, SubsampledFamily, audit_model, train_shadows
 from wsl.datasets import load_census_income
+from wsl.displays import ReliabilityDisplay
 from wsl.distributions import Interval
 
 census = load_census_income()
@@ -22,45 +22,37 @@ is_woman = (census.sensitive["sex"] == "female").to_numpy()
 # Your model: trained on 1,000 people, 35% of whom are women. Nobody outside knows that.
 family = SubsampledFamily(census.data, census.target, is_woman, properties=Interval(0.1, 0.9))
 mine, known = family.split(0.5, random_state=0)
-my_model = LogisticRegression(max_iter=500).fit(*mine.sample(0.35, 1000, random_state=1))
+learner = LogisticRegression(max_iter=500)
+my_model = learner.fit(*mine.sample(0.35, 1000, random_state=1))
 
 # %%
-# The adversary: other rows, any fraction between 10% and 90% equally likely, and 128 queries.
+# The adversary: other rows, any fraction between 10% and 90% equally likely, and 128 queries. Its
+# shadow models, trained once, serve several audits.
 shadows = train_shadows(
-    LogisticRegression(max_iter=500),
+    learner,
     known,
-    adversary=Adversary(n_shadows=256, n_samples=1000, n_queries=128),
+    adversary=Adversary(n_shadows=256, n_queries=128),
+    n_samples=1000,
     random_state=0,
 )
-population = shadows.population
+report = audit_model(my_model, known, shadows=shadows, attacks="queries", random_state=0)
+print(*report.explain(), sep="\n")
 
 # %%
-# It asks whether most of the people were women. The probability that it gives for your model is
-# calibrated: of models with probability 0.8, about 80% were trained on mostly women.
-mostly_women = population.properties > 0.5
-attack = DistributionInferenceAttack("queries", query_output="proba", random_state=0)
-attack.fit(population.responses.reshape(len(shadows), -1), mostly_women)
-responses = my_model.predict_proba(shadows.queries.rows)
-probability = attack.predict_proba(responses.reshape(1, -1))[0, 1]
-print(f"probability of mostly women: {probability:.2f}")
-
-# %%
-# One answer says little without knowing how often such answers are right. So further models are
-# trained on fractions that we know, and the attack is applied to each.
-fractions = np.linspace(0.1, 0.9, 41)
-probabilities = [
-    attack.predict_proba(
-        LogisticRegression(max_iter=500)
-        .fit(*mine.sample(fraction, 1000, random_state=i))
-        .predict_proba(shadows.queries.rows)
-        .reshape(1, -1)
-    )[0, 1]
-    for i, fraction in enumerate(fractions)
-]
-fig, ax = plt.subplots(figsize=(6.5, 4), layout="constrained")
-ax.plot(fractions, probabilities, "o", label="models with known data")
-ax.plot(0.35, probability, "*", markersize=14, label="my model")
-ax.axvline(0.5, color="0.6", linestyle="--", linewidth=1)
-ax.set(xlabel="fraction of women in the training set", ylabel="inferred: mostly women")
-ax.legend(frameon=False)
+# One answer says little without knowing how often such answers are right. So the report has what
+# the same attack infers of shadow models that it has not seen: for each level, how often credible
+# intervals hold the true fraction. Beside it stand the posterior of your model, and those of others
+# whose fraction is known.
+fractions = [0.15, 0.35, 0.55, 0.75]
+models = {"my model": my_model} | {
+    f"{fraction:.0%} women": LogisticRegression(max_iter=500).fit(
+        *mine.sample(fraction, 1000, random_state=2)
+    )
+    for fraction in fractions
+}
+several = audit_model(models, known, shadows=shadows, attacks="queries", random_state=0)
+fig, (left, right) = plt.subplots(1, 2, figsize=(10, 4), layout="constrained")
+several.plot(ax=left)
+left.set(title="95% credible intervals", xlabel="fraction of women in the training set")
+ReliabilityDisplay.from_report(several, ax=right)
 plt.show()

@@ -5,6 +5,7 @@ from ._latent import LatentDisplay
 from ._leakage import LeakageDisplay
 from ._privacy_utility import PrivacyUtilityDisplay
 from ._reconstruction import ReconstructionDisplay
+from ._reliability import ReliabilityDisplay
 from ._risk_curve import RiskCurveDisplay
 from ._sources import SourcesDisplay
 from ._training_history import TrainingHistoryDisplay
@@ -15,6 +16,7 @@ __all__ = [
     "LeakageDisplay",
     "PrivacyUtilityDisplay",
     "ReconstructionDisplay",
+    "ReliabilityDisplay",
     "RiskCurveDisplay",
     "SourcesDisplay",
     "TrainingHistoryDisplay",

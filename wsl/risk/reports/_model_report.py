@@ -117,13 +117,13 @@ class ModelAuditReport(GuessPlots, Report):
     Examples
     --------
     >>> from sklearn.linear_model import LinearRegression
-    >>> from wsl import Adversary, EnvironmentMembershipFamily, audit_model
+    >>> from wsl import Adversary, EnvironmentMembershipFamily, ModelAuditReport, audit_model
     >>> family = EnvironmentMembershipFamily.linear_causal()
     >>> X, y, _ = family.sample(0, 1024, random_state=1)
     >>> report = audit_model(LinearRegression().fit(X, y), family, attacks="queries",
     ...                      adversary=Adversary(n_shadows=64), random_state=0)
-    >>> report.is_informative
-    True
+    >>> isinstance(report, ModelAuditReport), report.is_informative
+    (True, True)
     >>> report.posterior()["value"].tolist()
     [0, 1]
     """

@@ -98,7 +98,7 @@ def _respond(
             values = np.asarray(observed.classes)[values.argmax(axis=1)]
         return ObservedResponses(values, output, observed.classes, weights, architecture)
     if is_class and not labels_only and hasattr(model, "predict_proba"):
-        responses = np.asarray(model.predict_proba(queries))
+        responses: Any = np.asarray(model.predict_proba(queries))
         if hasattr(model, "classes_") and responses.ndim == 2:
             responses = pd.DataFrame(responses, columns=list(model.classes_))
     else:

@@ -1,5 +1,6 @@
 """From shadow and target models to posteriors, and to what the same attack achieves on average."""
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -151,11 +152,11 @@ def model_table(
     prior, grid = inference.prior, inference.grid
     posteriors = posterior_of(likelihoods, prior, grid)
     if grid is None:
-        rows = [
-            (name, attack, *_guess_class(*parts, prior[0], inference.properties))
-            for name, *parts in zip(names, posteriors[:, 0], likelihoods[:, 0], strict=True)
+        guesses = [
+            (name, attack, *_guess_class(posterior, own, prior[0], inference.properties))
+            for name, posterior, own in zip(names, posteriors[:, 0], likelihoods[:, 0], strict=True)
         ]
-        return pd.DataFrame(rows, columns=list(CLASS_COLUMNS))
+        return pd.DataFrame(guesses, columns=list(CLASS_COLUMNS))
     levels = ((1 - LEVEL) / 2, 0.5, (1 + LEVEL) / 2)
     before = quantiles(prior[None], grid, levels)[0]
     rows = [
@@ -181,5 +182,5 @@ def likelihood_ratio(likelihood: np.ndarray, prior: np.ndarray, best: int) -> fl
 
     The others are weighted by their prior; of two classes there is one other.
     """
-    others = np.delete(likelihood * prior, best).sum() / np.delete(prior, best).sum()
-    return float(likelihood[best] / others) if others > 0 else float("inf")
+    others = np.delete(likelihood * prior, best).sum()
+    return float(likelihood[best] * np.delete(prior, best).sum() / others) if others else math.inf
