@@ -12,8 +12,8 @@ ROOT = Path(wsl.__file__).parent
 LAYERS = [
     "exceptions", "_files", "_decode_json", "_decode_arrays", "_locks", "_batches",
     "_interrupts", "_workers", "_skorch_net", "_seeded_modules",
-    "_random", "_sklearn_compat", "_device", "_threads", "_digest", "_progress", "_torch_defaults",
-    "_validation",
+    "_random", "_scaling", "_sklearn_compat", "_device", "_threads", "_digest", "_progress",
+    "_torch_defaults", "_validation",
     "_diverged", "_outputs", "_queries", "_plotting",
     "architectures", "metrics", "zoo", "distributions", "datasets", "features", "autoencoder",
     "causal", "attacks", "risk", "displays", "_demo", "_cli", "__main__",

@@ -11,6 +11,7 @@ from wsl.distributions import (
     RecordMembershipFamily,
     SubsampledFamily,
 )
+from wsl.distributions._table_rows import plain_column
 from wsl.exceptions import InvalidInputError
 
 RNG = np.random.default_rng(0)
@@ -88,6 +89,25 @@ def test_polars_frames_stay_polars():
     assert (Y[X["row"].to_numpy()] == y).all()
     X, _, _ = EnvironmentMembershipFamily.from_table(frame, Y, SEX).sample(1, 50, random_state=0)
     assert X.schema == frame.schema
+
+
+@pytest.mark.parametrize(
+    ("values", "objects", "expected"),
+    [
+        (pd.Series([1, 2], dtype="Int64"), False, np.array([1, 2])),
+        (pd.Series([1, 2**63], dtype="UInt64"), False, np.array([1, 2**63], np.uint64)),
+        (pd.Series([True, False], dtype="boolean"), False, np.array([True, False])),
+        (pd.Series([0.5, 1.0], dtype="Float64"), False, np.array([0.5, 1.0])),
+        (pd.Series(["a", "b"], dtype="string"), False, np.array(["a", "b"], object)),
+        (pd.Series(["a", "b"], dtype="string"), True, np.array(["a", "b"])),
+        (np.array(["a", "bc"], object), True, np.array(["a", "bc"])),
+        (np.array([1, 2], object), False, np.array([1, 2], object)),
+        (["a", "b"], False, np.array(["a", "b"])),
+    ],
+)
+def test_columns_become_arrays_of_plain_types(values, objects, expected):
+    column = plain_column(values, objects)
+    assert (column.dtype, column.tolist()) == (expected.dtype, expected.tolist())
 
 
 def test_nullable_labels_become_plain_ones():

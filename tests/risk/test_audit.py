@@ -20,7 +20,15 @@ from wsl.distributions import (
     SubsampledFamily,
 )
 from wsl.exceptions import AttackNotApplicableWarning, IdenticalDistributionsWarning
-from wsl.risk import Adversary, AuditReport, audit, n_leaked
+from wsl.risk import (
+    Adversary,
+    AuditReport,
+    InferenceGame,
+    audit,
+    leakage_sources,
+    n_leaked,
+    train_shadows,
+)
 
 X, Y = load_breast_cancer(return_X_y=True)
 LARGE = X[:, 0] > np.median(X[:, 0])
@@ -67,6 +75,32 @@ def test_where_distributions_are_equal_every_attack_is_at_chance():
     assert set(report.table["metric"]) == {"accuracy", "auc"}
     assert (report.table["ci_low"] <= 0.5).all()
     assert (report.table["ci_high"] >= 0.5).all()
+
+
+SAME = RandomNetworkFamily(0.0, random_state=0)
+FEW = Adversary(n_shadows=16, n_queries=8)
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda: train_shadows(LinearRegression(), SAME, adversary=FEW, n_samples=32),
+        lambda: InferenceGame(
+            learner=LinearRegression(), prior=SAME, adversary=FEW, n_samples=32, access="black_box"
+        ).play(n_targets=8, n_repeats=2, n_row_sets=0),
+    ],
+    ids=["shadows", "game"],
+)
+def test_shadows_and_games_warn_of_equal_distributions_too(call):
+    with pytest.warns(IdenticalDistributionsWarning, match="the same at all values") as warned:
+        call()
+    assert [warning.filename for warning in warned] == [__file__]
+
+
+def test_sources_warn_of_equal_distributions_before_they_train():
+    warnings.simplefilter("error", IdenticalDistributionsWarning)  # pytest restores the filters
+    with pytest.raises(IdenticalDistributionsWarning, match="the same at all values"):
+        leakage_sources(LinearRegression(), SAME)
 
 
 @pytest.mark.slow

@@ -9,6 +9,7 @@ import numpy as np
 from scipy import stats
 from sklearn.preprocessing import SplineTransformer
 
+from .._scaling import standardized
 from .._sklearn_compat import arrays_inside
 from ._independence_tests import as_variable, draw_rows, kernel_p_value, seeded_global_generators
 
@@ -58,13 +59,13 @@ class Design:
         cls, X: np.ndarray, y: np.ndarray, environment: np.ndarray, additive: bool = False
     ) -> "Design":
         """Expand the columns, with ``additive`` into cubic splines with knots at quantiles."""
-        blocks = [_standardized(_spline(x) if additive else x[:, None]) for x in X.T.astype(float)]
+        blocks = [standardized(_spline(x) if additive else x[:, None]) for x in X.T.astype(float)]
         widths = [1, *(block.shape[1] for block in blocks)]
         ends = np.cumsum(widths)
         term_indices = tuple(np.arange(a, b) for a, b in pairwise(ends))
         terms = np.hstack([np.ones((len(X), 1)), *blocks])
         if y.dtype.kind == "f":
-            targets = _standardized(y[:, None].astype(float))
+            targets = standardized(y[:, None].astype(float))
         else:
             targets = (y[:, None] == np.unique(y)).astype(float)
         gram = terms.T @ terms
@@ -112,12 +113,6 @@ class Design:
             selected.append(best)
             remaining.remove(best)
         return selected
-
-
-def _standardized(block: np.ndarray) -> np.ndarray:
-    block = block - block.mean(0)
-    deviation = block.std(0)
-    return block / np.where(deviation > 0, deviation, 1)
 
 
 def _spline(column: np.ndarray) -> np.ndarray:

@@ -105,16 +105,20 @@ def check_column(values: Any, n_rows: int, name: str) -> np.ndarray:
     return column
 
 
-def plain_column(values: Any) -> np.ndarray:
-    """Return a column as an array; nullable numbers without gaps get numpy's own types."""
-    if isinstance(values, np.ndarray) or not hasattr(values, "dtype"):
-        return np.asarray(values)
-    dtype = values.dtype
-    if pd.api.types.is_extension_array_dtype(dtype) and not pd.isna(values).any():
-        for kind, plain in (("bool", bool), ("integer", np.int64), ("float", np.float64)):
-            if getattr(pd.api.types, f"is_{kind}_dtype")(dtype):
-                return np.asarray(values).astype(plain)
-    return np.asarray(values)
+def plain_column(values: Any, objects: bool = False) -> np.ndarray:
+    """Return a column as an array; nullable numbers without gaps get numpy's own types.
+
+    With ``objects``, so does what any other array of objects holds: text becomes numpy's own, so
+    that it can be stored.
+    """
+    column = np.asarray(values)
+    is_nullable = isinstance(getattr(values, "dtype", None), pd.api.extensions.ExtensionDtype)
+    if column.dtype.kind != "O" or not (objects or is_nullable):
+        return column
+    if not objects and pd.isna(values).any():
+        return column
+    plain = np.asarray(column.tolist())
+    return plain if objects or plain.dtype.kind in "biuf" else column
 
 
 def known_rows(column: np.ndarray, name: str, missing: str) -> np.ndarray:

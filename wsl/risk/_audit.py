@@ -119,6 +119,8 @@ def audit(
         report lists it under ``skipped``.
     DivergedModelWarning
         If models have weights that are not finite, and are left out.
+    IdenticalDistributionsWarning
+        If training sets are the same at all values of the property.
     DroppedEnvironmentsWarning
         If an estimator inside the learner takes environments, and the family's do not reach it.
 

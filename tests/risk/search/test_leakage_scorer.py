@@ -14,6 +14,7 @@ from wsl import (
     audit,
     leakage_scorer,
 )
+from wsl.exceptions import DamagedCacheWarning
 from wsl.risk import knee
 
 FAMILY = EnvironmentMembershipFamily.linear_causal()
@@ -81,6 +82,27 @@ def test_a_folder_keeps_audits_for_other_workers(audits, tmp_path):
     changed = leakage_scorer(FAMILY, cache=tmp_path / "audits", **SMALL | {"n_samples": 128})
     changed(Ridge().fit(X, Y), X, Y)
     assert len(audits) == 2
+
+
+@pytest.mark.parametrize("damage", ["exchanged", "cut", "another report"])
+def test_a_cached_audit_of_another_setting_is_not_taken(damage, tmp_path):
+    tiny = SMALL | {"adversary": Adversary(n_shadows=8), "n_targets": 8, "n_samples": 32}
+    scorer, settings = leakage_scorer(FAMILY, cache=tmp_path, **tiny), (Ridge(), Ridge(1e7))
+    expected = [scorer.report(setting).table for setting in settings]
+    one, other = tmp_path.iterdir()
+    if damage == "exchanged":
+        contents = one.read_bytes()
+        one.write_bytes(other.read_bytes())
+        other.write_bytes(contents)
+    for file in (one, other):
+        if damage == "cut":
+            file.write_bytes(file.read_bytes()[:-20])
+        elif damage == "another report":
+            audit(Ridge(), FAMILY, attacks="queries", progress=False, **tiny).save(file)
+    for setting, table in zip(settings, expected, strict=True):
+        scorer = leakage_scorer(FAMILY, cache=tmp_path, **tiny)
+        with pytest.warns(DamagedCacheWarning, match=r"\.json cannot be used; its setting"):
+            assert scorer.report(setting).table.equals(table)
 
 
 def test_one_seed_is_drawn_for_all_settings():

@@ -5,12 +5,15 @@ from typing import Any
 import numpy as np
 from sklearn.base import BaseEstimator, TransformerMixin
 
+from ..._scaling import standardized
 from ..._validation import check_length
 from ...architectures import Architecture
 from ...exceptions import InvalidInputError
 from ...features import QueryResponses
 from ...features._query_responses import check_queries
 from ._responses import ResponseFormat
+
+CONSTANT = 1e-9  # deviation of responses, relative to the largest, that is rounding error
 
 
 def select_queries(responses: Any, y: Any, n_selected: int, *, numeric: bool = False) -> np.ndarray:
@@ -82,21 +85,13 @@ def select_queries(responses: Any, y: Any, n_selected: int, *, numeric: bool = F
             f"`n_selected_queries` must be between 1 and {n_queries}, the number of queries; got "
             f"{n_selected}."
         )
-    standard = standardized(outputs.reshape(len(outputs), -1))
+    standard = standardized(outputs.reshape(len(outputs), -1), CONSTANT)
     explained = np.square(_directions(y, numeric).T @ standard).sum(axis=0) / len(outputs)
     explained = np.minimum(explained, 1).reshape(n_queries, -1)
     best = explained.argmax(axis=1)
     columns = standard.reshape(outputs.shape)[:, np.arange(n_queries), best]
     r2 = explained.max(axis=1)
     return _select_greedily(columns, r2 / np.maximum(1 - r2, 1e-6), n_selected)
-
-
-def standardized(columns: np.ndarray) -> np.ndarray:
-    """Return columns with mean 0 and variance 1; constant columns become 0."""
-    centred = columns - columns.mean(axis=0)
-    deviation = centred.std(axis=0)
-    varies = deviation > 1e-9 * np.maximum(1, np.abs(columns).max(axis=0))
-    return np.where(varies, centred / np.where(varies, deviation, 1), 0.0)
 
 
 def _directions(y: Any, numeric: bool) -> np.ndarray:

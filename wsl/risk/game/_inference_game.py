@@ -7,7 +7,13 @@ from typing import Any, NamedTuple
 
 from ...exceptions import InvalidInputError
 from .._adversary import Adversary
-from .._input_checks import check_adversary, check_counts, check_learner, resolve_adversary
+from .._input_checks import (
+    check_adversary,
+    check_counts,
+    check_learner,
+    resolve_adversary,
+    warn_of_identical_distributions,
+)
 from ..evaluation._attack_specs import AttackSpec, resolve_attacks
 from ..reports._game_report import GameReport
 from ..shadows._execution import Execution, resolve_execution
@@ -15,7 +21,7 @@ from ..shadows._shadow_models import train_shadow_models
 from ._estimand import Estimand, resolve_estimand
 from ._game_tables import game_table, prior_risk
 from ._match import Match
-from ._prior import Prior, resolve_prior
+from ._prior import DrawnFamily, Prior, resolve_prior
 from ._sample_baseline import SampleBaseline, measure_sample_baseline
 from ._sequential_stopping import resolve_interim_sizes
 
@@ -182,6 +188,11 @@ class InferenceGame:
         InvalidInputError
             If a parameter of the game or of this method is invalid.
 
+        Warns
+        -----
+        IdenticalDistributionsWarning
+            If training sets are the same at all values of a family's property.
+
         Notes
         -----
         With a ``width``, up to K interim analyses are made. Each interval has the level
@@ -189,6 +200,8 @@ class InferenceGame:
         """
         priors, adversary = self._resolve_priors()
         check_counts((0, 1), n_targets=n_targets, n_repeats=n_repeats)
+        if not isinstance(priors.true.family, DrawnFamily):  # it has no few values to compare
+            warn_of_identical_distributions(priors.true.family, self.n_samples)
         sizes = resolve_interim_sizes(n_targets, width, max_targets)
         _check_row_sets(n_row_sets)
         execution = resolve_execution(cache, n_jobs, random_state, progress)

@@ -1,6 +1,8 @@
 """``leakage_scorer``: utility and leakage of a learner's settings as scores of a search."""
 
 import os
+import warnings
+from dataclasses import replace
 from numbers import Integral
 from pathlib import Path
 from typing import Any
@@ -12,7 +14,7 @@ from sklearn.metrics import check_scoring
 from ..._digest import digest_of, identify
 from ..._random import draw_seed, resolve_random_state
 from ...distributions import DistributionFamily
-from ...exceptions import InvalidInputError
+from ...exceptions import DamagedCacheWarning, InvalidInputError
 from .._adversary import Adversary
 from .._audit import audit
 from .._input_checks import check_adversary, resolve_family
@@ -20,6 +22,7 @@ from ..reports._audit_report import AuditReport
 from ._pareto import leakage_of
 
 DEFAULT_ADVERSARY = Adversary(n_shadows=64)
+SETTING = "setting"  # of which a cached report is the audit, by its digest, in the provenance
 
 
 def leakage_scorer(
@@ -209,15 +212,35 @@ class LeakageScorer:
         except InvalidInputError as error:
             raise _no_digest(error) from error
         path = self.cache / f"{key}.json"
-        if not path.exists():
-            audit(learner, self.family, **self.settings).save(path)
-        return AuditReport.load(path)
+        report = _read_report(path, key) if path.exists() else None
+        if report is None:
+            report = audit(learner, self.family, **self.settings)
+            report = replace(report, provenance=report.provenance | {SETTING: key})
+            report.save(path)
+        return report
 
     def __getstate__(self) -> dict[str, Any]:
         return {**vars(self), "reports": {}}  # workers do not need them
 
     def __repr__(self) -> str:
         return f"leakage_scorer({self.family!r})"
+
+
+def _read_report(path: Path, key: str) -> AuditReport | None:
+    """Return the audit of a setting; None, after a warning, if the file holds none of it."""
+    try:
+        report = AuditReport.load(path)
+        own_key = report.provenance.get(SETTING)
+        if own_key != key:
+            raise InvalidInputError(f"{path} must hold the audit of setting {key}; got {own_key}.")
+    except InvalidInputError as error:
+        warnings.warn(
+            f"{path} cannot be used; its setting is audited again: {error}",
+            DamagedCacheWarning,
+            stacklevel=5,
+        )
+        return None
+    return report
 
 
 def _memory_key(learner: Any) -> str:

@@ -6,6 +6,8 @@ from typing import Any
 import numpy as np
 from sklearn.base import is_classifier
 
+from ...distributions._table_rows import plain_column
+
 
 @dataclass(frozen=True, eq=False)
 class ModelResponses:
@@ -24,19 +26,13 @@ def respond(model: Any, X: np.ndarray, labels_only: bool = False) -> ModelRespon
     """
     if not is_classifier(model):
         return ModelResponses(_as_columns(model.predict(X)), "logits", None)
-    classes = plain_array(model.classes_)
+    classes = plain_column(model.classes_, objects=True)
     if labels_only or not (hasattr(model, "predict_proba") or hasattr(model, "decision_function")):
         predicted = model.predict(X)[:, None] == model.classes_
         return ModelResponses(_as_columns(predicted), "label", classes)
     if hasattr(model, "predict_proba"):
         return ModelResponses(_as_columns(model.predict_proba(X)), "proba", classes)
     return ModelResponses(_as_columns(model.decision_function(X)), "logits", None)
-
-
-def plain_array(values: Any) -> np.ndarray:
-    """Return an array whose strings are numpy's own and not objects, so that it can be stored."""
-    values = np.asarray(values)
-    return np.asarray(values.tolist()) if values.dtype.kind == "O" else values
 
 
 def _as_columns(responses: Any) -> np.ndarray:

@@ -14,6 +14,7 @@ from .._input_checks import (
     check_learner,
     resolve_adversary,
     resolve_family,
+    warn_of_identical_distributions,
 )
 from ._adversary_queries import QuerySet, resolve_queries
 from ._drawn_sets import DrawnSets, draw_sets
@@ -128,6 +129,11 @@ def train_shadows(
     InvalidInputError
         If a field of the adversary or another parameter has an invalid value.
 
+    Warns
+    -----
+    IdenticalDistributionsWarning
+        If training sets are the same at all values of the property.
+
     See Also
     --------
     audit : Train target models and attack them with the help of shadow models.
@@ -150,6 +156,7 @@ def train_shadows(
     properties = family.property_values
     check_learner(learner, "learner")
     check_counts(properties, n_samples=n_samples)
+    warn_of_identical_distributions(family, n_samples)
     adversary = resolve_adversary(adversary, learner, family, n_samples)
     return train_shadow_models(adversary, resolve_execution(cache, n_jobs, random_state, progress))
 

@@ -9,11 +9,11 @@ import numpy as np
 from ..._batches import row_slices
 from ..._diverged import nonfinite_rows, warn_of_diverged
 from ..._random import draw_seed
+from ...distributions._table_rows import plain_column
 from ...exceptions import InvalidInputError
 from .._input_checks import is_zoo_classifier
 from ._drawn_sets import DrawnSets, TestSet, TestSets
 from ._jobs import seeded
-from ._observation import plain_array
 from ._population import Population, one_hot
 from ._utility import score_zoo, utility_entries
 
@@ -72,7 +72,9 @@ def train_zoo_chunk(
 def _classes_of(learner: Any, training_sets: DrawnSets) -> np.ndarray | None:
     """Return the classes of a classifier's outputs: those of the first set, as in ``fit_zoo``."""
     labels = training_sets(0)[1]
-    return plain_array(np.unique(labels)) if is_zoo_classifier(learner, labels) else None
+    if not is_zoo_classifier(learner, labels):
+        return None
+    return plain_column(np.unique(labels), objects=True)
 
 
 def _finite_models(weights: np.ndarray, start: int) -> np.ndarray:

@@ -14,6 +14,7 @@ from .._input_checks import (
     check_learner,
     check_unchanged,
     resolve_family,
+    warn_of_identical_distributions,
 )
 from ..evaluation._attack_specs import AttackSpec, resolve_attacks
 from ..reports._sources_report import SourcesReport
@@ -105,6 +106,11 @@ def leakage_sources(
         If the attack reads weights, needs labels of queries, or cannot be applied to the models;
         if there are several; or if another parameter is invalid.
 
+    Warns
+    -----
+    IdenticalDistributionsWarning
+        If training sets are the same at all values of the property.
+
     See Also
     --------
     audit : Measure how large the advantage is, for any attack.
@@ -150,6 +156,7 @@ def leakage_sources(
     check_unchanged(adversary, ADVERSARY_FIELDS, reason)
     counts = check_counts(properties, n_targets=n_targets, n_samples=n_samples, n_repeats=n_repeats)
     adversary_sizes = check_counts(properties, **adversary_counts(adversary))
+    warn_of_identical_distributions(family, counts["n_samples"])
     multipliers = resolve_multipliers(sample_size_multipliers)
     spec = _resolve_black_box(attacks, family.is_numeric)
     execution = resolve_execution(cache, n_jobs, random_state, progress)
