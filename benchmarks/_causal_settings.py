@@ -13,7 +13,12 @@ from sklearn.model_selection import train_test_split
 
 from benchmarks import _defences as defences
 from benchmarks._hartmann import irm_as_published, published
-from wsl import CausalMitigatedClassifier, CausalMitigatedRegressor, EnvironmentMembershipFamily
+from wsl import (
+    CausalMitigatedClassifier,
+    CausalMitigatedRegressor,
+    EnvironmentMembershipFamily,
+    RebalancedClassifier,
+)
 from wsl.causal import PENALTIES
 from wsl.datasets import load_census_income
 
@@ -104,7 +109,7 @@ def classifiers(hidden: tuple[int, ...], epochs: int) -> dict[str, Any]:
         "early stopping": erm(epochs=max(epochs // 8, 1)),
         "weight decay": erm(weight_decay=1e-2, optimizer="adamw"),
         "label smoothing": defences.SmoothedClassifier(**plain),
-        "balanced resampling": erm(defences.BalancedClassifier),
+        "balanced resampling": RebalancedClassifier(erm(), balance_classes=True),
         "noise on weights": erm(defences.NoisyClassifier),
     }
     if importlib.util.find_spec("opacus") is None:

@@ -50,24 +50,6 @@ class NoisyClassifier(CausalMitigatedClassifier):
         return add_noise(super().fit_zoo(datasets, n_models, n_jobs=n_jobs), self.random_state)
 
 
-def balance(dataset: tuple[np.ndarray, np.ndarray, np.ndarray]) -> tuple[np.ndarray, ...]:
-    """Resample as many rows, with every environment and label equally likely."""
-    X, y, environments = dataset
-    rng = np.random.default_rng(0)
-    _, group = np.unique(np.c_[environments, y], axis=0, return_inverse=True)
-    group = np.ravel(group)
-    weights = 1 / np.bincount(group)[group]
-    rows = rng.choice(len(y), len(y), p=weights / weights.sum())
-    return X[rows], y[rows], environments[rows]
-
-
-class BalancedClassifier(CausalMitigatedClassifier):
-    """The mitigated estimator on data resampled to equal numbers of environments and labels."""
-
-    def fit_zoo(self, datasets: Datasets, n_models: int, *, n_jobs: int | None = None) -> ModelZoo:
-        return super().fit_zoo(lambda model: balance(datasets(model)), n_models, n_jobs=n_jobs)
-
-
 def smooth_labels(outputs: Tensor, targets: Tensor, members: Tensor, loss: Any) -> Tensor:
     """Return the term that smoothed labels add to the binary loss, for a smoothing of 1.
 

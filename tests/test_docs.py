@@ -5,7 +5,8 @@ import sys
 from pathlib import Path
 
 import pytest
-from sklearn.base import BaseEstimator
+from sklearn.base import BaseEstimator, MetaEstimatorMixin
+from sklearn.linear_model import LogisticRegression
 
 import wsl
 from wsl import displays
@@ -90,9 +91,9 @@ def public_estimators():
 
 @pytest.mark.parametrize("kind", public_estimators(), ids=lambda kind: kind.__name__)
 def test_estimators_link_to_their_page(kind, reference, monkeypatch):
-    estimator = kind()
+    estimator = kind(*([LogisticRegression()] if issubclass(kind, MetaEstimatorMixin) else []))
     assert estimator._get_doc_link() == "", "there is no site until one is named"
-    assert "Documentation for" not in estimator._repr_html_()
+    assert f"Documentation for {kind.__name__}" not in estimator._repr_html_()
     monkeypatch.setenv("WSL_DOC_URL", "https://docs.example/wsl/")
     page = f"wsl.{kind.__name__}"
     assert page in reference.documented_names()

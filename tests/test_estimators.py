@@ -13,13 +13,14 @@ import torch
 from sklearn.base import (
     BaseEstimator,
     ClassifierMixin,
+    MetaEstimatorMixin,
     RegressorMixin,
     TransformerMixin,
     clone,
     is_classifier,
     is_regressor,
 )
-from sklearn.linear_model import LinearRegression
+from sklearn.linear_model import LinearRegression, LogisticRegression
 from sklearn.model_selection import GridSearchCV, cross_val_predict
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer
@@ -40,6 +41,8 @@ from wsl import (
     ProbeClassifier,
     ProbeRegressor,
     QueryResponses,
+    RebalancedClassifier,
+    RebalancedRegressor,
     SortedWeights,
     WeightSpaceAutoencoder,
     WeightStatistics,
@@ -104,6 +107,18 @@ ESTIMATORS = {
     CausalMitigatedRegressor: (
         57, {"epochs": 2}, {"causal_features": [0, 2]}, ("penalty_weight", [0.0, 5.0]),
     ),
+    RebalancedClassifier: (
+        50,
+        {"estimator": LogisticRegression(), "column": 0},
+        {},
+        ("method", ["resample", "weight"]),
+    ),
+    RebalancedRegressor: (
+        50,
+        {"estimator": LinearRegression(), "column": 0},
+        {},
+        ("method", ["resample", "weight"]),
+    ),
 }  # fmt: skip
 TRANSFORMERS = [kind for kind in ESTIMATORS if hasattr(kind, "transform")]
 PREDICTORS = [kind for kind in ESTIMATORS if hasattr(kind, "predict")]
@@ -112,6 +127,12 @@ every_estimator = pytest.mark.parametrize("kind", ESTIMATORS, ids=lambda kind: k
 every_transformer = pytest.mark.parametrize("kind", TRANSFORMERS, ids=lambda kind: kind.__name__)
 every_predictor = pytest.mark.parametrize("kind", PREDICTORS, ids=lambda kind: kind.__name__)
 every_setting = pytest.mark.parametrize("fitted_to", ["features", "an architecture"])
+
+
+def plain(kind):
+    """An estimator with its default settings; meta-estimators need a learner, and groups."""
+    _, small, *_ = ESTIMATORS[kind]
+    return kind(**small) if issubclass(kind, MetaEstimatorMixin) else kind()
 
 
 def make(kind, fitted_to="features"):
@@ -127,7 +148,7 @@ def rows_and_targets(kind):
     rng = np.random.default_rng(0)
     X = rng.normal(size=(N_MODELS, N_WEIGHTS))
     y = X[:, 0] + 0.1 * rng.normal(size=N_MODELS)
-    return X, np.where(y > 0, "with", "without") if is_classifier(kind()) else y
+    return X, np.where(y > 0, "with", "without") if is_classifier(plain(kind)) else y
 
 
 def answers(estimator, X):
@@ -162,7 +183,7 @@ STRATEGIES = [
 ]
 
 
-@parametrize_with_checks([kind() for kind in ESTIMATORS] + STRATEGIES)
+@parametrize_with_checks([plain(kind) for kind in ESTIMATORS] + STRATEGIES)
 def test_scikit_learns_checks(estimator, check):
     try:
         check(estimator)
@@ -215,13 +236,13 @@ def names_of_checks(estimator):
 @every_estimator
 def test_no_tag_shrinks_the_suite(kind):
     """A tag such as ``no_validation`` takes checks away, and what is left is green."""
-    estimator = kind()
+    estimator = plain(kind)
     names = names_of_checks(estimator)
     assert len(names) >= ESTIMATORS[kind][0]
-    plain = PlainTransformer()
+    simplest = PlainTransformer()
     if is_classifier(estimator) or is_regressor(estimator):
-        plain = PlainClassifier() if is_classifier(estimator) else PlainRegressor()
-    assert not set(names_of_checks(plain)) - set(names)
+        simplest = PlainClassifier() if is_classifier(estimator) else PlainRegressor()
+    assert not set(names_of_checks(simplest)) - set(names)
 
 
 # checks that scikit-learn has and never runs by itself
@@ -244,9 +265,9 @@ NEVER_YIELDED = [
 @pytest.mark.filterwarnings("ignore:X (has|does not have valid) feature names")
 @pytest.mark.parametrize(("kind", "check"), NEVER_YIELDED)
 def test_checks_that_are_never_yielded(kind, check):
-    assert check not in names_of_checks(kind()), "scikit-learn runs it now: drop it here"
+    assert check not in names_of_checks(plain(kind)), "scikit-learn runs it now: drop it here"
     try:
-        getattr(estimator_checks, check)(kind.__name__, kind())
+        getattr(estimator_checks, check)(kind.__name__, plain(kind))
     except SkipTest as reason:
         pytest.fail(f"scikit-learn left its check out: {reason}")
 
@@ -273,9 +294,9 @@ def test_copies(kind, fitted_to):
     assert not [name for name in vars(unfitted) if name.endswith("_")]
 
 
-@every_estimator
+@pytest.mark.parametrize("kind", [k for k in ESTIMATORS if not issubclass(k, MetaEstimatorMixin)])
 def test_the_plain_form_says_only_its_name(kind):
-    assert repr(kind()) == f"{kind.__name__}()"
+    assert repr(plain(kind)) == f"{kind.__name__}()"
 
 
 @every_setting
@@ -322,7 +343,7 @@ def test_predictions_out_of_fold(kind, fitted_to):
     X, y = rows_and_targets(kind)
     predicted = cross_val_predict(make(kind, fitted_to), X, y, cv=3)
     assert predicted.shape == y.shape
-    assert set(predicted) <= set(y) or is_regressor(kind())
+    assert set(predicted) <= set(y) or is_regressor(plain(kind))
 
 
 @every_setting

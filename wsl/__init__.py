@@ -30,6 +30,8 @@ _PUBLIC = {
     "ProbeRegressor": "attacks",
     "QueryResponses": "features",
     "RandomNetworkFamily": "distributions",
+    "RebalancedClassifier": "causal",
+    "RebalancedRegressor": "causal",
     "RecordMembershipFamily": "distributions",
     "RecordedResponses": "risk",
     "SortedWeights": "features",

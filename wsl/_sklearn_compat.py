@@ -6,6 +6,7 @@ from contextlib import AbstractContextManager
 from sklearn import config_context
 from sklearn.base import BaseEstimator
 from sklearn.base import _fit_context as fit_context
+from sklearn.utils import _safe_indexing as safe_indexing
 from sklearn.utils._param_validation import (
     HasMethods,
     Interval,
@@ -22,6 +23,7 @@ __all__ = [
     "StrOptions",
     "arrays_inside",
     "fit_context",
+    "safe_indexing",
     "validate_params",
 ]
 

@@ -2,6 +2,7 @@
 
 from ._classifier import CausalMitigatedClassifier
 from ._feature_selector import CausalFeatureSelector
+from ._rebalanced import RebalancedClassifier, RebalancedRegressor
 from ._regressor import CausalMitigatedRegressor
 from .penalties import (
     PENALTIES,
@@ -19,6 +20,8 @@ __all__ = [
     "CausalFeatureSelector",
     "CausalMitigatedClassifier",
     "CausalMitigatedRegressor",
+    "RebalancedClassifier",
+    "RebalancedRegressor",
     "causal_dantzig_penalty",
     "coral_penalty",
     "fishr_penalty",
