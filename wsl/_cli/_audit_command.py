@@ -87,6 +87,7 @@ def command(
     with interrupts_wait():
         from ..risk import Adversary, audit
         from ._learner_source import ENCODING, make_learner, with_encoding
+        from ._report_files import names_of, show_report, with_interval, write_report
         from ._table_source import parse_values, read_table, select
 
     property_values = parse_values(values)
@@ -119,39 +120,19 @@ def command(
             n_jobs=jobs,
             random_state=seed,
         )
-    names = {"learner": type(_last_step(model)).__name__, "data": table.name}
-    if source.is_mean:
-        names["property"] = f"the mean of {source.column}"
-    else:
-        names["group"] = group or f"rows with {stated_property}"
+    names = {
+        "learner": type(_last_step(model)).__name__,
+        **names_of(source, table, stated_property, group),
+    }
     report = replace(report, names=names, thresholds=thresholds)
 
     session.step(f"write {out}")
-    _write(report, out, session)
+    write_report(report, out, session)
     session.step("done")
-    if source.n_dropped:
-        click.echo(f"Left out: {source.n_dropped} rows without target or property.")
-    if encode == "auto":
-        click.echo(click.wrap_text(ENCODING))
-    if source.column in source.features:
-        click.echo(f"Models see the column {source.column!r}; --drop {source.column} hides it.")
-    click.echo(f"\n{format_table(report.table)}\n")
-    click.echo("\n".join(map(click.wrap_text, report.explain())))
-    click.echo(f"\nReport: {(out / 'report.html').resolve()} ({session.seconds:.0f} s)")
+    shown = with_interval(report.table, ["attack", "metric", "value"])
+    shown["advantage"] = report.table["advantage"]
+    show_report(report, shown, source, ENCODING if encode == "auto" else "", session)
     return 1 if report.passed is False else 0
-
-
-def format_table(table: Any) -> str:
-    """Return the metrics of an audit in at most 80 columns."""
-    interval = [
-        f"{row.ci_low:.3f} to {row.ci_high:.3f}"
-        for row in table[["ci_low", "ci_high"]].itertuples()
-    ]
-    shown = table[["attack", "metric", "value"]].assign(
-        **{"95% interval": interval, "advantage": table["advantage"]}
-    )
-    text: str = shown.to_string(index=False, float_format="{:.3f}".format, na_rep="")
-    return text
 
 
 def _hold_out(n_rows: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
@@ -163,13 +144,3 @@ def _hold_out(n_rows: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
 
 def _last_step(model: Any) -> Any:
     return model[-1] if hasattr(model, "steps") else model
-
-
-def _write(report: Any, out: Path, session: Session) -> None:
-    from .._files import write_text
-
-    report.save(out / "report.json")
-    report.to_html(out / "report.html")
-    write_text(out / "report.md", report.to_markdown())
-    write_text(out / "table.csv", report.table.to_csv(index=False))
-    session.saved += ["report.json", "report.html", "report.md", "table.csv"]

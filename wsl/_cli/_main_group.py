@@ -14,6 +14,7 @@ from ._session import Session
 COMMANDS = {
     "demo": "_demo_command",
     "audit": "_audit_command",
+    "audit-model": "_audit_model_command",
     "compare": "_compare_command",
     "zoo": "_zoo_command",
 }
