@@ -53,6 +53,6 @@ models = {"my model": my_model} | {
 several = audit_model(models, known, shadows=shadows, attacks="queries", random_state=0)
 fig, (left, right) = plt.subplots(1, 2, figsize=(10, 4), layout="constrained")
 several.plot(ax=left)
-left.set(title="95% credible intervals", xlabel="fraction of women in the training set")
+left.set_xlabel("fraction of women in the training set, with its 95% credible interval")
 ReliabilityDisplay.from_report(several, ax=right)
 plt.show()

@@ -67,6 +67,18 @@ def test_a_leak_is_detected():
 
 
 @pytest.mark.slow
+def test_a_fitted_learner_is_cloned_and_the_report_says_so():
+    fitted = LinearRegression().fit(*CAUSAL.sample(0, 50, 0)[:2])
+    weights = fitted.coef_.copy()
+    options = QUICK | {"attacks": "queries", "adversary": knowing(n_shadows=8)}
+    report, same = (audit(each, CAUSAL, **options) for each in (fitted, LinearRegression()))
+    np.testing.assert_array_equal(fitted.coef_, weights)
+    assert report.table.equals(same.table)
+    said = [text for text in report.explain() if "The learner was fitted already" in text]
+    assert len(said) == 1
+    assert report.explain()[:-1] == same.explain()
+
+
 def test_where_distributions_are_equal_every_attack_is_at_chance():
     family = RandomNetworkFamily(0.0, random_state=0)
     with pytest.warns(IdenticalDistributionsWarning):

@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from scipy import stats
+from sklearn.base import clone
 from sklearn.cluster import KMeans
 from sklearn.compose import make_column_transformer
 from sklearn.datasets import load_breast_cancer
@@ -14,6 +15,7 @@ from sklearn.linear_model import LinearRegression, LogisticRegression, Ridge
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 from sklearn.tree import DecisionTreeClassifier
+from skorch import NeuralNetClassifier
 from torch import nn
 
 from wsl import Architecture, CausalMitigatedRegressor
@@ -328,6 +330,27 @@ class Probabilities:
 
     def predict(self, X):
         return self.model.predict(X)
+
+
+def test_a_skorch_net_is_copied_for_the_shadow_models():
+    net = NeuralNetClassifier(
+        nn.Sequential(nn.Linear(3, 2), nn.Softmax(dim=1)), max_epochs=2, lr=0.5, verbose=0,
+        train_split=None,
+    )  # fmt: skip
+    X, y, *_ = PLAIN.sample(0.9, 60, 3)
+    net.fit(X, y.astype(int))
+    family = DistributionFamily.from_function(
+        lambda *arguments: (lambda X, y: (X, y.astype(int)))(*plain(*arguments)), (0.5, 0.9)
+    )
+    few = QUICK | {"adversary": Adversary(n_shadows=8, n_queries=8)}
+    report = audit_model(net, family, **few | {"attacks": ("statistics", "queries")})
+    assert not report.skipped
+    module = audit_model(net.module_, family, learner=net, **few)
+    np.testing.assert_allclose(
+        module.posteriors["queries"], report.posteriors["queries"], rtol=1e-4
+    )
+    with pytest.raises(ValueError, match="`model` must be fitted"):
+        audit_model(clone(net), family, **QUICK)
 
 
 def test_any_object_with_probabilities():

@@ -10,6 +10,7 @@ from ._input_checks import (
     check_counts,
     check_learner,
     check_query_selection,
+    is_fitted,
     resolve_adversary,
     resolve_family,
     resolve_test_sets,
@@ -54,7 +55,8 @@ def audit(
     Parameters
     ----------
     learner : estimator, or an object with ``fit_zoo(datasets, n_models)``
-        A scikit-learn classifier or regressor, of which fresh copies are trained; or an object
+        A scikit-learn classifier or regressor, of which fresh copies are trained, also if it is
+        fitted already (see :func:`audit_model` to audit that model); or an object
         whose ``fit_zoo`` trains many models at once and returns a :class:`wsl.ModelZoo`. Its
         ``datasets`` is a function from a model's index to ``(X, y)`` or ``(X, y, environments)``.
     family : DistributionFamily
@@ -127,6 +129,7 @@ def audit(
     See Also
     --------
     train_shadows : Train shadow models once, for audits of several learners.
+    audit_model : Audit one model that is trained already.
     compare_audits : Test whether two learners differ in what they reveal.
     InferenceGame : Any prior, property and loss in place of a family's values and their accuracy.
     leakage_sources : Attribute the advantage of an attack to its sources.
@@ -212,6 +215,7 @@ def audit(
             **counts,
             **shadows.settings,
             "random_state": execution.reported_seed,
+            **({"learner_was_fitted": True} if is_fitted(learner) else {}),
         },
         truth=results.truth,
         guesses={name: run.guesses for name, run in results.runs.items()},

@@ -1,6 +1,7 @@
 """``audit_model``: what one trained model reveals about the distribution of its training data."""
 
 import os
+from collections.abc import Mapping
 from typing import Any
 
 from ..distributions import DistributionFamily
@@ -10,6 +11,7 @@ from ._input_checks import check_counts, resolve_family
 from .evaluation._attack_inputs import encode_properties, prepare_attacks
 from .evaluation._attack_specs import AttackSpec, resolve_attacks
 from .evaluation._tables import attack_table, chance_of
+from .reports._audit_text import check_names
 from .reports._model_report import ModelAuditReport
 from .shadows._execution import Execution, resolve_execution
 from .shadows._population import Population
@@ -38,6 +40,7 @@ def audit_model(
     prior: Any = None,
     n_samples: int = 1024,
     shadows: ShadowModels | None = None,
+    names: Mapping[str, str] | None = None,
     cache: str | os.PathLike | None = None,
     n_jobs: int | None = None,
     random_state: Any = None,
@@ -83,6 +86,9 @@ def audit_model(
     shadows : ShadowModels, optional
         Shadow models from :func:`train_shadows`, which bring their adversary with them, so that
         ``adversary`` may only set ``n_selected_queries``, and ``learner`` is not used.
+    names : dict from str to str, optional
+        Your own names for the report: "property", "group" (whose fraction of the rows the property
+        is), and "learner", as the model is called. By default it speaks in general words.
     cache : path-like, optional
         Folder in which shadow models are kept and found again, as in :func:`audit`.
     n_jobs : int, optional
@@ -144,6 +150,7 @@ def audit_model(
     family = resolve_family(family, "family")
     properties = family.property_values
     counts = check_counts(properties, n_samples=n_samples)
+    check_names(names or {})
     models = resolve_models(model)
     specs = resolve_attacks(attacks, family.is_numeric)
     grid = property_grid(properties)
@@ -181,6 +188,7 @@ def audit_model(
             "random_state": execution.reported_seed,
         },
         classes=properties if isinstance(properties, tuple) else None,
+        names=dict(names or {}),
     )
 
 

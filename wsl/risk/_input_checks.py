@@ -9,7 +9,9 @@ from typing import Any
 import joblib
 import numpy as np
 from sklearn.base import is_classifier, is_regressor
+from sklearn.exceptions import NotFittedError
 from sklearn.utils import check_array
+from sklearn.utils.validation import check_is_fitted
 
 from ..distributions import DistributionFamily
 from ..distributions._properties import Properties
@@ -76,6 +78,17 @@ def check_learner(learner: Any, name: str) -> None:
             f"`{name}` must be a scikit-learn classifier or regressor, or an object with "
             f"fit_zoo(datasets, n_models); got {learner!r}."
         )
+
+
+def is_fitted(model: Any) -> bool:
+    """Return True for an estimator of scikit-learn's kind that has been fitted."""
+    if not (hasattr(model, "__sklearn_tags__") and hasattr(model, "fit")):
+        return False
+    try:
+        check_is_fitted(model)
+    except NotFittedError:
+        return False
+    return True
 
 
 def check_counts(properties: Properties, **counts: Any) -> dict[str, int]:

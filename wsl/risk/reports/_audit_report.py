@@ -212,6 +212,7 @@ class AuditReport(GuessPlots, Report):
         words = self._text()
         texts = [words.finding(), *words.attacks()]
         texts += [f"Attack '{name}' skipped: {why}." for name, why in self.skipped.items()]
+        texts += [FITTED] if self.settings.get("learner_was_fitted") else []
         return texts + [
             threshold_text(check) for check in self.check_thresholds().to_dict("records")
         ]
@@ -350,6 +351,10 @@ class AuditReport(GuessPlots, Report):
         return "\n".join(lines)
 
 
+FITTED = (
+    "The learner was fitted already; copies of it were trained. This concerns the training "
+    "procedure and not that model, which wsl.audit_model audits."
+)
 NOTE = (
     "The 95% interval holds the value that other target models and other shadow models would "
     "give. Advantage 0 is the best guess without access to the model, 1 is certainty. auc is the "

@@ -12,7 +12,7 @@ import pandas as pd
 from ..._plotting import axes_or_new, draw_posteriors, draw_reliability
 from ...exceptions import InvalidInputError
 from ._audit_report import METRICS
-from ._audit_text import NAMES
+from ._audit_text import check_names
 from ._base import Report
 from ._consistency import check_guesses
 from ._field_codecs import (
@@ -175,8 +175,7 @@ class ModelAuditReport(GuessPlots, Report):
     provenance: dict[str, str] = field(default_factory=provenance)
 
     def __post_init__(self) -> None:
-        if not set(self.names) <= set(NAMES):
-            raise InvalidInputError(f"`names` must have keys among {NAMES}; got {self.names}.")
+        check_names(self.names)
 
     @property
     def is_informative(self) -> bool:

@@ -97,7 +97,8 @@ def _respond(
         if output == "label":
             values = np.asarray(observed.classes)[values.argmax(axis=1)]
         return ObservedResponses(values, output, observed.classes, weights, architecture)
-    if is_class and not labels_only and hasattr(model, "predict_proba"):
+    has_labels = hasattr(model, "predict")
+    if is_class and hasattr(model, "predict_proba") and not (labels_only and has_labels):
         responses: Any = np.asarray(model.predict_proba(queries))
         if hasattr(model, "classes_") and responses.ndim == 2:
             responses = pd.DataFrame(responses, columns=list(model.classes_))
@@ -122,7 +123,7 @@ def _as_zoo(model: Any, input_shape: tuple[int, ...]) -> Any:
 
 def is_zoo(model: Any) -> bool:
     """Return True for a ModelZoo, without the import of torch."""
-    return hasattr(model, "architecture") and hasattr(model, "weights")
+    return all(hasattr(model, name) for name in ("architecture", "weights", "metadata"))
 
 
 def _check_kind(model: Any, name: str, is_class: bool) -> None:

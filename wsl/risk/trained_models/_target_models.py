@@ -6,10 +6,9 @@ from typing import Any
 
 import numpy as np
 from sklearn.base import clone
-from sklearn.utils.validation import check_is_fitted
 
 from ...exceptions import InvalidInputError, UnsupportedModuleError
-from .._input_checks import check_learner
+from .._input_checks import check_learner, is_fitted
 from ..evaluation._comparable_responses import probabilities
 from ..shadows._jobs import seeded
 from ..shadows._population import Population, join_populations, one_hot
@@ -43,26 +42,17 @@ def argument_of(name: str) -> str:
 def _check_model(model: Any, name: str) -> None:
     if isinstance(model, RecordedResponses) or is_zoo(model):
         return
-    if isinstance(model, type) or not (hasattr(model, "predict") or hasattr(model, "parameters")):
+    responds = any(hasattr(model, name) for name in ("predict", "predict_proba", "parameters"))
+    if isinstance(model, type) or not responds:
         raise UnsupportedModuleError(
             f"`{name}` must be a trained model with predict or predict_proba, a torch module, or "
             f"RecordedResponses; got {model!r}."
         )
-    if hasattr(model, "__sklearn_tags__") and not _is_trained(model):
+    if hasattr(model, "__sklearn_tags__") and not is_fitted(model):
         raise InvalidInputError(
             f"`{name}` must be fitted; got {model!r}. To audit a learner and not one model, use "
             "wsl.audit."
         )
-
-
-def _is_trained(model: Any) -> bool:
-    from sklearn.exceptions import NotFittedError
-
-    try:
-        check_is_fitted(model)
-    except NotFittedError:
-        return False
-    return True
 
 
 def resolve_shadow_learner(models: Mapping[str, Any], learner: Any) -> Any:
@@ -91,7 +81,7 @@ def _unfitted_copy(model: Any, name: str) -> Any:
         except (TypeError, RuntimeError) as error:
             reason = str(error)
         else:
-            if not _is_trained(copy):
+            if not is_fitted(copy):
                 return copy
             reason = "its clone is trained already"
     raise InvalidInputError(
