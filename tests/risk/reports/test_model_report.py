@@ -157,3 +157,16 @@ def test_unknown_names_are_refused():
         replace(report, names={"color": "red"})
     with pytest.raises(InvalidInputError, match="`tables` must hold at least one table"):
         ReliabilityDisplay({})
+
+
+def test_posteriors_of_models_whose_value_is_known_are_checked():
+    report = report_of(n_models=3)
+    loss = report.check([0.5, 0.5, 0.2])["log_loss"][0]
+    assert loss == pytest.approx(-(2 * np.log(0.8) + np.log(0.2)) / 3)
+    uniform = interval_report().check([0.3])
+    assert uniform["attack"].tolist() == ["queries"]
+    assert uniform["log_loss"][0] == pytest.approx(0)
+    with pytest.raises(InvalidInputError, match="one entry for each of 3 models; got 1"):
+        report.check([0.5])
+    with pytest.raises(InvalidInputError, match=r"`values` must be among \(0.2, 0.5\); got 0.3"):
+        report.check([0.5, 0.5, 0.3])

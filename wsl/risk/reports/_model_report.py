@@ -11,6 +11,7 @@ import pandas as pd
 
 from ..._plotting import axes_or_new, draw_posteriors, draw_reliability
 from ...exceptions import InvalidInputError
+from ..trained_models._posteriors import calibration_table, check_posteriors
 from ._audit_report import METRICS
 from ._audit_text import check_names
 from ._base import Report
@@ -216,6 +217,44 @@ class ModelAuditReport(GuessPlots, Report):
                 parts += [pd.DataFrame(part)] if model in (None, name) else []
         table = pd.concat(parts, ignore_index=True)
         return table if len(values) > 1 else table.drop(columns="property")
+
+    def check(self, values: Any) -> pd.DataFrame:
+        """Return how well calibrated the posteriors of the models are, given their true values.
+
+        Parameters
+        ----------
+        values : array-like of shape (n_models,) or (n_models, n_properties)
+            The true property of each model.
+
+        Returns
+        -------
+        DataFrame
+            One row per attack, with the columns of ``calibration``.
+
+        Raises
+        ------
+        InvalidInputError
+            If there is not one value per model, or a value is not among the classes.
+        """
+        truth = np.asarray(values, dtype=None if self.classes is None else object)
+        n_models = len(self.posteriors[self.attack])
+        if len(truth) != n_models:
+            raise InvalidInputError(
+                f"`values` must have one entry for each of {n_models} models; got {len(truth)}."
+            )
+        if self.classes is not None:
+            unknown = [value for value in values if value not in self.classes]
+            if unknown:
+                raise InvalidInputError(
+                    f"`values` must be among {self.classes}; got {unknown[0]!r}."
+                )
+            truth = np.array([self.classes.index(value) for value in values])
+        return calibration_table(
+            {
+                name: check_posteriors(posteriors, self.grid, truth)
+                for name, posteriors in self.posteriors.items()
+            }
+        )
 
     def explain(self) -> list[str]:
         """Return the findings in plain words: the models, then what to compare them with.

@@ -67,10 +67,9 @@ class Inference:
 
     def check(self, likelihoods: Likelihoods) -> "HeldOutCheck":
         """Return what posteriors of held-out shadow models, under a uniform prior, are worth."""
-        posteriors = normalized(likelihoods.of_shadows, self.grid)
-        if self.grid is None:
-            return _check_classes(posteriors[:, 0], self.truth)
-        return _check_values(posteriors, self.grid, self.truth)
+        return check_posteriors(
+            normalized(likelihoods.of_shadows, self.grid), self.grid, self.truth
+        )
 
 
 @dataclass(frozen=True, eq=False)
@@ -93,6 +92,15 @@ class HeldOutCheck:
     error: Estimate
     error_if_calibrated: float
     log_loss: float
+
+
+def check_posteriors(
+    posteriors: np.ndarray, grid: np.ndarray | None, truth: np.ndarray
+) -> HeldOutCheck:
+    """Return what posteriors ``(n_models, n_properties, n_points)`` are worth, given the truth."""
+    if grid is None:
+        return _check_classes(posteriors[:, 0], truth)
+    return _check_values(posteriors, grid, truth)
 
 
 def _check_classes(posteriors: np.ndarray, truth: np.ndarray) -> HeldOutCheck:
