@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 from scipy import stats
 from sklearn.base import clone
 from sklearn.cluster import KMeans
@@ -26,7 +27,7 @@ from wsl.distributions import (
     Interval,
     SubsampledFamily,
 )
-from wsl.exceptions import AttackNotApplicableWarning
+from wsl.exceptions import AttackNotApplicableWarning, IdenticalDistributionsWarning
 from wsl.risk import Adversary, RecordedResponses, audit_model, train_shadows
 from wsl.risk.shadows._trainer import Trainer
 
@@ -36,7 +37,7 @@ TUMOURS = SubsampledFamily(X, Y, LARGE, properties=(0.1, 0.9))
 CAUSAL = EnvironmentMembershipFamily.linear_causal()
 SCALED = make_pipeline(StandardScaler(), LogisticRegression())
 QUICK = {
-    "adversary": Adversary(n_shadows=16, n_queries=16),
+    "adversary": Adversary(n_shadows=12, n_queries=8),
     "attacks": "queries",
     "n_samples": 60,
     "random_state": 0,
@@ -152,7 +153,8 @@ def test_posteriors_of_two_hundred_models_are_calibrated(properties):
 def test_models_without_the_property_are_said_to_reveal_nothing():
     rng = np.random.default_rng(0)
     family = DistributionFamily.from_function(lambda value, n, seed: around(0, n, seed), (0, 1))
-    report = audit_model(
+    with pytest.warns(IdenticalDistributionsWarning):
+        report = audit_model(
         [Constant(value) for value in rng.normal(0, NOISE, 4)], family, learner=DummyRegressor(),
         **QUICK | {"n_samples": 4},
     )  # fmt: skip
@@ -170,7 +172,7 @@ def test_the_model_is_used_as_it_is():
     assert report.table["model"].tolist() == ["model"]
     assert report.settings["adversary_learner"] == repr(SCALED)
     assert report.attack == report.calibration.set_index("attack")["log_loss"].idxmin()
-    assert report.truth.shape == (16,)
+    assert report.truth.shape == (12,)
     assert set(report.average["attack"]) == {"sorted", "queries"}
 
 
@@ -206,10 +208,10 @@ def queries_of(family, n_queries=12):
 def test_recorded_responses_give_the_posterior_of_the_model():
     model = SCALED.fit(*TUMOURS.sample(0.9, 60, 3))
     queries = queries_of(TUMOURS)
-    options = QUICK | {"adversary": Adversary(n_shadows=16, queries=queries)}
+    options = QUICK | {"adversary": Adversary(n_shadows=12, queries=queries)}
     exact = audit_model(model, TUMOURS, **options)
     responses = model.predict_proba(queries)
-    options = QUICK | {"adversary": Adversary(n_shadows=16), "learner": SCALED}
+    options = QUICK | {"adversary": Adversary(n_shadows=12), "learner": SCALED}
     tables = (responses, responses[:, 1], pd.DataFrame(responses[:, ::-1], columns=["1", "0"]))
     for recorded in tables:
         report = audit_model(RecordedResponses(queries, recorded), TUMOURS, **options)
@@ -258,7 +260,7 @@ def test_labels_in_words_from_a_csv_file(tmp_path):
     queries = people(0.5, 30, 2)[0]
     queries.assign(answer=model.predict(queries)).to_csv(tmp_path / "labels.csv", index=False)
     recorded = RecordedResponses.from_csv(tmp_path / "labels.csv", "answer")
-    options = QUICK | {"adversary": Adversary(n_shadows=16)}
+    options = QUICK | {"adversary": Adversary(n_shadows=12)}
     report = audit_model(recorded, PEOPLE, learner=ON_TEXT, **options)
     assert report.settings["labels_only"]
     assert report.table["guess"].tolist() == [0.9]
@@ -269,7 +271,7 @@ def test_labels_in_words_from_a_csv_file(tmp_path):
     assert recorded.columns == ("yes", "no")
     assert repr(recorded).startswith("RecordedResponses(30 queries, 2 outputs such as [")
     report = audit_model(recorded, PEOPLE, learner=ON_TEXT, **options)
-    own = QUICK | {"adversary": Adversary(n_shadows=16, queries=queries)}
+    own = QUICK | {"adversary": Adversary(n_shadows=12, queries=queries)}
     exact = audit_model(model, PEOPLE, **own)
     assert report.table["probability"].tolist() == exact.table["probability"].tolist()
     with pytest.raises(ValueError, match=r"`response_columns` must be columns of the file, \['age"):
@@ -332,6 +334,7 @@ class Probabilities:
         return self.model.predict(X)
 
 
+@pytest.mark.slow
 def test_a_skorch_net_is_copied_for_the_shadow_models():
     net = NeuralNetClassifier(
         nn.Sequential(nn.Linear(3, 2), nn.Softmax(dim=1)), max_epochs=2, lr=0.5, verbose=0,
@@ -358,19 +361,56 @@ def test_any_object_with_probabilities():
     options = QUICK | {"learner": LogisticRegression()}
     exact = audit_model(model, PLAIN, **options)
     assert audit_model(Probabilities(model), PLAIN, **options).table.equals(exact.table)
-    labels = Adversary(n_shadows=16, n_queries=16, labels_only=True)
+    labels = Adversary(n_shadows=12, n_queries=8, labels_only=True)
     exact = audit_model(model, PLAIN, **options | {"adversary": labels})
     reports = [
         audit_model(Probabilities(model), PLAIN, **options | {"adversary": labels}),
-        audit_model(Only(model.predict), PLAIN, **options),
+        audit_model(Only(predict=model.predict), PLAIN, **options),
     ]
     for report in reports:
         assert report.table.equals(exact.table)
 
 
 class Only:
-    def __init__(self, predict):
-        self.predict = predict
+    """A model with one method."""
+
+    def __init__(self, **method):
+        vars(self).update(method)
+
+
+class Scripted(nn.Module):
+    """A module without parameters, so that it is no row of weights; it fails in training mode."""
+
+    def __init__(self, weights, offset):
+        super().__init__()
+        self.weights, self.offset = torch.tensor(weights), torch.tensor(offset)
+
+    def forward(self, X):
+        return (X @ self.weights.T + self.offset) * (torch.nan if self.training else 1)
+
+
+def test_a_module_that_is_no_row_of_weights_is_a_black_box():
+    learner = LinearRegression()
+    X, y = CAUSAL.sample(1, 60, 3)[:2]
+    model = learner.fit(X, y)
+    module = Scripted(np.float32(model.coef_[None]), np.float32(model.intercept_))
+    exact, report = (
+        audit_model(each, CAUSAL, **QUICK | {"learner": learner}) for each in (model, module)
+    )
+    np.testing.assert_allclose(report.table["probability"], exact.table["probability"], rtol=1e-4)
+    assert module.training
+
+
+def test_a_model_that_has_seen_one_class():
+    one = Only(predict_proba=lambda X: np.ones((len(X), 1)), classes_=np.array([True]))
+    always = Only(predict_proba=lambda X: np.tile([0.0, 1.0], (len(X), 1)))
+    tree = DecisionTreeClassifier().fit(plain(0.9, 9, 0)[0], np.ones(9, bool))
+    reports = [
+        audit_model(model, PLAIN, **QUICK | {"learner": DecisionTreeClassifier(max_depth=2)})
+        for model in (one, always, tree)
+    ]
+    for report in reports[1:]:
+        assert report.table.equals(reports[0].table)
 
 
 def test_several_continuous_properties():
@@ -426,11 +466,15 @@ PROBABILITIES = np.full((12, 2), 0.5)
         ([fitted(), Ridge().fit(X, Y)], {}, "`learner` must be given for models of several learn"),
         (LogisticRegression().fit(X[:, :3], Y), {},
          "`model` must respond to the queries.*X has 30 features, but LogisticRegression"),
+        (Only(predict_proba=lambda X: np.full((len(X), 2), np.nan)), {"learner": SCALED},
+         "`model` must respond with probabilities of the classes, which add up to 1"),
+        (Only(predict_proba=lambda X: np.ones((len(X), 1))), {"learner": SCALED},
+         r"`model` must have one output per class of the shadow models, \[0, 1\].*got 1"),
         (Constant("maybe"), {"learner": SCALED},
          r"`model` must respond with classes of the family's training sets, \[0, 1\]; got also "
          r"\['maybe'\]"),
         (Constant(np.nan), {"learner": LinearRegression()},
-         "`responses` must not contain missing values; got 16 of 16"),
+         "`model` must respond to the queries: `responses` must not contain missing values"),
         (RecordedResponses(QUERIES[:, :3], PROBABILITIES), {"learner": SCALED},
          "`model.queries` must have 30 columns, as the family's rows have; got 3"),
         (RecordedResponses(QUERIES, PROBABILITIES), {}, "`learner` must be given.*a RecordedResp"),

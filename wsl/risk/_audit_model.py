@@ -7,7 +7,7 @@ from typing import Any
 from ..distributions import DistributionFamily
 from ..exceptions import InvalidInputError
 from ._adversary import Adversary
-from ._input_checks import check_counts, resolve_family
+from ._input_checks import check_counts, resolve_family, warn_of_identical_distributions
 from .evaluation._attack_inputs import encode_properties, prepare_attacks
 from .evaluation._attack_specs import AttackSpec, resolve_attacks
 from .evaluation._tables import attack_table, chance_of
@@ -16,7 +16,7 @@ from .reports._model_report import ModelAuditReport
 from .shadows._execution import Execution, resolve_execution
 from .shadows._population import Population
 from .shadows._shadow_models import ShadowModels
-from .trained_models._cross_fit import cross_fit, draw_folds
+from .trained_models._cross_fit import check_frequencies, cross_fit, draw_folds
 from .trained_models._likelihoods import Likelihoods, posterior_of, property_grid
 from .trained_models._observed_models import observe_models
 from .trained_models._posteriors import (
@@ -116,6 +116,8 @@ def audit_model(
     -----
     AttackNotApplicableWarning
         If an attack is skipped. The report lists it under ``skipped``.
+    IdenticalDistributionsWarning
+        If training sets do not depend on the property, so that nothing can be inferred.
 
     See Also
     --------
@@ -157,11 +159,13 @@ def audit_model(
     value_prior = resolve_value_prior(prior, properties, grid)
     execution = resolve_execution(cache, n_jobs, random_state, progress)
 
+    warn_of_identical_distributions(family, counts["n_samples"])
     observed, shadows = observe_models(
         models, family, learner, adversary, shadows, counts["n_samples"], execution
     )
     targets = target_population(observed, shadows.population)
     truth = encode_properties(shadows.population.properties, properties)
+    check_frequencies(truth, properties)
     folds = draw_folds(truth, execution.further_seed("folds"))
     inference = Inference(properties, grid, value_prior, truth, folds)
     likelihoods, skipped = _infer(specs, shadows, targets, inference, execution)

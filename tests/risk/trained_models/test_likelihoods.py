@@ -5,7 +5,7 @@ from scipy import stats
 from wsl.distributions import Interval
 from wsl.exceptions import InvalidInputError
 from wsl.risk.trained_models._class_likelihoods import fit_class_calibration
-from wsl.risk.trained_models._cross_fit import draw_folds
+from wsl.risk.trained_models._cross_fit import check_frequencies, draw_folds
 from wsl.risk.trained_models._likelihoods import (
     cumulative,
     posterior_of,
@@ -61,6 +61,11 @@ def test_folds_hold_each_class_evenly():
     assert sorted(np.concatenate(folds).tolist()) == list(range(33))
     counts = np.array([np.bincount(labels[fold], minlength=3) for fold in folds])
     assert (np.ptp(counts, axis=0) <= 1).all()
+    check_frequencies(labels, ("a", "b", "c"))
+    with pytest.raises(
+        InvalidInputError, match=r"at least 2 for each of .*; got \[10, 11, 12, 0\]"
+    ):
+        check_frequencies(labels, ("a", "b", "c", "d"))
     assert len(draw_folds(np.array([0, 0, 0, 1, 1, 1, 0, 0]), 0)) == 3
 
 

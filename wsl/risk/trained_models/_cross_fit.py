@@ -6,6 +6,8 @@ import numpy as np
 
 from ..._random import resolve_random_state
 from ...attacks.meta_classifiers._temperature_scaling import TINY
+from ...distributions._properties import Properties
+from ...exceptions import InvalidInputError
 from ..evaluation._attack_inputs import AttackInputs
 from ..evaluation._attack_runs import AttackRun, run_attack
 
@@ -27,6 +29,18 @@ class HeldOutScores:
 
     of_shadows: np.ndarray
     of_targets: np.ndarray
+
+
+def check_frequencies(labels: np.ndarray, properties: Properties) -> None:
+    """Raise InvalidInputError unless each class has two shadow models, one to hold out."""
+    if not isinstance(properties, tuple):
+        return
+    counts = np.bincount(labels, minlength=len(properties))
+    if counts.min() < 2:
+        raise InvalidInputError(
+            f"The shadow models must be at least 2 for each of {properties}; got {counts.tolist()} "
+            "that were trained and did not diverge."
+        )
 
 
 def draw_folds(labels: np.ndarray, random_state: int) -> list[np.ndarray]:

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pandas as pd
 
 from ..._threads import one_thread
 from ...exceptions import InvalidInputError, UnsupportedModuleError
@@ -62,8 +61,10 @@ def observe(
         try:
             with one_thread():
                 observed = _respond(model, name, queries, is_class, labels_only)
-        except (InvalidInputError, UnsupportedModuleError):
-            raise
+        except (InvalidInputError, UnsupportedModuleError) as error:
+            if f"`{name}`" in str(error):
+                raise
+            raise InvalidInputError(f"`{name}` must respond to the queries: {error}") from error
         except Exception as error:  # whatever a model of any kind raises
             raise InvalidInputError(
                 f"`{name}` must respond to the queries, which are rows of the adversary's family "
@@ -83,11 +84,9 @@ def observe(
 def _respond(
     model: Any, name: str, queries: Any, is_class: bool, labels_only: bool
 ) -> ObservedResponses:
-    zoo = _as_zoo(model, np.shape(queries)[1:])
-    if zoo is not None:
-        outputs = zoo.architecture.forward(zoo.weights, queries)[0]
-        output = "logits" if is_class else "number"
-        return ObservedResponses(outputs, output, None, zoo.weights[0], zoo.architecture)
+    torch = sys.modules.get("torch")  # not imported where no model can be a module
+    if is_zoo(model) or (torch is not None and isinstance(model, torch.nn.Module)):
+        return _network_responses(model, queries, "logits" if is_class else "number")
     if hasattr(model, "__sklearn_tags__"):
         _check_kind(model, name, is_class)
         observed = respond(model, queries, labels_only)
@@ -99,26 +98,39 @@ def _respond(
         return ObservedResponses(values, output, observed.classes, weights, architecture)
     has_labels = hasattr(model, "predict")
     if is_class and hasattr(model, "predict_proba") and not (labels_only and has_labels):
-        responses: Any = np.asarray(model.predict_proba(queries))
-        if hasattr(model, "classes_") and responses.ndim == 2:
-            responses = pd.DataFrame(responses, columns=list(model.classes_))
-    else:
-        responses = np.asarray(model.predict(queries))
-    return interpret(RecordedResponses(queries, responses), name, is_class)
+        probabilities = np.asarray(model.predict_proba(queries), dtype=float)
+        if probabilities.ndim == 1:
+            probabilities = np.column_stack([1 - probabilities, probabilities])
+        return _probabilities(probabilities, getattr(model, "classes_", None), name)
+    return interpret(RecordedResponses(queries, model.predict(queries)), name, is_class)
 
 
-def _as_zoo(model: Any, input_shape: tuple[int, ...]) -> Any:
-    """Return a torch module as a zoo of one model, a zoo unchanged, None for other models."""
-    if is_zoo(model):
-        return model
-    torch = sys.modules.get("torch")
-    if torch is None or not isinstance(model, torch.nn.Module):
-        return None
-    from ...architectures import Architecture
-    from ...zoo import ModelZoo
+def _network_responses(model: Any, queries: Any, output: str) -> ObservedResponses:
+    """Return the outputs of a zoo of one model, or of a module, and its weights if it has a row."""
+    if not is_zoo(model):
+        from ...architectures import Architecture
+        from ...zoo import ModelZoo
 
-    architecture = Architecture(model, input_shape=input_shape)
-    return ModelZoo(architecture.flatten(model), architecture)
+        try:
+            architecture = Architecture(model, input_shape=np.shape(queries)[1:])
+            model = ModelZoo(architecture.flatten(model), architecture)
+        except UnsupportedModuleError:
+            return ObservedResponses(_run_module(model, queries), output)
+    outputs = model.architecture.forward(model.weights, queries)[0]
+    return ObservedResponses(outputs, output, None, model.weights[0], model.architecture)
+
+
+def _run_module(module: Any, queries: Any) -> np.ndarray:
+    """Return the outputs of a module that is no row of weights, a black box."""
+    import torch
+
+    was_training = module.training
+    try:
+        with torch.no_grad():
+            inputs = torch.tensor(np.asarray(queries), dtype=torch.get_default_dtype())
+            return module.eval()(inputs).reshape(len(inputs), -1).numpy()
+    finally:
+        module.train(was_training)
 
 
 def is_zoo(model: Any) -> bool:
@@ -153,11 +165,17 @@ def interpret(recorded: RecordedResponses, name: str, is_class: bool) -> Observe
         if is_inside and (values % 1).any():
             return ObservedResponses(np.column_stack([1 - values, values]), "proba")
         return ObservedResponses(values, "label")
+    return _probabilities(values.astype(float), recorded.columns, name)
+
+
+def _probabilities(values: np.ndarray, classes: Any, name: str) -> ObservedResponses:
+    """Return probabilities of classes ``(n_queries, n_classes)``, checked."""
     sums = values.sum(axis=1)
-    if (values < 0).any() or (values > 1).any() or np.abs(sums - 1).max() > ROUNDING:
+    inside = (values >= 0) & (values <= 1)  # False for NaN
+    if not inside.all() or np.abs(sums - 1).max() > ROUNDING:
         raise InvalidInputError(
             f"`{name}` must respond with probabilities of the classes, which add up to 1 for each "
             f"query; got values from {values.min():g} to {values.max():g} and sums from "
             f"{sums.min():g} to {sums.max():g}."
         )
-    return ObservedResponses(values.astype(float), "proba", recorded.columns)
+    return ObservedResponses(values, "proba", classes)
