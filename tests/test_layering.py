@@ -11,7 +11,7 @@ import wsl
 ROOT = Path(wsl.__file__).parent
 LAYERS = [
     "exceptions", "_files", "_decode_json", "_decode_arrays", "_locks", "_batches",
-    "_interrupts", "_workers", "_skorch_net", "_seeded_modules",
+    "_caller_warnings", "_interrupts", "_workers", "_skorch_net", "_seeded_modules",
     "_random", "_scaling", "_sklearn_compat", "_device", "_threads", "_digest", "_progress",
     "_torch_defaults", "_validation",
     "_diverged", "_outputs", "_queries", "_plotting",

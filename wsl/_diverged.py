@@ -4,17 +4,13 @@ Whatever trains or reads models calls ``diverged_rows`` and ``warn_of_diverged``
 rows of weights calls ``fitted_models``.
 """
 
-import contextlib
-import os
-import sys
-import warnings
 from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
-import sklearn
 
 from ._batches import row_slices
+from ._caller_warnings import warn_caller
 from .exceptions import DivergedModelWarning, InvalidInputError
 
 LARGEST_RATIO = 100.0
@@ -22,11 +18,6 @@ LARGEST_WEIGHT = 1e20  # the square of a larger float32 is infinite
 LEARNED_FROM = "They are learned from like the others; they may distort the result."
 LEFT_OUT = "They are left out of the fit."
 _N_NAMED = 20
-_INSIDE = (
-    os.path.join(os.path.dirname(__file__), ""),
-    os.path.join(os.path.dirname(sklearn.__file__), ""),
-    contextlib.__file__,
-)
 
 
 def nonfinite_rows(batches: Iterable[np.ndarray]) -> np.ndarray:
@@ -142,10 +133,7 @@ def warn_of_diverged(models: Sequence[Any], n_models: int, consequence: str = ""
         f"{len(models)} of {n_models} models diverged (weights that are not finite, or far larger "
         f"than those of most models): models {_listed(models)}. {consequence}"
     )
-    frame, level = sys._getframe(), 1
-    while frame.f_back is not None and frame.f_code.co_filename.startswith(_INSIDE):
-        frame, level = frame.f_back, level + 1
-    warnings.warn(message.rstrip(), DivergedModelWarning, stacklevel=level)
+    warn_caller(message.rstrip(), DivergedModelWarning)
 
 
 def _listed(models: Sequence[Any]) -> str:

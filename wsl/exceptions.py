@@ -236,6 +236,22 @@ class DroppedEnvironmentsWarning(WslWarning):
     """
 
 
+class EnvironmentsWarning(WslWarning):
+    """A causal learner was to compare environments, and has none or too many to compare.
+
+    See Also
+    --------
+    CausalMitigatedClassifier : Its penalties compare environments.
+
+    Examples
+    --------
+    >>> import warnings
+    >>> from wsl.exceptions import EnvironmentsWarning
+    >>> with warnings.catch_warnings():
+    ...     warnings.simplefilter("error", EnvironmentsWarning)  # stops at a learner without any
+    """
+
+
 class CausalGraphWarning(WslWarning):
     """The data show a dependence that the causal graph excludes.
 

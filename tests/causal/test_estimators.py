@@ -1,3 +1,4 @@
+import warnings
 from functools import partial
 
 import numpy as np
@@ -11,6 +12,7 @@ from sklearn.preprocessing import StandardScaler
 
 from wsl import (
     Architecture,
+    CausalFeatureSelector,
     CausalMitigatedClassifier,
     CausalMitigatedRegressor,
     EnvironmentMembershipFamily,
@@ -18,7 +20,7 @@ from wsl import (
     train_zoo,
 )
 from wsl.causal import PENALTIES, group_dro_penalty
-from wsl.exceptions import InvalidInputError
+from wsl.exceptions import CausalFeaturesWarning, EnvironmentsWarning, InvalidInputError
 
 QUICK = {"hidden_layer_sizes": (4,), "epochs": 4, "batch_size": 32, "random_state": 0}
 BOTH = [CausalMitigatedClassifier, CausalMitigatedRegressor]
@@ -238,6 +240,7 @@ def test_causal_dantzig_finds_the_cause(property_value):
     assert abs(minimizer_of_causal_dantzig(X, y, environments, 0.0)[1]) > 0.15
 
 
+@pytest.mark.filterwarnings("ignore::wsl.exceptions.EnvironmentsWarning")
 def test_without_environments_all_samples_are_of_one():
     X, y, _ = draw(CausalMitigatedRegressor)
     weights = [
@@ -246,6 +249,59 @@ def test_without_environments_all_samples_are_of_one():
     ]
     np.testing.assert_array_equal(weights[0], weights[1])
     np.testing.assert_array_equal(weights[0], weights[2])
+
+
+def my_penalty(*args, **kwargs):
+    return PENALTIES["vrex"](*args, **kwargs)
+
+
+ASKED = {
+    "`penalty`='irm' must": {},
+    "`penalty`='my_penalty' must": {"penalty": my_penalty},
+    "`causal_features`='invariant' must": {"penalty": None, "causal_features": "invariant"},
+    "`penalty`='vrex' and `causal_features`='invariant' must": {
+        "penalty": "vrex", "causal_features": CausalFeatureSelector(),
+    },
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("asked", ASKED)
+@pytest.mark.parametrize(
+    ("environments", "found"),
+    [
+        (None, "got no environments. Training goes on without this: pass `environments`"),
+        (np.full(90, "only"), "got one environment. Training goes on without this"),
+        (np.arange(90), "got 90 environments of one sample each. Differences between single"),
+    ],
+    ids=["none", "one", "as many as samples"],
+)
+@pytest.mark.parametrize("kind", BOTH)
+def test_what_compares_environments_warns_where_there_is_nothing_to_compare(
+    kind, environments, found, asked
+):
+    X, y, _ = draw(kind)
+    learner = kind(**QUICK | {"epochs": 1} | ASKED[asked])
+    with warnings.catch_warnings(record=True) as warned:
+        warnings.simplefilter("always", EnvironmentsWarning)
+        warnings.simplefilter("ignore", CausalFeaturesWarning)
+        learner.fit(X, y, environments)
+        learner.fit_zoo([(X, y, environments)] * 2, 2)
+    fit, fit_zoo = (str(w.message) for w in warned if w.category is EnvironmentsWarning)
+    assert fit.startswith(asked)
+    assert found in fit
+    assert fit_zoo == fit.replace(". ", " in `datasets`. ", 1)
+    assert {w.filename for w in warned} == {__file__}
+
+
+@pytest.mark.parametrize(
+    "settings", [{"penalty": None}, {"penalty_weight": 0.0}], ids=["no penalty", "no weight"]
+)
+def test_what_compares_no_environments_needs_none(settings):
+    X, y, environments = draw(CausalMitigatedRegressor)
+    learner = CausalMitigatedRegressor(**QUICK | settings)
+    learner.fit(X, y)  # a warning would be an error
+    learner.fit_zoo((X, y), 2)
+    CausalMitigatedRegressor(**QUICK).fit(X, y, environments)
 
 
 # --- samples that count differently
@@ -294,7 +350,7 @@ def test_class_weights_are_weights_of_samples(n_classes):
         np.testing.assert_array_equal(zoo.weights[0], learner.weights_)
     rarest = min(labels, key=lambda label: (y == label).sum())
     shares = [
-        (CausalMitigatedClassifier(**QUICK, class_weight=w).fit(X, y).predict(X) == rarest).mean()
+        (learner.set_params(class_weight=w, penalty=None).fit(X, y).predict(X) == rarest).mean()
         for w in (None, "balanced")
     ]
     assert shares[1] > shares[0]
@@ -356,7 +412,7 @@ def test_environments_reach_fit_through_a_pipeline(kind):
     pipeline = make_pipeline(StandardScaler(), learner).fit(X, y, environments=environments)
     scaled = StandardScaler().fit_transform(X)
     direct = kind(**QUICK, penalty_weight=5.0).fit(scaled, y, environments)
-    blind = kind(**QUICK, penalty_weight=5.0).fit(scaled, y)
+    blind = kind(**QUICK, penalty=None).fit(scaled, y)
     np.testing.assert_array_equal(pipeline[-1].weights_, direct.weights_)
     assert (pipeline[-1].weights_ != blind.weights_).any()
 
@@ -484,7 +540,7 @@ WRONG_FITS = {
 def test_errors_of_fit_name_the_parameter(case):
     parameters, arguments, named = WRONG_FITS[case]
     with pytest.raises(ValueError, match=named):
-        CausalMitigatedRegressor(**QUICK | parameters).fit(*arguments)
+        CausalMitigatedRegressor(**QUICK | {"penalty": None} | parameters).fit(*arguments)
 
 
 WRONG_ZOOS = {
@@ -506,7 +562,7 @@ WRONG_ZOOS = {
 def test_errors_of_fit_zoo_name_the_parameter(case):
     datasets, n_models, named = WRONG_ZOOS[case]
     with pytest.raises(ValueError, match=named):
-        CausalMitigatedClassifier(**QUICK).fit_zoo(datasets, n_models)
+        CausalMitigatedClassifier(**QUICK, penalty=None).fit_zoo(datasets, n_models)
 
 
 def test_one_class_is_refused():
@@ -527,7 +583,7 @@ def test_one_class_is_refused():
 )
 def test_errors_of_class_weights(class_weight, named):
     with pytest.raises(ValueError, match=named):
-        CausalMitigatedClassifier(**QUICK, class_weight=class_weight).fit(X, LABELS)
+        CausalMitigatedClassifier(**QUICK, penalty=None, class_weight=class_weight).fit(X, LABELS)
 
 
 def test_a_zoo_checks_its_parameters_too():

@@ -14,6 +14,7 @@ from ..exceptions import InvalidInputError
 from ..zoo import ModelZoo, train_zoo
 from ..zoo.training._early_stopping import VALIDATION
 from ._column_selection import ColumnRule, prepare_sets
+from ._environment_counts import warn_unless_comparable
 from ._feature_selector import CausalFeatureSelector
 from ._sample_weights import join_equal
 from ._training_sets import check_sets
@@ -122,6 +123,12 @@ class BaseCausalMitigated(DocumentedEstimator):
         InvalidInputError
             If the training sets have another form, number or shape.
 
+        Warns
+        -----
+        EnvironmentsWarning
+            If environments are to be compared, and the first training set has none, one, or as
+            many as samples.
+
         Notes
         -----
         Invariant columns are searched in each training set separately; a model's weights of the
@@ -148,6 +155,7 @@ class BaseCausalMitigated(DocumentedEstimator):
             n_jobs,
         )
         shared = prepared.prepare(datasets) if isinstance(datasets, tuple) else prepared
+        self._warn_unless_comparable((*first, None)[2], len(X), "datasets")
         zoo = self._train(shared, n_models, X.shape[1], prepared.columns, prepared.classes, n_jobs)
         return prepared.drop_unused(zoo)
 
@@ -194,6 +202,11 @@ class BaseCausalMitigated(DocumentedEstimator):
         )
         return ModelZoo(zoo.weights, selecting, zoo.metadata)
 
+    def _warn_unless_comparable(self, environments: Any, n_samples: int, name: str = "") -> None:
+        penalty = self.penalty if self.penalty_weight else None
+        invariant = self._rule().depends_on_data
+        warn_unless_comparable(environments, n_samples, penalty, invariant, name)
+
     def _class_weight(self) -> Any:
         return getattr(self, "class_weight", None)
 
@@ -212,6 +225,7 @@ class BaseCausalMitigated(DocumentedEstimator):
         dataset = prepared.prepare(raw)
         if self._can_join_equal_samples(len(X)):
             dataset = join_equal(dataset)
+        self._warn_unless_comparable(environments, len(X))
         zoo = self._train(dataset, 1, X.shape[1], prepared.columns, classes)
         zoo = prepared.drop_unused(zoo)
         self.architecture_ = zoo.architecture

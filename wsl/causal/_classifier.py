@@ -104,6 +104,9 @@ class CausalMitigatedClassifier(ClassifierMixin, BaseCausalMitigated):
 
     Warns
     -----
+    EnvironmentsWarning
+        If there is a penalty, or invariant columns are searched, without environments, with one,
+        or with as many as samples.
     CausalGraphWarning
         If the data contradict the causal graph.
     CausalFeaturesWarning
