@@ -53,8 +53,6 @@ QUERIES = np.random.default_rng(0).normal(size=(6, 2))
 N_MODELS, N_WEIGHTS = 36, ARCHITECTURE.n_weights
 SMALL = {"latent_dim": 2, "d_model": 8, "n_layers": 1, "n_heads": 2, "epochs": 2}
 
-NO_PENALTY = {"epochs": 2, "penalty": None}  # penalties need environments
-
 # estimator -> least number of scikit-learn's checks, small settings, settings with an architecture,
 # a parameter and its values to search over
 ESTIMATORS = {
@@ -104,10 +102,10 @@ ESTIMATORS = {
         48, {}, {"keep": "parents"}, ("significance_level", [0.05, 0.1]),
     ),
     CausalMitigatedClassifier: (
-        62, NO_PENALTY, {"causal_features": [0, 2]}, ("weight_decay", [0.0, 5.0]),
+        62, {"epochs": 2}, {"causal_features": [0, 2]}, ("penalty_weight", [0.0, 5.0]),
     ),
     CausalMitigatedRegressor: (
-        57, NO_PENALTY, {"causal_features": [0, 2]}, ("weight_decay", [0.0, 5.0]),
+        57, {"epochs": 2}, {"causal_features": [0, 2]}, ("penalty_weight", [0.0, 5.0]),
     ),
     RebalancedClassifier: (
         50,

@@ -190,7 +190,7 @@ def test_columns_without_names_are_called_as_scikit_learn_calls_them():
 def test_a_learner_by_a_graph_is_a_learner_by_columns(keep, columns):
     graph = "digraph {b -> y; y -> a}"
     y = FRAME["b"] + FRAME["a"]
-    settings = {"hidden_layer_sizes": (3,), "epochs": 3, "penalty": None, "random_state": 0}
+    settings = {"hidden_layer_sizes": (3,), "epochs": 3, "random_state": 0}
     selector = CausalFeatureSelector("graph", graph=graph, outcome="y", keep=keep)
     by_graph = CausalMitigatedRegressor(causal_features=selector, **settings).fit(FRAME, y)
     by_columns = CausalMitigatedRegressor(causal_features=columns, **settings).fit(FRAME, y)

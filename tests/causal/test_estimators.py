@@ -244,7 +244,7 @@ def test_causal_dantzig_finds_the_cause(property_value):
 def test_without_environments_all_samples_are_of_one():
     X, y, _ = draw(CausalMitigatedRegressor)
     weights = [
-        CausalMitigatedRegressor(**QUICK, penalty_weight=5.0).fit(X, y, environments).weights_
+        CausalMitigatedRegressor(**QUICK, penalty="irm").fit(X, y, environments).weights_
         for environments in (None, np.zeros(len(X)), np.full(len(X), "only"))
     ]
     np.testing.assert_array_equal(weights[0], weights[1])
@@ -256,7 +256,7 @@ def my_penalty(*args, **kwargs):
 
 
 ASKED = {
-    "`penalty`='irm' must": {},
+    "`penalty`='irm' must": {"penalty": "irm"},
     "`penalty`='my_penalty' must": {"penalty": my_penalty},
     "`causal_features`='invariant' must": {"penalty": None, "causal_features": "invariant"},
     "`penalty`='vrex' and `causal_features`='invariant' must": {
@@ -294,14 +294,29 @@ def test_what_compares_environments_warns_where_there_is_nothing_to_compare(
 
 
 @pytest.mark.parametrize(
-    "settings", [{"penalty": None}, {"penalty_weight": 0.0}], ids=["no penalty", "no weight"]
-)
+    "settings", [{"penalty": None}, {"penalty": "irm", "penalty_weight": 0.0}, {}],
+    ids=["no penalty", "no weight", "auto"],
+)  # fmt: skip
 def test_what_compares_no_environments_needs_none(settings):
-    X, y, environments = draw(CausalMitigatedRegressor)
+    X, y, _ = draw(CausalMitigatedRegressor)
     learner = CausalMitigatedRegressor(**QUICK | settings)
-    learner.fit(X, y)  # a warning would be an error
-    learner.fit_zoo((X, y), 2)
-    CausalMitigatedRegressor(**QUICK).fit(X, y, environments)
+    weights = learner.fit(X, y).weights_  # a warning would be an error
+    zoo = learner.fit_zoo((X, y), 2)
+    plain = CausalMitigatedRegressor(**QUICK, penalty=None)
+    np.testing.assert_allclose(weights, plain.fit(X, y).weights_, **ROUNDING)
+    np.testing.assert_allclose(zoo.weights, plain.fit_zoo((X, y), 2).weights, **ROUNDING)
+
+
+@pytest.mark.parametrize("kind", BOTH)
+def test_the_automatic_penalty_is_that_of_irm_where_environments_are_passed(kind):
+    X, y, environments = draw(kind)
+    automatic, irm = kind(**QUICK), kind(**QUICK, penalty="irm")
+    weights = [learner.fit(X, y, environments).weights_ for learner in (automatic, irm)]
+    np.testing.assert_array_equal(*weights)
+    zoos = [learner.fit_zoo((X, y, environments), 2).weights for learner in (automatic, irm)]
+    np.testing.assert_array_equal(*zoos)
+    with pytest.warns(EnvironmentsWarning, match="`penalty`='irm' must .*; got one environment"):
+        automatic.fit(X, y, np.zeros(len(X)))
 
 
 # --- samples that count differently
@@ -350,7 +365,7 @@ def test_class_weights_are_weights_of_samples(n_classes):
         np.testing.assert_array_equal(zoo.weights[0], learner.weights_)
     rarest = min(labels, key=lambda label: (y == label).sum())
     shares = [
-        (learner.set_params(class_weight=w, penalty=None).fit(X, y).predict(X) == rarest).mean()
+        (learner.set_params(class_weight=w).fit(X, y).predict(X) == rarest).mean()
         for w in (None, "balanced")
     ]
     assert shares[1] > shares[0]
@@ -412,7 +427,7 @@ def test_environments_reach_fit_through_a_pipeline(kind):
     pipeline = make_pipeline(StandardScaler(), learner).fit(X, y, environments=environments)
     scaled = StandardScaler().fit_transform(X)
     direct = kind(**QUICK, penalty_weight=5.0).fit(scaled, y, environments)
-    blind = kind(**QUICK, penalty=None).fit(scaled, y)
+    blind = kind(**QUICK, penalty_weight=5.0).fit(scaled, y)
     np.testing.assert_array_equal(pipeline[-1].weights_, direct.weights_)
     assert (pipeline[-1].weights_ != blind.weights_).any()
 
@@ -540,7 +555,7 @@ WRONG_FITS = {
 def test_errors_of_fit_name_the_parameter(case):
     parameters, arguments, named = WRONG_FITS[case]
     with pytest.raises(ValueError, match=named):
-        CausalMitigatedRegressor(**QUICK | {"penalty": None} | parameters).fit(*arguments)
+        CausalMitigatedRegressor(**QUICK | parameters).fit(*arguments)
 
 
 WRONG_ZOOS = {
@@ -562,7 +577,7 @@ WRONG_ZOOS = {
 def test_errors_of_fit_zoo_name_the_parameter(case):
     datasets, n_models, named = WRONG_ZOOS[case]
     with pytest.raises(ValueError, match=named):
-        CausalMitigatedClassifier(**QUICK, penalty=None).fit_zoo(datasets, n_models)
+        CausalMitigatedClassifier(**QUICK).fit_zoo(datasets, n_models)
 
 
 def test_one_class_is_refused():
@@ -583,7 +598,7 @@ def test_one_class_is_refused():
 )
 def test_errors_of_class_weights(class_weight, named):
     with pytest.raises(ValueError, match=named):
-        CausalMitigatedClassifier(**QUICK, penalty=None, class_weight=class_weight).fit(X, LABELS)
+        CausalMitigatedClassifier(**QUICK, class_weight=class_weight).fit(X, LABELS)
 
 
 def test_a_zoo_checks_its_parameters_too():

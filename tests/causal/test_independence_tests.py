@@ -48,7 +48,7 @@ def test_a_wrong_graph_is_warned_of_with_what_is_violated(kind):
         model = kind("graph", **settings)
     else:
         selector = CausalFeatureSelector("graph", **settings)
-        model = kind(causal_features=selector, penalty=None, epochs=1, random_state=0)
+        model = kind(causal_features=selector, epochs=1, random_state=0)
     with pytest.warns(CausalGraphWarning, match=r"contradict 1 of 3 .*(a and b|b and a) \(p="):
         model.fit(X, y)
     tests = model.tests_ if kind is CausalFeatureSelector else model.graph_tests_
@@ -60,7 +60,7 @@ def test_labels_are_tested_as_categories():
     """Cut into classes y no longer keeps c from b, and that is found too."""
     X, y = draw()
     selector = CausalFeatureSelector("graph", graph=WRONG, outcome="y", check_graph=True)
-    learner = CausalMitigatedClassifier(causal_features=selector, penalty=None, epochs=1)
+    learner = CausalMitigatedClassifier(causal_features=selector, epochs=1)
     with pytest.warns(CausalGraphWarning, match=r"contradict 3 of 3 .*; .*c and b given y"):
         learner.fit(X, np.where(y > 0, 1.0, 0.0))
 

@@ -31,7 +31,7 @@ class BaseCausalMitigated(DocumentedEstimator):
     _parameter_constraints: ClassVar[dict] = {
         "hidden_layer_sizes": [Interval(Integral, 1, None, closed="left"), "array-like"],
         "activation": [StrOptions({"relu", "tanh", "sigmoid", "identity", "gelu", "silu"})],
-        "penalty": [StrOptions(set(PENALTIES)), callable, None],
+        "penalty": [StrOptions({"auto", *PENALTIES}), callable, None],
         "penalty_weight": [Interval(Real, 0, None, closed="left")],
         "penalty_warmup": [Interval(Integral, 0, None, closed="left")],
         "penalty_anneal": [Interval(Integral, 0, None, closed="left")],
@@ -60,7 +60,7 @@ class BaseCausalMitigated(DocumentedEstimator):
         hidden_layer_sizes=(32,),
         *,
         activation="relu",
-        penalty="irm",
+        penalty="auto",
         penalty_weight=1.0,
         penalty_warmup=0,
         penalty_anneal=0,
@@ -155,8 +155,17 @@ class BaseCausalMitigated(DocumentedEstimator):
             n_jobs,
         )
         shared = prepared.prepare(datasets) if isinstance(datasets, tuple) else prepared
-        self._warn_unless_comparable((*first, None)[2], len(X), "datasets")
-        zoo = self._train(shared, n_models, X.shape[1], prepared.columns, prepared.classes, n_jobs)
+        environments = (*first, None)[2]
+        self._warn_unless_comparable(environments, len(X), "datasets")
+        zoo = self._train(
+            shared,
+            n_models,
+            X.shape[1],
+            prepared.columns,
+            prepared.classes,
+            self._resolve_penalty(environments),
+            n_jobs,
+        )
         return prepared.drop_unused(zoo)
 
     def _train(
@@ -166,12 +175,12 @@ class BaseCausalMitigated(DocumentedEstimator):
         n_features: int,
         columns: tuple[int, ...],
         classes: np.ndarray | None,
+        penalty: Any,
         n_jobs: int | None = None,
     ) -> ModelZoo:
         n_outputs = 1 if classes is None or len(classes) == 2 else len(classes)
         losses = {None: "mse", 2: "binary"}
         hidden = check_hidden_layer_sizes(self.hidden_layer_sizes)
-        is_named = self.penalty is None or isinstance(self.penalty, str)
         zoo = train_zoo(
             Architecture.mlp(len(columns), hidden, n_outputs, self.activation),
             datasets,
@@ -182,7 +191,7 @@ class BaseCausalMitigated(DocumentedEstimator):
             learning_rate=self.learning_rate,
             weight_decay=self.weight_decay,
             optimizer=self.optimizer,
-            penalty=PENALTIES.get(self.penalty) if is_named else self.penalty,
+            penalty=PENALTIES[penalty] if isinstance(penalty, str) else penalty,
             penalty_weight=self.penalty_weight,
             penalty_warmup=self.penalty_warmup,
             penalty_anneal=self.penalty_anneal,
@@ -202,8 +211,14 @@ class BaseCausalMitigated(DocumentedEstimator):
         )
         return ModelZoo(zoo.weights, selecting, zoo.metadata)
 
+    def _resolve_penalty(self, environments: Any) -> Any:
+        """Return the penalty, with "auto" resolved."""
+        if isinstance(self.penalty, str) and self.penalty == "auto":
+            return None if environments is None else "irm"
+        return self.penalty
+
     def _warn_unless_comparable(self, environments: Any, n_samples: int, name: str = "") -> None:
-        penalty = self.penalty if self.penalty_weight else None
+        penalty = self._resolve_penalty(environments) if self.penalty_weight else None
         invariant = self._rule().depends_on_data
         warn_unless_comparable(environments, n_samples, penalty, invariant, name)
 
@@ -223,10 +238,11 @@ class BaseCausalMitigated(DocumentedEstimator):
         if rule.check_graph:
             self.graph_tests_ = rule.test_graph(X, y if classes is None else y.astype(str), names)
         dataset = prepared.prepare(raw)
-        if self._can_join_equal_samples(len(X)):
+        penalty = self._resolve_penalty(environments)
+        if self._can_join_equal_samples(len(X), penalty):
             dataset = join_equal(dataset)
         self._warn_unless_comparable(environments, len(X))
-        zoo = self._train(dataset, 1, X.shape[1], prepared.columns, classes)
+        zoo = self._train(dataset, 1, X.shape[1], prepared.columns, classes, penalty)
         zoo = prepared.drop_unused(zoo)
         self.architecture_ = zoo.architecture
         self.weights_ = zoo.weights[0]
@@ -234,16 +250,14 @@ class BaseCausalMitigated(DocumentedEstimator):
         self.loss_, self.n_iter_ = float(record["train_loss"]), int(record["epoch"])
         self.validation_loss_ = float(record["validation_loss"]) if self.early_stopping else None
 
-    def _can_join_equal_samples(self, n_samples: int) -> bool:
+    def _can_join_equal_samples(self, n_samples: int, penalty: Any) -> bool:
         """Return True if joining equal samples changes nothing but rounding.
 
         It does if batches, halves of environments or held-out samples are drawn among the samples.
         """
         full_batch = self.batch_size is None or n_samples <= self.batch_size
         return (
-            full_batch
-            and not self.early_stopping
-            and self.penalty in (None, *_PENALTIES_ON_ALL_SAMPLES)
+            full_batch and not self.early_stopping and penalty in (None, *_PENALTIES_ON_ALL_SAMPLES)
         )
 
     def _rule(self) -> ColumnRule:

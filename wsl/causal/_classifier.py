@@ -25,11 +25,11 @@ class CausalMitigatedClassifier(ClassifierMixin, BaseCausalMitigated):
         Widths of the hidden layers of the multi-layer perceptron.
     activation : {"relu", "tanh", "sigmoid", "gelu", "silu", "identity"}, default="relu"
         Activation function of the hidden layers.
-    penalty : {"irm", "irm_unbiased", "vrex", "group_dro", "causal_dantzig", "coral", "fishr"}, \
-            callable or None, default="irm"
-        Penalty on differences between environments, see Notes. None is empirical risk
-        minimization (ERM), the baseline. A callable has the signature that
-        :func:`wsl.train_zoo` takes.
+    penalty : {"auto", "irm", "irm_unbiased", "vrex", "group_dro", "causal_dantzig", "coral", \
+            "fishr"}, callable or None, default="auto"
+        Penalty on differences between environments, see Notes. "auto" is "irm" if environments are
+        passed, otherwise None. None is empirical risk minimization (ERM), the baseline. A callable
+        has the signature that :func:`wsl.train_zoo` takes.
     penalty_weight : float, default=1.0
         Weight of the penalty relative to the loss.
     penalty_warmup : int, default=0
@@ -171,7 +171,7 @@ class CausalMitigatedClassifier(ClassifierMixin, BaseCausalMitigated):
         hidden_layer_sizes=(32,),
         *,
         activation="relu",
-        penalty="irm",
+        penalty="auto",
         penalty_weight=1.0,
         penalty_warmup=0,
         penalty_anneal=0,
