@@ -159,8 +159,10 @@ class Architecture(CommonNetworks, ModelConversion, UnitPermutations):
             twin = Architecture.from_spec(spec)
             run = partial(forward_each_model, twin._module)
             same = agrees(self._module, self.layout.by_name, self.input_shape, run)
-        except InvalidInputError:
-            same = False
+        except InvalidInputError as error:
+            raise UnsupportedModuleError(
+                f"{type(self._module).__name__} cannot be stored: {error}"
+            ) from error
         if not same:
             raise UnsupportedModuleError(
                 f"{type(self._module).__name__} cannot be stored: its forward pass differs from "
@@ -173,7 +175,9 @@ class Architecture(CommonNetworks, ModelConversion, UnitPermutations):
     def from_spec(cls, spec: dict[str, Any]) -> "Architecture":
         """Return the architecture that ``to_spec`` described.
 
-        No code in ``spec`` is run, and its sizes are checked before anything is allocated.
+        No code in ``spec`` is run. Its sizes and the time that it takes to run are checked before
+        anything is allocated: at most 2**28 weights, 2**25 values in a layer, and 2**32 products
+        for one input, where an activation counts as many products as take the same time.
 
         Parameters
         ----------
@@ -188,7 +192,7 @@ class Architecture(CommonNetworks, ModelConversion, UnitPermutations):
         Raises
         ------
         InvalidInputError
-            If ``spec`` is not what ``to_spec`` returns.
+            If ``spec`` is not what ``to_spec`` returns, or exceeds these limits.
         """
         module, shape = read_spec(spec)
         return cls(module, input_shape=shape)

@@ -1,7 +1,8 @@
 """The shapes of inputs that an architecture takes, and the check of inputs against them."""
 
 import math
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,8 +11,9 @@ from torch import nn
 from .._validation import quoted
 from ..exceptions import InvalidInputError, UnsupportedModuleError
 from ._builders import SelectFeatures
-from .forward._operations import DROPOUT, POINTWISE
-from .tracing._trace import Step, trace
+from .forward._operations import DROPOUT, POINTWISE, only_layers
+from .spec._output_shapes import applied_layers
+from .tracing._trace import trace
 from .tracing._trial import takes_inputs
 
 Shape = tuple[int, ...]
@@ -113,44 +115,45 @@ def find_input_shape(module: nn.Module, given: Sequence[int] | None) -> InputSha
 
 def _first_layer(module: nn.Module) -> InputShape:
     """Follow the input through layers that keep its shape to the first that determines it."""
-    try:
-        steps: Sequence[Step] = _layers(module) or trace(module)
-    except UnsupportedModuleError:
-        return InputShape(None)
-    source, flattens = 0, False
-    while True:
-        users = [index for index, step in enumerate(steps) if source in step.sources]
-        if len(users) != 1:
-            return InputShape(None)
-        layer: Any = steps[users[0]].layer
-        source = users[0] + 1
+    flattens = False
+    for layer in _layers_of_input(module):
         if isinstance(layer, nn.Flatten) and layer.start_dim == 1 and layer.end_dim == -1:
             flattens = True
         elif isinstance(layer, nn.Linear):
             return InputShape((layer.in_features,), flattens=flattens)
         elif isinstance(layer, SelectFeatures):
             return InputShape((layer.n_features,), flattens=flattens)
-        elif isinstance(layer, nn.Unflatten) and layer.dim == 1:
+        elif (
+            isinstance(layer, nn.Unflatten) and layer.dim == 1 and -1 not in layer.unflattened_size
+        ):
             image = tuple(layer.unflattened_size)
             return InputShape((math.prod(image),), image=image, flattens=flattens)
         elif isinstance(layer, _CONVOLUTIONS) and not flattens:
             return InputShape(None, (layer.in_channels, *[None] * len(layer.kernel_size)))
         elif not isinstance(layer, (*POINTWISE, *DROPOUT)):
-            return InputShape(None)
+            break
+    return InputShape(None)
 
 
-def _layers(module: nn.Module) -> list[Step]:
-    """Return the layers of nested Sequentials as steps, without tracing; none of other modules."""
-    layers = [module]
-    while any(isinstance(layer, nn.Sequential) for layer in layers):
-        layers = [
-            part
-            for layer in layers
-            for part in (layer if isinstance(layer, nn.Sequential) else [layer])
-        ]
-    if not isinstance(module, nn.Sequential) and type(module).__module__.split(".")[0] != "torch":
-        return []
-    return [Step("", layer, (index,)) for index, layer in enumerate(layers)]
+def _layers_of_input(module: nn.Module) -> Iterator[Any]:
+    """Yield the layers that are applied to the input, one after another, up to a branch."""
+    try:
+        steps = applied_layers(module) if only_layers(module) else _traced(module)
+    except UnsupportedModuleError:
+        return
+    users: dict[int, set[int]] = defaultdict(set)  # of each value
+    for index, (_, sources) in enumerate(steps):
+        for value in sources:
+            users[value].add(index)
+    source = 0
+    while len(users[source]) == 1:
+        (user,) = users[source]
+        yield steps[user][0]
+        source = user + 1
+
+
+def _traced(module: nn.Module) -> list[tuple[nn.Module, tuple[int, ...]]]:
+    return [(step.layer, step.sources) for step in trace(module)]
 
 
 def _squeezed(shape: Sequence[int]) -> Shape:

@@ -8,8 +8,10 @@ from torch import nn
 from torch.nn import functional as F
 
 from wsl import Architecture, ModelZoo
-from wsl.architectures.spec import _size_limits
+from wsl.architectures.spec import _module_spec
 from wsl.architectures.spec._layer_spec import layer_from_spec, layer_to_spec
+from wsl.architectures.spec._output_shapes import output_shape
+from wsl.architectures.spec._size_limits import cost
 from wsl.architectures.tracing._trace import Add, GlobalMean
 from wsl.exceptions import InvalidInputError, UnsupportedModuleError
 
@@ -254,33 +256,133 @@ def test_reading_a_spec_leaves_the_global_generator_alone():
     assert torch.equal(torch.get_rng_state(), state)
 
 
+IMAGE = ["Unflatten", {"dim": 1, "unflattened_size": [1, 1024, 1024]}]
+LONG = {  # what would take long to run or much memory, the shape of its inputs, and what is said
+    "inputs": ([linear(2**28, 1, bias=False)], [2**28], "inputs"),
+    "weights": ([linear(2**15, 2**15)], None, "weights"),
+    "windows of a pooling": (
+        [IMAGE, ["MaxPool2d", {"kernel_size": 512, "stride": 1}], linear(513, 1)],
+        [2**20], "operations for one input",
+    ),
+    "outputs of a pooling": (
+        [["AdaptiveMaxPool2d", {"output_size": [2**14, 2**14]}], linear(2**14, 1)],
+        [1, 1, 1], "values in a AdaptiveMaxPool2d",
+    ),
+    "windows of a convolution": (
+        [IMAGE, ["Conv2d", {"in_channels": 1, "out_channels": 1, "kernel_size": 64}]],
+        [2**20], "values in a Conv2d",
+    ),
+    "a sum of a row and a column": (
+        steps(["a", [0]], [["Unflatten", {"dim": 1, "unflattened_size": [1, 2**14]}], [1]],
+              [["Unflatten", {"dim": 1, "unflattened_size": [2**14, 1]}], [1]],
+              [["Add", {}], [2, 3]], layers=[["a", *linear(1, 2**14)]]),
+        [1], "values in a Add",
+    ),
+    "many activations": (
+        [linear(1, 2**16), *[["GELU", {}]] * 4000, linear(2**16, 1)], None, "operations",
+    ),
+    "one layer many times": (
+        steps(*[["a", [i]] for i in range(4000)], layers=[["a", *linear(2**11, 2**11)]]),
+        None, "operations",
+    ),
+    "norms before the first layer with a shape": (
+        [*[["PReLU", {}]] * 4000, linear(2**16, 1)], [2**16], "operations",
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", LONG)
+def test_what_takes_long_or_much_memory_is_refused_before_it_is_run(case, monkeypatch):
+    spec, shape, message = LONG[case]
+
+    def run(*args):
+        raise AssertionError("a layer is run")
+
+    for kind in (nn.Linear, nn.Conv2d, nn.GELU, nn.MaxPool2d, nn.Unflatten):
+        monkeypatch.setattr(kind, "forward", run)
+    with pytest.raises(InvalidInputError, match=f"must have at most .* {message}.*; got [0-9]+"):
+        Architecture.from_spec({"module": spec, "input_shape": shape})
+
+
+def test_networks_that_cost_too_much_without_input_shape_are_not_run():
+    spec = [*[["Softmax", {"dim": -1}]] * 600, linear(2**18, 1)]
+    assert Architecture.from_spec({"module": spec, "input_shape": None}).input_shape is None
+    cheap = [["Softmax", {"dim": -1}], linear(2**10, 1)]
+    assert Architecture.from_spec({"module": cheap, "input_shape": None}).input_shape == (2**10,)
+
+
+def test_a_network_beyond_the_limits_is_not_stored(monkeypatch):
+    monkeypatch.setattr(_module_spec, "MAX_LAYERS", 3)
+    with pytest.raises(UnsupportedModuleError, match="cannot be stored: a spec must hold at most"):
+        Architecture.mlp(1, [2, 2], 1).to_spec()
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), -float("inf")])
 @pytest.mark.parametrize(
-    ("limit", "spec"),
+    ("layer", "argument"),
+    [("MaxPool1d", "stride"), ("AvgPool1d", "padding"), ("LeakyReLU", "negative_slope"),
+     ("ELU", "alpha"), ("Hardtanh", "max_val"), ("Dropout", "p"), ("BatchNorm1d", "eps")],
+)  # fmt: skip
+def test_arguments_that_are_not_finite_are_refused(layer, argument, value):
+    needed = {"MaxPool1d": {"kernel_size": 2}, "AvgPool1d": {"kernel_size": 2}}
+    arguments = {**needed.get(layer, {}), argument: value}
+    if layer == "BatchNorm1d":
+        arguments["num_features"] = 2
+    with pytest.raises(InvalidInputError, match=f"`{argument}` of a {layer} in a spec must hold"):
+        layer_from_spec([layer, arguments])
+
+
+@pytest.mark.parametrize(
+    ("layer", "arguments"),
     [
-        ("MAX_NUMBERS", [linear(2, 4)]),
-        ("MAX_PRODUCTS", [linear(2, 5)]),
-        ("MAX_NUMBERS", [*convolution(padding=[3, 0]), ["Flatten", {"start_dim": 1}]]),
+        ("MaxPool1d", {"kernel_size": 1.5}),
+        ("MaxPool2d", {"kernel_size": 2, "stride": [1, 0]}),
+        ("Conv1d", {"in_channels": 1, "out_channels": 1, "kernel_size": 0}),
+        ("GlobalMean", {"n_axes": 10**6}),
+        ("Softmax", {"dim": 0.5}),
     ],
 )
-def test_what_would_take_too_much_is_told_before_it_is_built(monkeypatch, limit, spec):
-    described = {"module": spec, "input_shape": [2]}
-    Architecture.from_spec(described)
-    monkeypatch.setattr(_size_limits, limit, 9)
-    with pytest.raises(InvalidInputError, match=r"must have at most 9 .*; got \d+"):
-        Architecture.from_spec(described)
+def test_sizes_that_are_not_positive_whole_numbers_are_refused(layer, arguments):
+    with pytest.raises(InvalidInputError, match=f"of a {layer} in a spec must hold whole numbers"):
+        layer_from_spec([layer, arguments])
 
 
-@pytest.mark.parametrize("layer", LAYERS, ids=repr)
-def test_no_layer_makes_more_than_was_told(layer):
+MORE_LAYERS = [
+    *LAYERS,
+    nn.Conv2d(2, 4, 3, padding="same", dilation=2),
+    nn.Conv2d(2, 4, 3, stride=(2, 3), padding=1, padding_mode="circular"),
+    nn.MaxPool2d(3, stride=2, padding=1, dilation=2, ceil_mode=True),
+    nn.AvgPool2d((2, 3), stride=(1, 4)),
+    nn.Flatten(),
+    nn.Flatten(0),
+    nn.Flatten(-2, -1),
+    nn.Unflatten(-1, (-1, 3)),
+]
+
+
+@pytest.mark.parametrize("layer", MORE_LAYERS, ids=repr)
+def test_shapes_are_told_without_a_run(layer):
     found = re.search("([12])d", type(layer).__name__)
     n_places = int(found.group(1)) if found else 0
     shape = {
         "Linear": (5, 2), "PReLU": (3, 4), "LayerNorm": (4, 2, 3), "GroupNorm": (4, 5),
-        "Flatten": (2, 3, 4), "Unflatten": (6, 2), "GlobalMean": (3, 4, 5),
+        "Flatten": (2, 3, 4), "Unflatten": (6, 6), "GlobalMean": (3, 4, 5),
     }.get(type(layer).__name__)  # fmt: skip
     if shape is None:
         n_channels = getattr(layer, "in_channels", getattr(layer, "num_features", 2))
         shape = (n_channels, *[9] * n_places)
-    inputs = [torch.zeros(2, *shape)] * (2 if isinstance(layer, Add) else 1)
-    numbers, _ = _size_limits.cost(layer, shape)
-    assert layer.eval()(*inputs).numel() <= 2 * numbers
+    n_inputs = 2 if isinstance(layer, Add) else 1
+    output = layer.eval()(*[torch.zeros(1, *shape)] * n_inputs)
+    assert output_shape(layer, [(1, *shape)] * n_inputs) == tuple(output.shape)
+    n_values, _ = cost(layer, (1, *shape), tuple(output.shape))
+    assert n_values >= output.numel()
+
+
+def test_the_cost_of_layers():
+    assert cost(nn.Linear(4, 3), (1, 5, 4), (1, 5, 3)) == (20, 20 + 5 * 3 * 4)
+    image = (1, 2, 10, 10)
+    wide, narrow = nn.Conv2d(32, 16, 3), nn.Conv2d(2, 5, 3)
+    assert cost(narrow, image, (1, 5, 8, 8)) == (64 * 18, 200 + 4 * 64 * 5 * 18)
+    assert cost(wide, (1, 32, 3, 3), (1, 16, 1, 1)) == (288, 288 + 16 * 288)
+    assert cost(nn.MaxPool2d((3, 2), 1), image, (1, 2, 8, 9)) == (200, 32 * 200 + 8 * 144 * 6)
+    assert cost(nn.GELU(), (1, 7), (1, 7)) == (7, 32 * 7)

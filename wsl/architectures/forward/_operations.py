@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from ...exceptions import UnsupportedModuleError
 from .._builders import SelectFeatures
+from ..tracing._step_network import StepNetwork
 from ..tracing._trace import Add, GlobalMean, Step
 from ._context import Run, Training, prefix
 from ._convolution import convolve, geometry
@@ -29,6 +30,10 @@ BATCH_NORM = (nn.BatchNorm1d, nn.BatchNorm2d)
 DROPOUT = (nn.Dropout, nn.Dropout1d, nn.Dropout2d, nn.Dropout3d, nn.AlphaDropout)
 
 
+_OURS = (SelectFeatures, Add, GlobalMean)
+_CONTAINERS = (nn.Sequential, StepNetwork, nn.Module, nn.ModuleList)
+
+
 def has_operation(layer: nn.Module) -> bool:
     """Return True if a layer has a batched form."""
     if isinstance(layer, CONVOLUTION):
@@ -39,13 +44,30 @@ def has_operation(layer: nn.Module) -> bool:
 
 
 def is_chain(module: nn.Module) -> bool:
-    """Return True for nested Sequentials, without hooks, of layers that have a batched form."""
-    return all(
-        (type(part) is nn.Sequential or has_operation(part))
-        and not (part._forward_hooks or part._forward_pre_hooks)
-        and not (isinstance(part, BATCH_NORM) and part.running_mean is None)
+    """Return True if only layers that have a batched form are applied, one after another."""
+    return only_layers(module) and all(
+        type(part) in _CONTAINERS
+        or (has_operation(part) and getattr(part, "running_mean", 0) is not None)
         for part in module.modules()
     )
+
+
+def only_layers(module: nn.Module) -> bool:
+    """Return True for layers of torch and ours, without hooks, in Sequentials or in steps.
+
+    No other code is run by such a module.
+    """
+    if type(module) in (nn.Module, nn.ModuleList):
+        return False
+    return all(
+        not (part._forward_hooks or part._forward_pre_hooks)
+        and (type(part) in _CONTAINERS or type(part) in _OURS or _is_layer(part))
+        for part in module.modules()
+    )
+
+
+def _is_layer(part: nn.Module) -> bool:
+    return type(part).__module__.startswith("torch.nn.modules.") and not any(part.children())
 
 
 def is_plain_convolution(layer: nn.Module) -> bool:

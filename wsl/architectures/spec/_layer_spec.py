@@ -1,7 +1,8 @@
 """Standard layers as JSON values and back: the name of the class, its arguments, nothing else."""
 
+import math
 from collections.abc import Iterable, Sequence
-from numbers import Integral, Real
+from numbers import Integral
 from typing import Any
 
 from torch import nn
@@ -12,7 +13,7 @@ from ..forward._operations import DROPOUT, POINTWISE, POOLING
 from ..tracing._trace import Add, GlobalMean
 
 MAX_INTEGER = 2**31 - 1
-MAX_PADDING = 2**10
+_LARGEST = {"padding": 2**10, "n_axes": 3}
 
 _CONVOLUTION = (
     "in_channels", "out_channels", "kernel_size", "stride", "padding", "dilation", "groups",
@@ -54,6 +55,10 @@ _ARGUMENTS: dict[type[nn.Module], tuple[str, ...]] = {
     Add: (),
     GlobalMean: ("n_axes",),
     **dict.fromkeys(DROPOUT, ("p",)),
+}  # fmt: skip
+_POSITIVE = {"kernel_size", "stride", "dilation", "groups", "in_channels", "out_channels"}
+_REAL = {
+    "eps", "momentum", "negative_slope", "alpha", "beta", "threshold", "min_val", "max_val", "p",
 }  # fmt: skip
 _KINDS = {kind.__name__: kind for kind in (*_ARGUMENTS, *POINTWISE, *POOLING)}
 
@@ -117,14 +122,19 @@ def _plain(value: Any) -> Any:
 
 
 def _check_argument(kind: str, name: str, value: Any) -> None:
-    largest = MAX_PADDING if name == "padding" else MAX_INTEGER
+    smallest = 1 if name in _POSITIVE else -MAX_INTEGER
+    largest = _LARGEST.get(name, MAX_INTEGER)
     values: Iterable[Any] = value if isinstance(value, list) else [value]
     for one in values:
-        scalar = one is None or isinstance(one, (bool, str, Real))
-        if not scalar or (isinstance(one, int) and abs(one) > largest):
+        if one is None or isinstance(one, (bool, str)):
+            continue
+        if isinstance(one, float) and name in _REAL and math.isfinite(one):
+            continue
+        if not isinstance(one, int) or not smallest <= one <= largest:
             raise InvalidInputError(
-                f"`{name}` of a {kind} in a spec must hold numbers of at most {largest}; got "
-                f"{abbreviated(value)}."
+                f"`{name}` of a {kind} in a spec must hold "
+                + ("finite numbers" if name in _REAL else "whole numbers")
+                + f" from {smallest} to {largest}; got {abbreviated(value)}."
             )
 
 

@@ -5,67 +5,26 @@ and the steps in which they are applied.
 """
 
 import json
-import math
 import re
 from collections.abc import Iterator, Sequence
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from ..._random import isolated_torch_rng
 from ...exceptions import InvalidInputError, UnsupportedModuleError
+from .._input_shape import find_input_shape
+from .._parameter_layout import ParameterLayout
+from ..tracing._step_network import UNNAMED, StepNetwork
 from ..tracing._trace import Add, Step, trace
 from ._layer_spec import abbreviated, is_layer_spec, is_standard, layer_from_spec, layer_to_spec
-from ._size_limits import Budget, check_numbers
+from ._size_limits import check_cost, check_n_weights
 
 MAX_LAYERS = 4096
 MAX_DEPTH = 32
 
 _NAME = re.compile(r"[A-Za-z0-9_]+")
-_UNNAMED = "_unnamed"
-
-
-class StepNetwork(nn.Module):
-    """A network that was read from a file: layers by their names, and the order of their use.
-
-    Parameters
-    ----------
-    layers : sequence of (str, nn.Module)
-        Layers that hold weights, in the order of a row, by their dotted names.
-    steps : sequence of (str or nn.Module, sequence of int)
-        The layer that is applied, by name or itself, and the indices of its inputs: 0 is the input,
-        k the output of the k-th step. The last step computes the output.
-    """
-
-    def __init__(
-        self,
-        layers: Sequence[tuple[str, nn.Module]],
-        steps: Sequence[tuple[str | nn.Module, Sequence[int]]],
-    ):
-        super().__init__()
-        for name, layer in layers:
-            *path, last = name.split(".")
-            parent: nn.Module = self
-            for part in path:
-                if part not in dict(parent.named_children()):
-                    parent.add_module(part, nn.Module())
-                parent = parent.get_submodule(part)
-            parent.add_module(last, layer)
-        unnamed = [layer for layer, _ in steps if isinstance(layer, nn.Module)]
-        names = iter([f"{_UNNAMED}.{place}" for place in range(len(unnamed))])
-        self.add_module(_UNNAMED, nn.ModuleList(unnamed))
-        self._plan = [
-            (layer if isinstance(layer, str) else next(names), tuple(sources))
-            for layer, sources in steps
-        ]
-
-    def forward(self, inputs: Tensor) -> Tensor:
-        """Apply the steps."""
-        values = [inputs]
-        for name, sources in self._plan:
-            values.append(self.get_submodule(name)(*[values[source] for source in sources]))
-        return values[-1]
 
 
 def read_spec(spec: Any) -> tuple[nn.Module, Sequence[int] | None]:
@@ -149,14 +108,28 @@ def module_from_spec(spec: Any, input_shape: Sequence[int] | None = None) -> nn.
         If ``spec`` is not what ``module_to_spec`` returns, if its layers do not fit together or do
         not take inputs of ``input_shape``, or if they exceed the limits on memory and time.
     """
+    empty = _build_empty(spec)
+    shape = find_input_shape(empty, input_shape).exact
+    if shape is not None:
+        check_cost(empty, shape)
+    with isolated_torch_rng():  # torch draws weights that are not used
+        module = _build(spec).eval()
+    if shape is not None:
+        _check_fit(module, shape)
+    return module
+
+
+def count_weights(spec: dict[str, Any]) -> int:
+    """Return the number of weights in a row of an architecture, without any memory for them."""
+    layout = ParameterLayout.of(_build_empty(spec.get("module")))
+    return layout.n_weights if layout.names else 0
+
+
+def _build_empty(spec: Any) -> nn.Module:
     with torch.device("meta"):  # tensors with a shape and without memory
         empty = _build(spec)
-    check_numbers("weights", sum(p.numel() for p in (*empty.parameters(), *empty.buffers())))
-    with isolated_torch_rng():  # torch draws weights that are not used
-        module = _build(spec)
-    if input_shape is not None:
-        _check_fit(module, input_shape)
-    return module
+    check_n_weights(sum(p.numel() for p in (*empty.parameters(), *empty.buffers())))
+    return empty
 
 
 def _build(spec: Any) -> nn.Module:
@@ -238,7 +211,7 @@ def _step_from_spec(
 
 def _check_name(name: str, error: type[Exception]) -> None:
     parts = name.split(".")
-    reserved = [part for part in parts if part == _UNNAMED or hasattr(nn.Module(), part)]
+    reserved = [part for part in parts if part == UNNAMED or hasattr(nn.Module(), part)]
     if reserved or len(parts) > MAX_DEPTH or not all(_NAME.fullmatch(part) for part in parts):
         raise error(
             "the name of a layer in a spec must consist of letters and digits, and must not be an "
@@ -252,21 +225,15 @@ def _check_count(n_layers: int) -> None:
 
 
 def _check_fit(module: nn.Module, input_shape: Sequence[int]) -> None:
-    """Run a module on one input; the cost of each layer is checked before it is run."""
-    check_numbers("inputs", math.prod(input_shape))
-    budget = Budget()
-    hooks = [layer.register_forward_pre_hook(budget) for layer in module.modules()]
+    """Run a module on one input."""
     try:
         with torch.no_grad():
-            module.eval()(torch.zeros(1, *input_shape))
+            module(torch.zeros(1, *input_shape))
     except (ArithmeticError, IndexError, RuntimeError, TypeError) as error:
         raise InvalidInputError(
             "the layers in a spec must fit together and take inputs of shape "
             f"{abbreviated(input_shape)}: {error}"
         ) from error
-    finally:
-        for hook in hooks:
-            hook.remove()
 
 
 def step_identity(steps: Sequence[Step]) -> tuple[Any, ...]:

@@ -1,68 +1,85 @@
-"""Limits on memory and time of a network, checked before a layer is run.
+"""Limits on memory and time of a network in a spec, checked before a layer is built or run.
 
-Architectures also come from untrusted files.
+Architectures also come from untrusted files, of which a few hundred bytes can describe days of
+work.
 """
 
 import math
 from collections.abc import Sequence
-from typing import Any
 
 from torch import nn
 
 from ...exceptions import InvalidInputError
+from ._output_shapes import Shape, applied_layers, n_window_axes, of_axis, output_shape
 
-MAX_NUMBERS = 2**28  # in all weights, or in the values of one layer for one input: 1 GiB
-MAX_PRODUCTS = 2**36  # of one input, in all layers: a minute
+MAX_WEIGHTS = 2**28  # 1 GiB
+MAX_VALUES = 2**25  # that one layer holds for one input: 128 MiB
+MAX_OPERATIONS = 2**32  # of all layers for one input: some seconds at most
 
-
-class Budget:
-    """Adds up the cost of the layers of a module, as a hook that is called before each runs."""
-
-    def __init__(self) -> None:
-        self.products = 0
-
-    def __call__(self, layer: nn.Module, inputs: Sequence[Any]) -> None:
-        """Raise InvalidInputError if a layer exceeds a limit."""
-        numbers, products = cost(layer, tuple(inputs[0].shape[1:]))
-        self.products += products
-        check_numbers(f"numbers in a {type(layer).__name__}", numbers)
-        _check("products to compute", self.products, MAX_PRODUCTS)
+# Time per operation, in products of a large matrix product: measured on one core, rounded up.
+_NARROW = 4  # a product in a convolution with few channels
+_READ = 8  # a value in a window of a pooling
+_VALUE = 32  # a value that a layer computes otherwise, such as an activation
+_N_NARROW = 16  # channels
 
 
-def cost(layer: nn.Module, shape: tuple[int, ...]) -> tuple[int, int]:
-    """Return the most values that a layer holds for one input, and the products it computes.
+def check_cost(module: nn.Module, input_shape: Sequence[int]) -> None:
+    """Raise InvalidInputError if a module of standard layers exceeds a limit for one input."""
+    shapes: list[Shape] = [(1, *input_shape)]
+    check_n_values("inputs", math.prod(input_shape))
+    total = 0
+    for layer, sources in applied_layers(module):
+        try:
+            shapes.append(output_shape(layer, [shapes[source] for source in sources]))
+        except (ArithmeticError, IndexError, TypeError, ValueError) as error:
+            raise InvalidInputError(
+                "the layers in a spec must fit together; got values of shape "
+                f"{shapes[sources[0]]} for {layer}."
+            ) from error
+        n_values, n_operations = cost(layer, shapes[sources[0]], shapes[-1])
+        total += n_operations
+        check_n_values(f"values in a {type(layer).__name__}", n_values)
+        _check("operations for one input", total, MAX_OPERATIONS)
 
-    A convolution holds all windows of its input.
+
+def is_affordable(module: nn.Module, input_shape: Sequence[int]) -> bool:
+    """Return True if a module of standard layers exceeds no limit for one input."""
+    try:
+        check_cost(module, input_shape)
+    except InvalidInputError:
+        return False
+    return True
+
+
+def cost(layer: nn.Module, inputs: Shape, outputs: Shape) -> tuple[int, int]:
+    """Return the most values that a layer holds for one input, and how many operations it takes.
+
+    ``inputs`` and ``outputs`` are the shapes of a batch of one. A convolution holds all windows of
+    its input.
     """
-    values: Any = layer  # of any class, so that its attributes cannot be typed
+    n_in, n_out = math.prod(inputs), math.prod(outputs)
     if isinstance(layer, nn.Linear):
-        positions = math.prod(shape[:-1])
-        products = positions * layer.in_features * layer.out_features
-        return positions * layer.out_features, products
+        return max(n_in, n_out), n_in + n_out * layer.in_features
     if isinstance(layer, nn.modules.conv._ConvNd):
-        positions = _padded(shape[1:], values.padding, values.kernel_size, values.dilation)
         window = math.prod(layer.kernel_size) * layer.in_channels // layer.groups
-        numbers = positions * max(window, layer.out_channels)
-        return numbers, positions * window * layer.out_channels
-    if hasattr(layer, "output_size"):
-        sizes = values.output_size
-        sizes = sizes if isinstance(sizes, tuple) else (sizes,) * len(shape[1:])
-        pooled = [size or n for size, n in zip(sizes, shape[-len(sizes) :], strict=False)]
-        return math.prod(shape[: -len(sizes)]) * math.prod(pooled), 0
-    return math.prod(shape), 0
+        n_windows = n_out // layer.out_channels * layer.groups
+        narrow = min(layer.in_channels, layer.out_channels) // layer.groups < _N_NARROW
+        operations = n_in + n_out * window * (_NARROW if narrow else 1)
+        return max(n_in, n_out, n_windows * window), operations
+    if hasattr(layer, "kernel_size"):
+        window = math.prod(of_axis(layer.kernel_size, axis) for axis in range(n_window_axes(layer)))
+        return max(n_in, n_out), _VALUE * n_in + _READ * n_out * window
+    return max(n_in, n_out), _VALUE * max(n_in, n_out)
 
 
-def _padded(sizes: Sequence[int], padding: Any, kernel: Sequence[int], dilation: Sequence[int]):
-    if padding == "valid":
-        padding = [0] * len(kernel)
-    elif padding == "same":
-        padding = [k * d for k, d in zip(kernel, dilation, strict=True)]
-    return math.prod(n + 2 * pad for n, pad in zip(sizes, padding, strict=False))
+def check_n_weights(count: int) -> None:
+    """Raise InvalidInputError for more weights than fit into 1 GiB."""
+    _check("weights", count, MAX_WEIGHTS)
 
 
-def check_numbers(what: str, count: int) -> None:
-    """Raise InvalidInputError for more numbers than fit into 1 GiB."""
-    _check(what, count, MAX_NUMBERS)
+def check_n_values(what: str, count: int) -> None:
+    """Raise InvalidInputError for more values of one input than fit into 128 MiB."""
+    _check(what, count, MAX_VALUES)
 
 
 def _check(what: str, count: int, largest: int) -> None:

@@ -11,7 +11,8 @@ from torch import Tensor, nn
 from torch.func import functional_call
 
 from ...exceptions import UnsupportedModuleError
-from ..forward._operations import is_chain
+from ..forward._operations import is_chain, only_layers
+from ..spec._size_limits import is_affordable
 
 N_MODELS, N_INPUTS = 3, 3
 
@@ -30,7 +31,12 @@ class Trial:
 
 
 def takes_inputs(module: nn.Module, input_shape: Sequence[int]) -> bool:
-    """Return True if a module runs on inputs of a shape."""
+    """Return True if a module runs on inputs of a shape.
+
+    Layers that a file may describe are only run if they take little memory and time.
+    """
+    if only_layers(module) and not is_affordable(module, input_shape):
+        return False
     with torch.no_grad():
         try:
             module(random_inputs(input_shape))
@@ -51,7 +57,7 @@ def try_module(module: nn.Module, shapes: Shapes, input_shape: Sequence[int]) ->
     if is_chain(module):
         with torch.no_grad():
             return Trial(math.prod(_run(module, inputs, kind).shape[1:]), True)
-    parameters = {name: values[0] for name, values in random_parameters(shapes).items()}
+    parameters = {name: values[0] for name, values in random_parameters(shapes, 1).items()}
     model = copy.deepcopy(module)
     model.load_state_dict(parameters, strict=False)
     with torch.no_grad():
@@ -76,8 +82,8 @@ def random_inputs(input_shape: Sequence[int]) -> Tensor:
     return torch.randn(shape, generator=generator, dtype=torch.float32, device="cpu")
 
 
-def random_parameters(shapes: Shapes) -> dict[str, Tensor]:
-    """Draw parameters ``(N_MODELS, *shape)`` by name, always the same ones.
+def random_parameters(shapes: Shapes, n_models: int = N_MODELS) -> dict[str, Tensor]:
+    """Draw parameters ``(n_models, *shape)`` by name, always the same ones.
 
     Their scale lets outputs of layers neither vanish nor explode.
     """
@@ -85,7 +91,7 @@ def random_parameters(shapes: Shapes) -> dict[str, Tensor]:
     parameters = {}
     for name, shape in shapes.items():
         values = torch.randn(
-            (N_MODELS, *shape), generator=generator, dtype=torch.float32, device="cpu"
+            (n_models, *shape), generator=generator, dtype=torch.float32, device="cpu"
         )
         is_variance = name.rpartition(".")[2] == "running_var"
         scale = (2 / math.prod(shape[1:])) ** 0.5

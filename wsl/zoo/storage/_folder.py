@@ -11,6 +11,7 @@ from ..._files import contained
 from ..._validation import check_n_columns
 from ...architectures import Architecture
 from ...architectures._identity import function_to_json, is_function_of
+from ...architectures.spec._module_spec import count_weights
 from ...exceptions import InvalidInputError, WslError, ZooFileError
 from ._claim import claimed
 from ._manifest import MANIFEST, read_manifest, table_from_json, table_to_json, write_manifest
@@ -63,8 +64,8 @@ def _read_parts(
         metadata = table_from_json(manifest["metadata"], len(weights))
         stored = None
         if manifest["architecture"] is not None:
+            check_n_columns(weights, count_weights(manifest["architecture"]))
             stored = Architecture.from_spec(manifest["architecture"])
-            check_n_columns(weights, stored.n_weights)
     except (ValueError, WslError) as error:
         raise ZooFileError(f"{path} does not hold a readable zoo: {error}") from error
     architecture = _checked(architecture, stored, manifest.get("function"))
