@@ -1,6 +1,5 @@
 """Selecting columns as given, by a causal graph, or by invariance."""
 
-import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from numbers import Integral, Real
@@ -10,6 +9,7 @@ import joblib
 import numpy as np
 import pandas as pd
 
+from .._caller_warnings import warn_caller
 from .._sklearn_compat import Interval, StrOptions
 from .._workers import run_jobs
 from ..exceptions import CausalFeaturesWarning, CausalGraphWarning, InvalidInputError
@@ -90,11 +90,10 @@ class ColumnRule:
         if len(violated):
             listed = "; ".join(_in_words(test) for test in violated.head(MAX_LISTED).itertuples())
             more = f"; and {len(violated) - MAX_LISTED} more" if len(violated) > MAX_LISTED else ""
-            warnings.warn(
+            warn_caller(
                 f"the data contradict {len(violated)} of {len(tests)} independences of `graph` at "
                 f"significance_level={self.significance_level}: {listed}{more}",
                 CausalGraphWarning,
-                stacklevel=4,
             )
         return tests
 
@@ -109,24 +108,22 @@ def _in_words(test: Any) -> str:
     return f"{test.node} and {test.independent_of}{condition} (p={test.adjusted_p_value:.2g})"
 
 
-def warn_of_search(searches: Sequence[InvariantSearch], stacklevel: int = 4) -> None:
+def warn_of_search(searches: Sequence[InvariantSearch]) -> None:
     """Warn if every set of columns was rejected for a training set, or no column is selected."""
     rejected = sum(not search.any_accepted for search in searches)
     empty = sum(not search.columns for search in searches)
     where = "" if len(searches) == 1 else f" in {{}} of {len(searches)} training sets"
     if rejected:
-        warnings.warn(
+        warn_caller(
             f"every set of columns predicts y differently in some environment{where}: environments "
             "may act on y itself, or `invariance_test` may not suit it".format(rejected),
             CausalFeaturesWarning,
-            stacklevel=stacklevel,
         )
     elif empty:
-        warnings.warn(
+        warn_caller(
             f"no column is selected{where}: y may have the same distribution in every environment, "
             "and then no column is certain to be a cause".format(empty),
             CausalFeaturesWarning,
-            stacklevel=stacklevel,
         )
 
 

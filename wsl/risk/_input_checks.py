@@ -1,6 +1,5 @@
 """Checks of the arguments that the functions of ``wsl.risk`` have in common."""
 
-import warnings
 from collections.abc import Mapping
 from dataclasses import fields, replace
 from numbers import Integral
@@ -13,6 +12,7 @@ from sklearn.exceptions import NotFittedError
 from sklearn.utils import check_array
 from sklearn.utils.validation import check_is_fitted
 
+from .._caller_warnings import warn_caller
 from ..distributions import DistributionFamily
 from ..distributions._properties import Properties
 from ..distributions._table_rows import is_frame, plain_column
@@ -50,11 +50,10 @@ def warn_of_identical_distributions(family: DistributionFamily, n_samples: int) 
         values = [properties.low, properties.high]
     first, *others = (family.sample(value, n_samples, 0) for value in values)
     if all(_equal_samples(first, other) for other in others):
-        warnings.warn(
+        warn_caller(
             f"training sets of {family!r} are the same at all values of the property: whatever an "
             "attack finds, it cannot be the property",
             IdenticalDistributionsWarning,
-            stacklevel=3,
         )
 
 

@@ -191,6 +191,7 @@ def test_a_file_that_was_changed_with_its_checksum_is_refused(changes, reason, t
     with pytest.warns(DamagedCacheWarning, match=reason) as warned:
         assert Cache(tmp_path).read(file.stem, draws) is None
     assert str(file) in str(warned[0].message)
+    assert warned[0].filename == __file__
 
 
 def test_two_files_that_were_exchanged_are_refused(tmp_path):

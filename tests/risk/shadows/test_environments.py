@@ -99,6 +99,7 @@ def test_environments_that_reach_no_estimator_are_said_to_be_dropped(learner, ro
         _, seen = environments_of(learner)
     assert not seen.any()
     assert "enable_metadata_routing=True" in str(warned[0].message)
+    assert warned[0].filename == __file__
 
 
 def test_a_learner_that_knows_no_environments_loses_none():

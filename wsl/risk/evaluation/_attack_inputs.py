@@ -1,6 +1,5 @@
 """What an attack learns from and is applied to: one row of weights or responses per model."""
 
-import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -8,6 +7,7 @@ from typing import Any
 import numpy as np
 from sklearn.base import clone
 
+from ..._caller_warnings import warn_caller
 from ...distributions._properties import Properties
 from ...exceptions import AttackNotApplicableWarning
 from ..shadows._adversary_queries import QuerySet
@@ -60,7 +60,7 @@ def prepare_attacks(
     skipped = {name: reason for name, reason in inputs.items() if isinstance(reason, str)}
     for name, reason in skipped.items():
         message = f"attack {name!r} skipped: {reason}."
-        warnings.warn(message, AttackNotApplicableWarning, stacklevel=4)
+        warn_caller(message, AttackNotApplicableWarning)
     return {name: own for name, own in inputs.items() if not isinstance(own, str)}, skipped
 
 

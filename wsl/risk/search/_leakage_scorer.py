@@ -1,7 +1,6 @@
 """``leakage_scorer``: utility and leakage of a learner's settings as scores of a search."""
 
 import os
-import warnings
 from dataclasses import replace
 from numbers import Integral
 from pathlib import Path
@@ -11,6 +10,7 @@ import joblib
 from sklearn.base import clone
 from sklearn.metrics import check_scoring
 
+from ..._caller_warnings import warn_caller
 from ..._digest import digest_of, identify
 from ..._random import draw_seed, resolve_random_state
 from ...distributions import DistributionFamily
@@ -234,10 +234,9 @@ def _read_report(path: Path, key: str) -> AuditReport | None:
         if own_key != key:
             raise InvalidInputError(f"{path} must hold the audit of setting {key}; got {own_key}.")
     except InvalidInputError as error:
-        warnings.warn(
+        warn_caller(
             f"{path} cannot be used; its setting is audited again: {error}",
             DamagedCacheWarning,
-            stacklevel=5,
         )
         return None
     return report

@@ -3,12 +3,12 @@
 import hashlib
 import json
 import os
-import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ..._caller_warnings import warn_caller
 from ..._decode_arrays import read_npz
 from ..._decode_json import ListOf, decode_json
 from ..._files import replacing
@@ -48,10 +48,9 @@ class Cache:
         except FileNotFoundError:
             return None
         except (OSError, WslError) as error:
-            warnings.warn(
+            warn_caller(
                 f"{path} cannot be used; its models are trained again: {error}",
                 DamagedCacheWarning,
-                stacklevel=2,
             )
         return None
 

@@ -1,6 +1,5 @@
 """How environments of a family reach a learner, directly or through a meta-estimator."""
 
-import warnings
 from typing import Any
 
 from sklearn import get_config
@@ -8,6 +7,7 @@ from sklearn.pipeline import Pipeline
 from sklearn.utils.metadata_routing import get_routing_for_object
 from sklearn.utils.validation import has_fit_parameter
 
+from ..._caller_warnings import warn_caller
 from ...exceptions import DroppedEnvironmentsWarning
 
 NAME = "environments"
@@ -38,11 +38,10 @@ def warn_of_dropped_environments(learner: Any) -> None:
     parts = [part for part in learner.get_params(deep=True).values() if hasattr(part, "fit")]
     takers = sorted({type(part).__name__ for part in parts if has_fit_parameter(part, NAME)})
     if takers:
-        warnings.warn(
+        warn_caller(
             f"{' and '.join(takers)} in {type(learner).__name__} can use environments, but the "
             "family's environments do not reach it: models are trained without them. Enable "
             "scikit-learn's metadata routing (enable_metadata_routing=True) and request them with "
             "set_fit_request(environments=True).",
             DroppedEnvironmentsWarning,
-            stacklevel=2,
         )

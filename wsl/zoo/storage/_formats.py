@@ -1,12 +1,12 @@
 """The formats of stored models: which files of a folder are models, and their metadata."""
 
 import re
-import warnings
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
+from ..._caller_warnings import warn_caller
 from ..._decode_json import read_json
 from ..._files import refuse_escape
 from ...exceptions import IncompleteZooWarning, InvalidInputError, ZooFileError
@@ -156,10 +156,9 @@ def _ray_checkpoints(path: Path, epochs: Epochs) -> list[Checkpoint]:
         checkpoints += [trial[epoch] for epoch in chosen]
         empty += [] if trial else [folder.name]
     if empty and checkpoints:
-        warnings.warn(
+        warn_caller(
             f"{len(empty)} folders of {path} have no checkpoint and are left out: {empty[:10]}",
             IncompleteZooWarning,
-            stacklevel=4,
         )
     return checkpoints
 
