@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from scipy.integrate import cumulative_trapezoid
 from sklearn.linear_model import LogisticRegression
 from sklearn.tree import DecisionTreeClassifier
 
@@ -92,7 +93,8 @@ def success_of(report: ModelAuditReport, attack: str, values: np.ndarray) -> dic
             "guesses right": float(right.mean()),
         }
     grid, densities = posteriors.columns.to_numpy(float), posteriors.to_numpy()
-    below = np.cumsum(densities, axis=1) / densities.sum(axis=1, keepdims=True)
+    below = cumulative_trapezoid(densities, grid, axis=1, initial=0)
+    below /= below[:, -1:]
     inside = [
         0.025 <= np.interp(value, grid, function) <= 0.975
         for value, function in zip(values, below, strict=True)

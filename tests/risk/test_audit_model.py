@@ -15,7 +15,7 @@ from sklearn.frozen import FrozenEstimator
 from sklearn.linear_model import LinearRegression, LogisticRegression, Ridge
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
-from sklearn.tree import DecisionTreeClassifier
+from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 from skorch import NeuralNetClassifier
 from torch import nn
 
@@ -411,6 +411,23 @@ def test_a_model_that_has_seen_one_class():
     ]
     for report in reports[1:]:
         assert report.table.equals(reports[0].table)
+
+
+def test_a_model_of_another_kind_is_unlike_the_shadow_models():
+    """Typicality is that of exchangeable models, and least for one that was trained otherwise."""
+    shadows = train_shadows(
+        LinearRegression(), CAUSAL, adversary=Adversary(n_shadows=120, n_queries=8), n_samples=60,
+        random_state=0, progress=False,
+    )  # fmt: skip
+    alike = [LinearRegression().fit(*CAUSAL.sample(i % 2, 60, 100 + i)[:2]) for i in range(40)]
+    other = DecisionTreeRegressor(max_depth=1).fit(*CAUSAL.sample(0, 60, 3)[:2])
+    report = audit_model(
+        [*alike, other], CAUSAL, shadows=shadows, attacks="queries", random_state=0, progress=False
+    )
+    usual = report.table["typicality"].to_numpy()
+    assert usual[-1] == pytest.approx(1 / 121)
+    assert 0.35 < usual[:-1].mean() < 0.65
+    assert "1 of 41 models respond unlike all shadow models (40)" in "".join(report.explain())
 
 
 def test_several_continuous_properties():

@@ -27,6 +27,7 @@ from .trained_models._posteriors import (
     reliability_table,
 )
 from .trained_models._target_models import resolve_models, target_population
+from .trained_models._typicality import typicality
 from .trained_models._value_prior import resolve_value_prior
 
 
@@ -136,7 +137,8 @@ def audit_model(
     fit has used.
 
     All of this holds under the adversary's assumptions: that the model was trained by such a
-    learner, on so many rows, of one of the family's distributions.
+    learner, on so many rows, of one of the family's distributions. The report says so if a model
+    responds unlike all shadow models; that it does not is no proof.
 
     Examples
     --------
@@ -171,8 +173,10 @@ def audit_model(
     likelihoods, skipped = _infer(specs, shadows, targets, inference, execution)
     checks = {name: inference.check(own) for name, own in likelihoods.items()}
     best = min(checks, key=lambda name: checks[name].log_loss)
+    table = model_table(list(models), best, likelihoods[best].of_targets, inference)
+    unlike = dict(zip(models, typicality(shadows.population, targets).tolist(), strict=True))
     return ModelAuditReport(
-        table=model_table(list(models), best, likelihoods[best].of_targets, inference),
+        table=table.assign(typicality=table["model"].map(unlike)),
         attack=best,
         posteriors={
             name: posterior_of(own.of_targets, value_prior, grid)

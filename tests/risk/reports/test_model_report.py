@@ -21,7 +21,7 @@ def report_of(classes=(0.2, 0.5), n_models=1, accuracy_low=0.8, ratio=4.0):
     table = pd.DataFrame(
         {
             "model": names, "attack": "queries", "guess": [classes[1]] * n_models,
-            "probability": probability, "prior": 0.5, "likelihood_ratio": ratio,
+            "probability": probability, "prior": 0.5, "likelihood_ratio": ratio, "typicality": 0.5,
         }
     )  # fmt: skip
     row = ("queries", "accuracy", 0.9, accuracy_low, 0.95, 0.8, 2.2)
@@ -56,7 +56,7 @@ def interval_report():
     table = pd.DataFrame(
         {
             "model": ["model"], "attack": "queries", "guess": 0.4, "ci_low": 0.3, "ci_high": 0.5,
-            "prior_low": 0.025, "prior_high": 0.975,
+            "prior_low": 0.025, "prior_high": 0.975, "typicality": 0.5,
         }
     )  # fmt: skip
     error = ("queries", "mean_absolute_error", 0.1, 0.08, 0.12, 0.6, np.nan)
@@ -99,6 +99,16 @@ def test_one_guess_is_not_a_finding_where_the_attack_is_no_better_than_chance():
 
 def test_weak_evidence_is_called_little():
     assert "The model reveals little of whether" in report_of(ratio=2.0).explain()[0]
+
+
+def test_a_model_unlike_all_shadow_models_is_named():
+    report = report_of(n_models=3)
+    strange = replace(report, table=report.table.assign(typicality=[0.5, 0.004, 0.5]))
+    assert "1 of 3 models respond unlike all shadow models (m1), so not" in strange.explain()[1]
+    alone = report_of()
+    strange = replace(alone, table=alone.table.assign(typicality=0.004))
+    assert strange.explain()[1].startswith("The model responds unlike all shadow models, so not")
+    assert not any("unlike" in text for text in report.explain())
 
 
 def test_several_models_are_counted():

@@ -40,7 +40,7 @@ from ._serialization import FileFormat
 
 VALUE_ENDS = ("ci_low", "ci_high", "prior_low", "prior_high")
 GUESSES = {"model": text, "attack": text, "guess": class_value} | dict.fromkeys(
-    ("probability", "prior", "likelihood_ratio", *VALUE_ENDS), number
+    ("probability", "prior", "likelihood_ratio", *VALUE_ENDS, "typicality"), number
 )
 CALIBRATION = {"attack": text} | dict.fromkeys(
     ("calibration_error", "ci_low", "ci_high", "if_calibrated", "log_loss"), number
@@ -63,7 +63,9 @@ class ModelAuditReport(GuessPlots, Report):
         ``prior`` probability, and the ``likelihood_ratio``: how many times as likely what was
         observed is under this value as under the others. Of a continuous property it is the
         median, with the 95% credible interval ``ci_low`` to ``ci_high`` and that of the prior,
-        ``prior_low`` to ``prior_high``; ``property`` numbers several of them.
+        ``prior_low`` to ``prior_high``; ``property`` numbers several of them. ``typicality`` is
+        the fraction of shadow models that are at least as far from the others, in their responses,
+        as the model is: near 0 if it was not trained as the adversary assumes.
     attack : str
         The attack of the table, which has the least ``log_loss`` on held-out models.
     posteriors : dict from attack to ndarray of shape (n_models, n_properties, n_points)

@@ -10,6 +10,7 @@ from ..evaluation._tables import headline
 from ..evaluation._verdict import advantage_intervals
 from ._audit_text import digits, stake_text, value_texts
 
+ATYPICAL = 0.01  # by chance, one model of a hundred
 EVIDENCE = 3.0  # Kass and Raftery (1995): "positive" evidence
 MOST_SENTENCES = 10
 RULE = (
@@ -76,10 +77,10 @@ class ModelText:
     def further(self) -> list[str]:
         """Return what is to be known beside it: other models, average success, calibration."""
         rows = self.table.to_dict("records")
-        texts = []
+        texts = self._unlike()
         if not self.is_informative or 1 < len(rows) <= MOST_SENTENCES:
             say = self._interval if self.classes is None else self._guess
-            texts = [f"{row['model']}: {say(row)}." for row in rows[:MOST_SENTENCES]]
+            texts += [f"{row['model']}: {say(row)}." for row in rows[:MOST_SENTENCES]]
         own = headline(self.average[self.average["attack"] == self.attack])
         texts += [self._success(row) for row in own.to_dict("records")]
         row = self.calibration.set_index("attack").loc[self.attack].to_dict()
@@ -91,6 +92,20 @@ class ModelText:
             "few models."
         )
         return texts
+
+    def _unlike(self) -> list[str]:
+        """Return which models are unlike all shadow models, so that nothing is known of them."""
+        unlike = self.table[self.table["typicality"] <= ATYPICAL]["model"].unique().tolist()
+        if not unlike:
+            return []
+        n_models = self.table["model"].nunique()
+        named = ", ".join(unlike[:MOST_SENTENCES]) if n_models > 1 else ""
+        which = f"{len(unlike)} of {n_models} models respond" if named else "The model responds"
+        return [
+            f"{which} unlike all shadow models{f' ({named})' if named else ''}, so not trained as "
+            "the adversary assumes: by another learner, on another number of rows, or on other "
+            "data. Their probabilities do not hold."
+        ]
 
     def _summary(self, rows: list[dict[Any, Any]]) -> str:
         n_models = self.table["model"].nunique()
