@@ -13,7 +13,7 @@ LAYERS = [
     "exceptions", "_files", "_decode_json", "_decode_arrays", "_locks", "_batches",
     "_caller_warnings", "_interrupts", "_workers", "_skorch_net", "_seeded_modules",
     "_random", "_scaling", "_sklearn_compat", "_device", "_threads", "_digest", "_progress",
-    "_torch_defaults", "_validation",
+    "_torch_defaults", "_frames", "_validation", "_estimator_input",
     "_diverged", "_outputs", "_queries", "_plotting",
     "architectures", "metrics", "zoo", "distributions", "datasets", "features", "autoencoder",
     "causal", "attacks", "risk", "displays", "_demo", "_cli", "__main__",

@@ -8,7 +8,10 @@ import numpy as np
 import pandas as pd
 import torch
 
+from ._frames import check_column_names, check_no_dates, is_frame
 from .exceptions import InvalidInputError
+
+N_NAMED = 20  # rows that an error names
 
 
 def as_real_array(values, name: str, dtype=np.float32) -> np.ndarray:
@@ -22,9 +25,13 @@ def as_real_array(values, name: str, dtype=np.float32) -> np.ndarray:
         For text, dates, complex numbers, masked or sparse arrays, missing values, infinity, and
         numbers beyond the range of ``dtype``; ``name`` is named.
     """
-    array = _to_array(values, name)
+    array = to_array(values, name)
     if array.dtype.kind == "O":
         array = _from_objects(array, name)
+    if array.dtype.kind == "c":
+        raise InvalidInputError(
+            f"Complex data not supported: {quoted(name)} must hold real numbers; got {array.dtype}."
+        )
     if array.dtype.kind not in "biuf":
         raise InvalidInputError(f"{quoted(name)} must hold real numbers; got {array.dtype}.")
     with np.errstate(over="ignore"):
@@ -34,36 +41,57 @@ def as_real_array(values, name: str, dtype=np.float32) -> np.ndarray:
     return converted
 
 
-def _to_array(values: Any, name: str) -> np.ndarray:
+def to_array(values: Any, name: str) -> np.ndarray:
+    """Return an array, tensor, frame or list as an array of the type that it has.
+
+    Raises InvalidInputError for masked values, sparse arrays, rows of several lengths, and frames
+    with dates or with equal column names.
+    """
     if isinstance(values, torch.Tensor):
         values = values.detach().cpu().to_dense()
         return (values.float() if values.dtype == torch.bfloat16 else values).numpy()
     if isinstance(values, np.ma.MaskedArray):
-        if np.ma.is_masked(values):
-            raise InvalidInputError(
-                f"{quoted(name)} must have no missing values; got a masked array: fill it first."
-            )
+        refuse_masked(values, name)
         return np.asarray(values.data)
     if hasattr(values, "toarray"):
         raise InvalidInputError(
-            f"{quoted(name)} must be dense; got a {type(values).__name__}: pass "
+            f"{quoted(name)} must be dense; got a sparse {type(values).__name__}: pass "
             f"{name.split()[0]}.toarray()."
         )
+    if is_frame(values):
+        check_column_names(values, quoted(name))
+        check_no_dates(values, quoted(name))
     try:
         return np.asarray(values)
-    except ValueError as error:  # rows of several lengths
+    except (ValueError, TypeError) as error:  # rows of several lengths, columns of several types
         raise InvalidInputError(f"{quoted(name)} must be an array: {error}") from error
+
+
+def refuse_masked(values: Any, name: str) -> None:
+    """Raise InvalidInputError for a masked array with masked values, which numpy would unmask."""
+    if np.ma.is_masked(values):
+        raise InvalidInputError(
+            f"{quoted(name)} must have no missing values; got a masked array: fill it first."
+        )
 
 
 def _from_objects(array: np.ndarray, name: str) -> np.ndarray:
     """Return an array of objects as float64 if all are real numbers or missing."""
     for value in array.flat:
-        if not isinstance(value, (Real, np.bool_)) and not pd.isna(value):
-            raise InvalidInputError(
+        if not isinstance(value, (Real, np.bool_)) and not _is_missing(value):
+            raise _NotNumbersError(
                 f"{quoted(name)} must hold real numbers; got {value!r} of type "
-                f"{type(value).__name__}."
+                f"{type(value).__name__}: the argument must be no string, but a number."
             )
     return np.where(pd.isna(array), np.nan, array).astype(np.float64)
+
+
+class _NotNumbersError(InvalidInputError, TypeError):
+    """Also a TypeError, which scikit-learn's checks of estimators expect."""
+
+
+def _is_missing(value: Any) -> bool:
+    return np.ndim(value) == 0 and bool(pd.isna(value))
 
 
 def _refuse_not_finite(array: np.ndarray, converted: np.ndarray, name: str) -> None:
@@ -76,7 +104,9 @@ def _refuse_not_finite(array: np.ndarray, converted: np.ndarray, name: str) -> N
             f"{quoted(name)} must hold numbers that {converted.dtype} can represent; got {largest}."
         )
     got = "NaN" if np.isnan(array).any() else "infinity"
-    raise InvalidInputError(f"{quoted(name)} must be finite; got {got}.")
+    invalid = np.flatnonzero(~np.isfinite(converted).reshape(len(converted), -1).all(axis=1))
+    rows = f"{invalid[:N_NAMED].tolist()}{' and more' if len(invalid) > N_NAMED else ''}"
+    raise InvalidInputError(f"{quoted(name)} must be finite; got {got} in rows {rows}.")
 
 
 def check_rows(weights, n_weights: int | None = None, name: str = "weights") -> np.ndarray:
@@ -121,7 +151,7 @@ def check_class_indices(y, n_samples: int, n_classes: int, name: str = "y") -> n
 
     A column ``(n_samples, 1)`` is taken too; other labels, such as text or counts from 1, are not.
     """
-    labels = np.asarray(y)
+    labels = to_array(y, name)
     if labels.shape == (n_samples, 1):
         labels = labels[:, 0]
     if labels.shape != (n_samples,):
@@ -140,7 +170,8 @@ def check_class_indices(y, n_samples: int, n_classes: int, name: str = "y") -> n
 
 def check_environments(labels, n_samples: int, of: str = "") -> np.ndarray:
     """Return the environment of each sample, ``(n_samples,)``; ``of`` names the dataset."""
-    labels, name = np.asarray(labels), f"environments of `{of}`" if of else "`environments`"
+    name = f"environments of `{of}`" if of else "`environments`"
+    labels = to_array(labels, name)
     if labels.ndim != 1:
         raise InvalidInputError(f"{name} must have shape ({n_samples},); got {labels.shape}.")
     check_length(labels, n_samples, name, "X")
@@ -160,7 +191,7 @@ def is_sortable(labels: np.ndarray) -> bool:
 def check_sample_weight(weights, n_samples: int, of: str = "") -> np.ndarray:
     """Return the weight of each sample, ``(n_samples,)``; ``of`` names the dataset."""
     name = f"sample_weight of `{of}`" if of else "`sample_weight`"
-    weights = np.asarray(weights)
+    weights = to_array(weights, name)
     if weights.shape != (n_samples,):
         raise InvalidInputError(
             f"{name} must have shape ({n_samples},), one weight per sample; got {weights.shape}."

@@ -6,10 +6,11 @@ from typing import Any, ClassVar
 import numpy as np
 import torch
 from sklearn.base import is_classifier
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.validation import check_is_fitted
 
 from .._batches import map_rows
 from .._diverged import fitted_models
+from .._estimator_input import checked_data
 from .._interrupts import interrupts_reach_caller
 from .._random import draw_seed, resolve_random_state
 from .._sklearn_compat import (
@@ -93,8 +94,8 @@ class BaseAttack(DocumentedEstimator):
 
     def _check_rows(self, X, *y, **options):
         """Validate X, and y if given; without an architecture X keeps its precision."""
-        dtype = np.float32 if self.architecture is not None else [np.float64, np.float32]
-        checked = validate_data(self, X, *y, dtype=dtype, **options)
+        dtype = None if self.architecture is None else np.float32
+        checked = checked_data(self, X, *y, dtype=dtype, **options)
         if self.architecture is not None:
             rows = checked[0] if y else checked
             check_n_columns(rows, self.architecture.n_weights, "X")

@@ -4,18 +4,19 @@ from functools import partial
 
 import numpy as np
 from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin
-from sklearn.utils.validation import check_array, check_is_fitted, validate_data
+from sklearn.utils.validation import check_array, check_is_fitted
 from torch import Tensor
 
 from .. import metrics
 from .._batches import map_rows, row_slices
 from .._device import resolve_device
 from .._diverged import check_finite
+from .._estimator_input import checked_data
 from .._queries import check_query_sets, first_queries
 from .._random import resolve_random_state
 from .._sklearn_compat import DocumentedEstimator
 from .._torch_defaults import torch_defaults
-from .._validation import check_rows, owned_tensor
+from .._validation import as_real_array, check_rows, owned_tensor
 from ..exceptions import InvalidInputError
 from ._codec import Codec
 from .inference._candidates import best_candidates
@@ -66,7 +67,7 @@ class CodecEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Document
             If ``Z`` does not have ``n_latents_`` columns.
         """
         check_is_fitted(self, "codec_")
-        latents = check_array(Z, dtype=np.float32, input_name="Z")
+        latents = check_array(as_real_array(Z, "Z"), input_name="Z", dtype=None)
         if latents.shape[1] != self.n_latents_:
             raise InvalidInputError(
                 f"`Z` must have {self.n_latents_} columns, one per latent dimension; got "
@@ -226,7 +227,7 @@ class CodecEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Document
 
     def _check_rows(self, X) -> np.ndarray:
         check_is_fitted(self, "codec_")
-        return validate_data(self, X, dtype=np.float32, reset=False)
+        return checked_data(self, X, reset=False)
 
     def _embed(self, rows: np.ndarray) -> np.ndarray:
         """Return the latents of one batch of rows ``(n_models, n_weights)``."""

@@ -5,9 +5,9 @@ from collections.abc import Sequence
 from typing import Any, ClassVar
 
 import numpy as np
-from sklearn.utils.validation import validate_data
 
 from .._diverged import fitted_models
+from .._estimator_input import checked_data
 from .._sklearn_compat import fit_context
 from .._torch_defaults import torch_defaults
 from ..architectures import Architecture
@@ -293,7 +293,7 @@ class WeightSpaceAutoencoder(CodecEstimator):
             If ``permutations=True`` and the symmetries of the architecture are not known.
         """
         continued = self.warm_start and hasattr(self, "codec_")
-        X = validate_data(self, X, dtype=np.float32, ensure_min_samples=2, reset=not continued)
+        X = checked_data(self, X, ensure_min_samples=2, reset=not continued)
         return self._fit(X, continued, one_epoch=False)
 
     @fit_context(prefer_skip_nested_validation=True)
@@ -324,7 +324,7 @@ class WeightSpaceAutoencoder(CodecEstimator):
         """
         continued = hasattr(self, "codec_")
         least = 1 if continued else 2
-        X = validate_data(self, X, dtype=np.float32, ensure_min_samples=least, reset=not continued)
+        X = checked_data(self, X, ensure_min_samples=least, reset=not continued)
         return self._fit(X, continued, one_epoch=True)
 
     def _fit(self, X: np.ndarray, continued: bool, one_epoch: bool) -> "WeightSpaceAutoencoder":

@@ -5,8 +5,9 @@ from typing import Any, ClassVar
 
 import numpy as np
 import torch
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.validation import check_is_fitted
 
+from .._estimator_input import checked_data
 from .._sklearn_compat import DocumentedEstimator, Interval, StrOptions
 from .._validation import check_environments, check_hidden_layer_sizes, check_sample_weight
 from ..architectures import Architecture
@@ -267,7 +268,7 @@ class BaseCausalMitigated(DocumentedEstimator):
 
     def _outputs(self, X) -> np.ndarray:
         check_is_fitted(self)
-        X = validate_data(self, X, reset=False, dtype=np.float32)
+        X = checked_data(self, X, reset=False)
         return self.architecture_.forward(self.weights_[None], X)[0]
 
     def _find_classes(self, y: np.ndarray) -> np.ndarray | None:

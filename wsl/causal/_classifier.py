@@ -6,8 +6,8 @@ import numpy as np
 from scipy.special import expit, softmax
 from sklearn.base import ClassifierMixin
 from sklearn.utils.multiclass import check_classification_targets
-from sklearn.utils.validation import validate_data
 
+from .._estimator_input import checked_data
 from .._sklearn_compat import StrOptions, fit_context
 from ..exceptions import InvalidInputError
 from ._base import BaseCausalMitigated
@@ -240,7 +240,7 @@ class CausalMitigatedClassifier(ClassifierMixin, BaseCausalMitigated):
         InvalidInputError
             If environments, weights or columns do not fit X.
         """
-        X, y = validate_data(self, X, y, dtype=np.float32)
+        X, y = checked_data(self, X, y)
         check_classification_targets(y)
         self.classes_ = self._find_classes(y)
         self._fit(X, y, environments, sample_weight)

@@ -4,10 +4,12 @@ from typing import ClassVar
 
 import numpy as np
 from sklearn.feature_selection import SelectorMixin
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.validation import check_is_fitted
 
+from .._estimator_input import checked_data
+from .._frames import check_column_names, is_frame
 from .._sklearn_compat import DocumentedEstimator, StrOptions, fit_context
-from .._validation import check_environments
+from .._validation import check_environments, refuse_masked
 from ._column_selection import ColumnRule, warn_of_search
 
 
@@ -158,9 +160,9 @@ class CausalFeatureSelector(SelectorMixin, DocumentedEstimator):
         """
         uses_graph = self.method == "graph"
         if y is None and uses_graph and not self.check_graph:
-            X = validate_data(self, X)
+            X = checked_data(self, X, dtype=None)
         else:
-            X, y = validate_data(self, X, y)
+            X, y = checked_data(self, X, y, dtype=None)
         if environments is not None:
             environments = check_environments(environments, len(X))
         rule = self._column_rule()
@@ -175,6 +177,29 @@ class CausalFeatureSelector(SelectorMixin, DocumentedEstimator):
         self.support_ = np.zeros(X.shape[1], dtype=bool)
         self.support_[list(columns)] = True
         return self
+
+    def transform(self, X):
+        """Return the selected columns.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Samples; columns may be of any type.
+
+        Returns
+        -------
+        ndarray of shape (n_samples, n_selected_features)
+            The columns in ``support_``, in their order.
+
+        Raises
+        ------
+        InvalidInputError
+            If X is a masked array with masked values, or a frame with equal column names.
+        """
+        refuse_masked(X, "X")
+        if is_frame(X):
+            check_column_names(X, "`X`")
+        return super().transform(X)
 
     def _column_rule(self) -> ColumnRule:
         """Return the validated settings as the rule that learners apply."""

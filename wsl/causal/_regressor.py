@@ -2,8 +2,8 @@
 
 import numpy as np
 from sklearn.base import RegressorMixin
-from sklearn.utils.validation import validate_data
 
+from .._estimator_input import checked_data
 from .._sklearn_compat import fit_context
 from ._base import BaseCausalMitigated
 
@@ -145,7 +145,7 @@ class CausalMitigatedRegressor(RegressorMixin, BaseCausalMitigated):
         InvalidInputError
             If environments, weights or columns do not fit X.
         """
-        X, y = validate_data(self, X, y, dtype=np.float32, y_numeric=True)
+        X, y = checked_data(self, X, y, y_numeric=True)
         self._fit(X, y, environments, sample_weight)
         return self
 

@@ -7,12 +7,13 @@ from typing import Any
 
 import numpy as np
 
+from .._frames import is_frame
 from .._random import resolve_random_state
 from ..exceptions import InvalidInputError
 from ._base import DistributionFamily, Sample
 from ._row_pool import RowPool, check_fraction, join_shuffled
 from ._subgroups import rows_with_column
-from ._table_rows import check_table, is_frame, take_rows
+from ._table_rows import check_table, take_rows
 
 Sampler = Callable[[int, np.random.Generator], tuple[np.ndarray, np.ndarray]]
 

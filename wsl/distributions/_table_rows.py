@@ -6,16 +6,10 @@ from typing import Any
 import narwhals as nw
 import numpy as np
 import pandas as pd
-from sklearn.utils import check_array
 
+from .._frames import check_column_names, is_frame
+from .._validation import as_real_array, refuse_masked
 from ..exceptions import InvalidInputError
-
-
-def is_frame(X: Any) -> bool:
-    """Return True for a DataFrame of pandas, polars or another library that narwhals knows."""
-    if isinstance(X, pd.DataFrame):
-        return True
-    return isinstance(nw.from_native(X, pass_through=True), nw.DataFrame)
 
 
 def take_rows(X: Any, indices: np.ndarray) -> Any:
@@ -71,8 +65,8 @@ def check_table(X: Any, y: Any, name: str = "") -> tuple[Any, np.ndarray]:
         _check_frame(X, f"{name}X")
     else:
         try:
-            rows = check_array(X, dtype=np.float32, input_name=f"{name}X")
-        except (ValueError, TypeError) as error:
+            rows = as_real_array(X, f"{name}X")
+        except InvalidInputError as error:
             raise InvalidInputError(
                 f"`{name}X` must be numeric, or a DataFrame, which may contain text and gaps: "
                 f"{error}"
@@ -87,16 +81,14 @@ def check_table(X: Any, y: Any, name: str = "") -> tuple[Any, np.ndarray]:
 
 
 def _check_frame(X: Any, name: str) -> None:
-    columns = list(X.columns)
-    repeated = sorted({str(column) for column in columns if columns.count(column) > 1})
-    if repeated:
-        raise InvalidInputError(f"`{name}` must have unique column names; got {repeated} twice.")
-    if not len(X) or not columns:
+    check_column_names(X, f"`{name}`")
+    if not len(X) or not len(X.columns):
         raise InvalidInputError(f"`{name}` must have rows and columns; got shape {X.shape}.")
 
 
 def check_column(values: Any, n_rows: int, name: str) -> np.ndarray:
     """Return one value per row as an array ``(n_rows,)``."""
+    refuse_masked(values, name)
     column = plain_column(values)
     if column.shape != (n_rows,):
         raise InvalidInputError(

@@ -2,8 +2,9 @@
 
 import numpy as np
 from sklearn.base import OneToOneFeatureMixin, TransformerMixin
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.validation import check_is_fitted
 
+from .._estimator_input import checked_data
 from .._sklearn_compat import DocumentedEstimator
 from .._validation import check_n_columns
 from ..architectures import Architecture
@@ -29,7 +30,7 @@ class RowFeatures(OneToOneFeatureMixin, TransformerMixin, DocumentedEstimator):
         return super().get_feature_names_out(input_features)
 
     def _check_rows(self, X, reset: bool) -> np.ndarray:
-        rows = validate_data(self, X, reset=reset, dtype=np.float32)
+        rows = checked_data(self, X, reset=reset)
         if self.architecture is not None:
             check_n_columns(rows, self.architecture.n_weights, "X")
         return rows

@@ -13,9 +13,10 @@ from sklearn.utils import check_array
 from sklearn.utils.validation import check_is_fitted
 
 from .._caller_warnings import warn_caller
+from .._frames import is_frame
 from ..distributions import DistributionFamily
 from ..distributions._properties import Properties
-from ..distributions._table_rows import is_frame, plain_column
+from ..distributions._table_rows import plain_column
 from ..exceptions import (
     IdenticalDistributionsWarning,
     InvalidInputError,
@@ -189,7 +190,7 @@ def check_labels_only(learner: Any, labels_only: Any) -> None:
         )
 
 
-def check_sample(sample: Any, family: Any) -> None:
+def check_sample(sample: Any, family: Any, n_samples: int) -> None:
     """Raise InvalidInputError unless a data set is ``(X, y)`` or ``(X, y, environments)``."""
     if not isinstance(sample, (tuple, list)) or len(sample) not in (2, 3):
         raise InvalidInputError(
@@ -200,7 +201,7 @@ def check_sample(sample: Any, family: Any) -> None:
     if len(set(lengths)) > 1 or lengths[0] == 0:
         raise InvalidInputError(
             f"`sample` of {family!r} must return parts with one number of rows, at least 1; got "
-            f"{lengths}."
+            f"{lengths} where {n_samples} were asked for."
         )
 
 

@@ -110,9 +110,10 @@ def train_zoo(
     ----------
     architecture : Architecture
         The network that every model is.
-    datasets : tuple, sequence of tuples, or callable
+    datasets : tuple, dict, sequence of these, or callable
         The training data: one ``(X, y[, environments[, sample_weight]])`` that all models share, a
-        sequence with one such tuple per model, or a function from a model's index to its tuple.
+        sequence with one such tuple per model, or a function from a model's index to its tuple. A
+        dict with these keys stands for a tuple.
 
         - ``X``: array-like of shape (n_samples, n_inputs) or (n_samples, ...).
         - ``y``: array-like of shape (n_samples,) or (n_samples, n_outputs); class labels are
@@ -130,8 +131,9 @@ def train_zoo(
         hyperparameters determines it.
     loss : {"auto", "mse", "cross_entropy", "binary"}, default="auto"
         The loss of the outputs, which are logits for "cross_entropy" and "binary". "auto" is "mse"
-        for targets of float type; for other targets it is "binary" with one output and
-        "cross_entropy" with several.
+        for targets of float type, unless the network has several outputs and each sample one
+        target that is a class; otherwise it is "binary" with one output and "cross_entropy" with
+        several.
     epochs : int, default=20
         Passes over the training data; 0 returns the starting weights.
     batch_size : int or None, default=256

@@ -9,11 +9,12 @@ import torch
 from scipy.special import softmax
 from sklearn.base import ClassifierMixin, RegressorMixin
 from sklearn.utils.multiclass import check_classification_targets
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.validation import check_is_fitted
 from torch import nn
 
 from ..._device import resolve_device
 from ..._diverged import check_finite, fitted_models
+from ..._estimator_input import checked_data
 from ..._random import resolve_random_state, torch_generator
 from ..._sklearn_compat import DocumentedEstimator, Interval, fit_context
 from ..._torch_defaults import torch_defaults
@@ -73,7 +74,7 @@ class MetaNetworkEstimator(DocumentedEstimator):
 
     def _outputs(self, X) -> np.ndarray:
         check_is_fitted(self, "net_")
-        rows = validate_data(self, X, reset=False, dtype=np.float32)
+        rows = checked_data(self, X, reset=False)
         return check_finite(outputs(self.net_, rows))
 
 
@@ -102,7 +103,7 @@ class MetaClassifier(ClassifierMixin, MetaNetworkEstimator):
             If X has another number of columns than the architecture has weights, or y holds a
             single class.
         """
-        X, y = validate_data(self, X, y, dtype=np.float32)
+        X, y = checked_data(self, X, y)
         X, y = self._check_models(X, y)
         classes, labels = encode_classes(y)
         self._train(X, labels, len(classes), nn.CrossEntropyLoss)
@@ -165,9 +166,7 @@ class MetaRegressor(RegressorMixin, MetaNetworkEstimator):
         InvalidInputError
             If X has another number of columns than the architecture has weights.
         """
-        X, y = validate_data(
-            self, X, y, dtype=np.float32, y_numeric=True, multi_output=True, ensure_min_samples=2
-        )
+        X, y = checked_data(self, X, y, y_numeric=True, multi_output=True, ensure_min_samples=2)
         X, y = self._check_models(X, y)
         targets = np.asarray(y, dtype=np.float64).reshape(len(X), -1)
         mean, deviation = targets.mean(axis=0), targets.std(axis=0)

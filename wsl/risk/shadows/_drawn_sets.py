@@ -37,7 +37,7 @@ class DrawnSets:
         value = self.properties[index]
         value = value.item() if isinstance(value, np.generic) else value
         sample = self.family.sample(value, self.n_samples, int(self.seeds[index]))
-        check_sample(sample, self.family)
+        check_sample(sample, self.family, self.n_samples)
         return sample
 
     def part(self, models: range) -> "DrawnSets":

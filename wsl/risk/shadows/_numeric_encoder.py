@@ -9,7 +9,7 @@ import pandas as pd
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer
 
-from ...distributions._table_rows import is_frame
+from ..._frames import is_frame
 
 MAX_CATEGORIES = 20
 

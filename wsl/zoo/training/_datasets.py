@@ -9,15 +9,17 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ..._validation import check_environments, check_length, check_sample_weight
+from ..._validation import check_environments, check_length, check_sample_weight, to_array
 from ...architectures import Architecture
 from ...exceptions import InvalidInputError
 
 Dataset = tuple[Any, ...]  # (X, y), (X, y, environments) or (X, y, environments, sample_weight)
+Form = Dataset | Mapping[str, Any]
 
 # joblib's Dask backend sends large data to a worker ahead of the tasks. If that worker dies, the
 # data is lost and Dask cannot run the tasks again. Data below this size is sent with each task.
 SCATTER_BYTES = 2**20
+PARTS = ("X", "y", "environments", "sample_weight")
 
 
 class Datasets:
@@ -25,9 +27,9 @@ class Datasets:
 
     Parameters
     ----------
-    source : tuple, sequence of tuples or callable
+    source : tuple, dict, sequence of these or callable
         One ``(X, y[, environments[, sample_weight]])`` for all models, a sequence with one per
-        model, or a function from the index of a model to its tuple.
+        model, or a function from the index of a model to its tuple. A dict has these keys.
     architecture : Architecture
         X must hold inputs of it. Without ``input_shape``, the first dataset determines it.
     name : str
@@ -36,13 +38,13 @@ class Datasets:
 
     def __init__(
         self,
-        source: Dataset | Sequence[Dataset] | Callable[[int], Dataset],
+        source: Form | Sequence[Form] | Callable[[int], Form],
         architecture: Architecture,
         name: str = "datasets",
     ):
         self._name = name
         self.architecture = architecture
-        self.shared = isinstance(source, tuple)
+        self.shared = isinstance(source, (tuple, Mapping))
         self.n_models = len(source) if isinstance(source, Sequence) and not self.shared else None
         if not self.shared and not callable(source) and not hasattr(source, "__getitem__"):
             raise InvalidInputError(
@@ -115,6 +117,8 @@ def _hash(dataset: Dataset) -> str:
 
 
 def _checked_form(dataset: Any, name: str) -> Dataset:
+    if isinstance(dataset, Mapping):
+        dataset = _from_mapping(dataset, name)
     if not isinstance(dataset, tuple) or len(dataset) not in (2, 3, 4):
         raise InvalidInputError(
             f"`{name}` must be a tuple (X, y), (X, y, environments) or (X, y, environments, "
@@ -123,12 +127,26 @@ def _checked_form(dataset: Any, name: str) -> Dataset:
     return dataset
 
 
+def _from_mapping(dataset: Mapping[str, Any], name: str) -> Dataset:
+    """Return the tuple that a dict of its parts stands for."""
+    if not {"X", "y"} <= set(dataset) <= set(PARTS):
+        bunch = " Pass (bunch.data, bunch.target)." if {"data", "target"} <= set(dataset) else ""
+        raise InvalidInputError(
+            f"`{name}` must have the keys 'X' and 'y', and may have 'environments' and "
+            f"'sample_weight'; got {sorted(map(str, dataset))}.{bunch}"
+        )
+    return tuple(dataset.get(part) for part in PARTS)
+
+
 def _checked(dataset: Any, name: str, architecture: Architecture) -> Dataset:
     """Return ``(X, y, environments, sample_weight)`` as arrays, the last two possibly None."""
     dataset = _checked_form(dataset, name)
-    X, y = architecture.check_inputs(dataset[0], f"X of `{name}`"), np.asarray(dataset[1])
+    X = architecture.check_inputs(dataset[0], f"X of `{name}`")
+    y = to_array(dataset[1], f"y of `{name}`")
     if not len(X):
         raise InvalidInputError(f"X of `{name}` must have at least one sample; got none.")
+    if not y.ndim:
+        raise InvalidInputError(f"y of `{name}` must have an entry per sample; got one value.")
     if y.dtype.kind == "f" and not np.isfinite(y).all():
         raise InvalidInputError(f"y of `{name}` must be finite; got NaN or infinity.")
     check_length(y, len(X), f"y of `{name}`", "X")

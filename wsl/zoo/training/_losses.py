@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from ..._validation import as_real_array, owned_tensor
 from ...exceptions import InvalidInputError
 
 
@@ -52,13 +53,13 @@ def _over_outputs(values: Tensor) -> Tensor:
 
 
 def _float_targets(y: np.ndarray, n_outputs: int) -> Tensor:
-    columns = y.reshape(len(y), -1)
+    columns = as_real_array(y, "y").reshape(len(y), -1)
     if columns.shape[1] != n_outputs:
         raise InvalidInputError(
             f"`y` must have {n_outputs} columns, as the architecture has {n_outputs} outputs; got "
             f"{columns.shape[1]}."
         )
-    return torch.tensor(columns, dtype=torch.float32)
+    return owned_tensor(columns)
 
 
 def _binary_targets(y: np.ndarray, n_outputs: int) -> Tensor:
@@ -70,6 +71,8 @@ def _binary_targets(y: np.ndarray, n_outputs: int) -> Tensor:
 
 
 def _class_targets(y: np.ndarray, n_outputs: int) -> Tensor:
+    if y.shape == (len(y), 1):
+        y = y[:, 0]
     if y.ndim != 1 or not np.isin(y, np.arange(n_outputs)).all():
         values = np.unique(y)
         raise InvalidInputError(
@@ -134,9 +137,14 @@ LOSSES = {
 
 
 def resolve_loss(name: str, y: np.ndarray, n_outputs: int) -> str:
-    """Return the loss that ``"auto"`` stands for: regression of floats, else classification."""
+    """Return the loss that ``"auto"`` stands for: regression of floats, else classification.
+
+    Floats count as classes where a network of several outputs has one target per sample, a class.
+    """
     if name != "auto":
         return name
-    if np.asarray(y).dtype.kind == "f":
+    y = np.asarray(y)
+    is_class = n_outputs > 1 and y.size == len(y) and np.isin(y, np.arange(n_outputs)).all()
+    if y.dtype.kind == "f" and not is_class:
         return "mse"
     return "binary" if n_outputs == 1 else "cross_entropy"
