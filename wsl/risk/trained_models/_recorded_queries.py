@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from ...distributions._table_rows import is_frame
+from ..._frames import is_frame
 from ...exceptions import InvalidInputError
 from .._input_checks import check_query_rows
 

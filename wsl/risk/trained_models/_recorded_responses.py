@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ...distributions._table_rows import is_frame, plain_column
+from ..._frames import is_frame
+from ...distributions._table_rows import plain_column
 from ...exceptions import InvalidInputError
 from .._input_checks import check_query_rows
 
