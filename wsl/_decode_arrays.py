@@ -14,7 +14,7 @@ import math
 import os
 import zipfile
 from io import BufferedRandom, BufferedReader
-from typing import Any, NamedTuple
+from typing import IO, Any, NamedTuple
 
 import numpy as np
 from numpy.lib import format as npy
@@ -107,7 +107,7 @@ def _in_order(tensors: dict[str, StoredTensor], base: int, n_bytes: int) -> dict
 
 
 def check_torch_archive(
-    handle: BufferedReader, name: object, *, error: type[WslError] = ZooFileError
+    handle: IO[bytes], name: object, *, error: type[WslError] = ZooFileError
 ) -> None:
     """Raise an error for a file of ``torch.save`` whose parts are larger than the file.
 
@@ -115,7 +115,7 @@ def check_torch_archive(
     a thousand times larger than the file. Files of the older format, which is no archive, are left
     to torch.
     """
-    n_bytes = os.fstat(handle.fileno()).st_size
+    n_bytes = handle.seek(0, os.SEEK_END)
     handle.seek(0)
     is_archive = handle.read(len(_ZIP)) == _ZIP
     if is_archive:
@@ -146,7 +146,7 @@ def read_npz(
             }
 
 
-def _members(handle: BufferedReader, name: object, error: type[WslError]) -> list[zipfile.ZipInfo]:
+def _members(handle: IO[bytes], name: object, error: type[WslError]) -> list[zipfile.ZipInfo]:
     """Return the members of an archive, whose names are distinct."""
     handle.seek(0)
     try:

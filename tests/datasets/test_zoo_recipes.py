@@ -2,14 +2,20 @@
 
 import os
 import re
+import shutil
 import subprocess
 import sys
 
 import numpy as np
+import pandas as pd
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
+from wsl import Architecture, ModelZoo
 from wsl.datasets import _census_zoo, _digits_zoo, _mnist_zoo, load_digits_zoo
-from wsl.datasets._zoo_recipes import INITS, WEIGHT_DECAYS, split_by_model
+from wsl.datasets._zoo_recipes import INITS, WEIGHT_DECAYS, _load_or_train, split_by_model
+from wsl.exceptions import InvalidInputError
 
 
 @pytest.mark.parametrize("n_models", [3, 20, 1000])
@@ -40,6 +46,100 @@ def test_every_recipe_varies_its_models(module):
 
 def test_the_mnist_cnn_has_the_weights_of_the_field():
     assert _mnist_zoo.RECIPE.architecture.n_weights == 2464
+
+
+# --- what is stored
+
+ARCHITECTURE = Architecture.mlp(2, [2], 2)
+
+
+def make_zoo(seed=0):
+    weights = np.random.default_rng(seed).normal(size=(3, ARCHITECTURE.n_weights))
+    return ModelZoo(weights.astype(np.float32), ARCHITECTURE, pd.DataFrame({"model": [0, 1, 2]}))
+
+
+class Trainer:
+    """Counts how often a zoo is trained."""
+
+    def __init__(self, zoo):
+        self.zoo, self.n_trained = zoo, 0
+
+    def __call__(self):
+        self.n_trained += 1
+        return self.zoo
+
+
+@pytest.fixture(scope="module")
+def stored(tmp_path_factory):
+    path = tmp_path_factory.mktemp("zoo")
+    _load_or_train(path, "key", Trainer(make_zoo()), False)
+    return path
+
+
+def test_a_stored_zoo_is_not_trained_again(stored):
+    trainer = Trainer(make_zoo(1))
+    zoo = _load_or_train(stored, "key", trainer, False)
+    assert trainer.n_trained == 0
+    np.testing.assert_array_equal(zoo.weights, make_zoo().weights)
+
+
+def copy_with_a_flipped_bit(stored, draw):
+    path = stored.with_name("damaged")
+    shutil.rmtree(path, ignore_errors=True)
+    shutil.copytree(stored, path, ignore=shutil.ignore_patterns(".*"))
+    file = draw(st.sampled_from(sorted(path.iterdir())))
+    contents = bytearray(file.read_bytes())
+    bit = draw(st.integers(0, 8 * len(contents) - 1))
+    contents[bit // 8] ^= 1 << bit % 8
+    file.write_bytes(contents)
+    return path
+
+
+def check_flipped_bit(stored, draw):
+    path, trainer = copy_with_a_flipped_bit(stored, draw), Trainer(make_zoo())
+    zoo = _load_or_train(path, "key", trainer, False)
+    assert trainer.n_trained == 1  # noticed, and trained again
+    np.testing.assert_array_equal(zoo.weights, make_zoo().weights)
+    np.testing.assert_array_equal(ModelZoo.load(path).weights, make_zoo().weights)
+
+
+@settings(max_examples=20, deadline=None)
+@given(data=st.data())
+def test_a_flipped_bit_of_a_stored_zoo_is_noticed(stored, data):
+    check_flipped_bit(stored, data.draw)
+
+
+@pytest.mark.slow
+@settings(max_examples=1000, deadline=None)
+@given(data=st.data())
+def test_a_flipped_bit_of_a_stored_zoo_is_noticed_wherever_it_is(stored, data):
+    check_flipped_bit(stored, data.draw)
+
+
+@pytest.mark.parametrize("change", ["swapped", "saved again"])
+def test_a_changed_zoo_is_neither_returned_nor_overwritten(change, stored, tmp_path):
+    path, trainer = tmp_path / "zoo", Trainer(make_zoo())
+    if change == "swapped":
+        _load_or_train(path, "key of another zoo", Trainer(make_zoo(1)), False)
+    else:
+        shutil.copytree(stored, path)
+        make_zoo(1).save(path)
+    with pytest.raises(InvalidInputError, match=r"`cache` must hold the zoo .*got another zoo"):
+        _load_or_train(path, "key", trainer, False)
+    assert trainer.n_trained == 0
+    np.testing.assert_array_equal(ModelZoo.load(path).weights, make_zoo(1).weights)
+
+
+def test_zoos_of_other_arguments_that_change_places_are_refused(tmp_path):
+    folders = []
+    for inverted in (False, True):
+        load_digits_zoo(n_models=2, epochs=0, inverted=inverted, cache=tmp_path, progress=False)
+        folders += [path for path in tmp_path.glob("digits-zoo-*") if path not in folders]
+    first, second = folders
+    first.rename(tmp_path / "aside")
+    second.rename(first)
+    with pytest.raises(InvalidInputError, match="`cache` must hold the zoo of these arguments"):
+        load_digits_zoo(n_models=2, epochs=0, cache=tmp_path)
 
 
 TWO_LOADERS = """

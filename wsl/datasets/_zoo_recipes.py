@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import joblib
 import numpy as np
 from sklearn.model_selection import train_test_split
 from sklearn.utils import Bunch
@@ -23,7 +24,10 @@ from .._random import MAX_SEED, resolve_random_state
 from ..architectures import Architecture
 from ..exceptions import InvalidInputError, ZooFileError
 from ..zoo import ModelZoo, train_zoo
+from ..zoo.storage._folder import write_folder
+from ..zoo.storage._manifest import read_manifest
 
+CACHE_FORMAT = 2  # of stored zoos, which have had a key since 2
 WEIGHT_DECAYS = (0.0, 1e-4, 1e-3)
 INITS = ("default", "kaiming_uniform", "kaiming_normal", "lecun_normal")
 TEST_FRACTION = 0.3
@@ -73,6 +77,7 @@ def load_recipe(
         X, y, test_size=TEST_FRACTION, random_state=0, stratify=y
     )
     settings: dict[str, Any] = {
+        "format": CACHE_FORMAT,
         "version": recipe.version,
         "n_models": int(n_models),
         "epochs": int(epochs),
@@ -81,8 +86,9 @@ def load_recipe(
     }
     if checkpoints is not None:
         settings["checkpoints"] = sorted({int(epoch) for epoch in checkpoints})
-    key = json_digest(settings)[:12]
-    path = cache_folder(cache) / f"{recipe.name}-zoo-{key}"
+    path = cache_folder(cache) / f"{recipe.name}-zoo-{json_digest(settings)[:12]}"
+    data = [joblib.hash(array) for array in (X_train, y_train, X_test, y_test)]
+    key = json_digest([recipe.name, settings, data])
 
     def train() -> ModelZoo:
         rng = resolve_random_state(random_state)
@@ -103,27 +109,44 @@ def load_recipe(
             progress=progress,
         )
 
-    zoo = _load_or_train(path, train, progress)
+    zoo = _load_or_train(path, key, train, progress)
     parts = split_by_model(zoo.metadata["model"].to_numpy())
     return Bunch(zoo=zoo, X_train=X_train, y_train=y_train, X_test=X_test, y_test=y_test, **parts)
 
 
-def _load_or_train(path: Path, train: Callable[[], ModelZoo], progress: bool | str) -> ModelZoo:
-    """Return the zoo in a folder; train it if it is not there or damaged, in one process only."""
+def _load_or_train(
+    path: Path, key: str, train: Callable[[], ModelZoo], progress: bool | str
+) -> ModelZoo:
+    """Return the zoo in a folder; train it if it is not there or damaged, in one process only.
+
+    ``key`` is stored with the zoo. A zoo that has another one is left alone and not returned.
+    """
 
     def tell(holder: str) -> None:
         if shows_progress(progress):
             tqdm.write(f"waiting for {holder}, which trains {path.name}", file=sys.stderr)
 
     with suppress(ZooFileError):
-        return ModelZoo.load(path)
+        return _load(path, key)
     path.parent.mkdir(parents=True, exist_ok=True)
     with locked(path.with_name(f".{path.name}.lock"), wait=None, on_wait=tell):
         with suppress(ZooFileError):  # another process may have trained it meanwhile
-            return ModelZoo.load(path)
+            return _load(path, key)
         zoo = train()
-        zoo.save(path)
+        write_folder(path, zoo.weights, zoo.architecture, zoo.metadata, key)
         return zoo
+
+
+def _load(path: Path, key: str) -> ModelZoo:
+    """Return the zoo in a folder; raise InvalidInputError if it was not stored under ``key``."""
+    stored = read_manifest(path).get("fingerprint")
+    zoo = ModelZoo.load(path)
+    if stored != key:
+        raise InvalidInputError(
+            f"`cache` must hold the zoo of these arguments in {path}, or none; got another zoo, or "
+            "a changed one. Move it away, or pass another folder as cache."
+        )
+    return zoo
 
 
 def split_by_model(models: np.ndarray) -> dict[str, np.ndarray]:

@@ -1,14 +1,19 @@
 """How training goes on: after an interruption, with more epochs, on more models."""
 
+import hashlib
+import io
 import json
 import pickle
 
 import numpy as np
 import pytest
 import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from skorch.callbacks import Callback, EarlyStopping, EpochScoring, LRScheduler
 
 from wsl import Architecture, WeightSpaceAutoencoder
+from wsl.autoencoder.network._checkpoint import HEADER, read_state
 from wsl.autoencoder.network._training import warm_up_and_cosine
 from wsl.exceptions import InvalidInputError
 
@@ -18,11 +23,11 @@ ROWS = np.random.default_rng(0).normal(size=(40, ARCHITECTURE.n_weights)).astype
 
 
 def make(**parameters):
-    settings = {
+    defaults = {
         "queries": QUERIES, "latent_dim": 3, "d_model": 16, "n_layers": 1, "n_heads": 2,
         "epochs": 4, "batch_size": 8, "learning_rate": 3e-3, "random_state": 0,
     }  # fmt: skip
-    return WeightSpaceAutoencoder(ARCHITECTURE, **settings | parameters)
+    return WeightSpaceAutoencoder(ARCHITECTURE, **defaults | parameters)
 
 
 class PowerCut(Callback):
@@ -78,14 +83,83 @@ class Explosive:
         return eval, ("1 / 0",)
 
 
+def write_checkpoint(path, state):
+    buffer = io.BytesIO()
+    torch.save(state, buffer)
+    digest = hashlib.sha256(buffer.getvalue()).hexdigest()
+    path.write_bytes(HEADER + digest.encode() + b"\n" + buffer.getvalue())
+
+
 def test_a_checkpoint_runs_no_code(tmp_path):
     path = tmp_path / "training.pt"
-    torch.save({"fingerprint": Explosive()}, path)
+    write_checkpoint(path, {"fingerprint": Explosive()})
     with pytest.raises(InvalidInputError, match="cannot be read"):
         make(checkpoint=path).fit(ROWS)
-    torch.save([1, 2], path)
+    write_checkpoint(path, [1, 2])
     with pytest.raises(InvalidInputError, match="is not a wsl training checkpoint"):
         make(checkpoint=path).fit(ROWS)
+    torch.save({"fingerprint": "1"}, path)
+    with pytest.raises(InvalidInputError, match="is not a wsl training checkpoint"):
+        make(checkpoint=path).fit(ROWS)
+
+
+def test_a_checkpoint_is_a_regular_file_of_bounded_size(tmp_path):
+    with pytest.raises(InvalidInputError, match="must be a regular file to be read; got a folder"):
+        make(checkpoint=tmp_path).fit(ROWS)
+    path = tmp_path / "training.pt"
+    with path.open("wb") as file:
+        file.truncate(2**33)  # takes no room on the disk
+    with pytest.raises(InvalidInputError, match=r"must have at most \d+ bytes"):
+        make(checkpoint=path).fit(ROWS)
+
+
+@pytest.fixture(scope="module")
+def checkpoint(tmp_path_factory):
+    path = tmp_path_factory.mktemp("checkpoint") / "training.pt"
+    make(checkpoint=path).fit(ROWS)
+    return path
+
+
+def refuse_damaged(checkpoint, damaged):
+    path = checkpoint.with_name("damaged.pt")
+    path.write_bytes(damaged)
+    with pytest.raises(InvalidInputError, match=r"damaged|not a wsl training checkpoint"):
+        read_state(path, "cpu", 2**30)
+
+
+def flip_bits(checkpoint, draw):
+    contents = bytearray(checkpoint.read_bytes())
+    bit = draw(st.integers(0, 8 * len(contents) - 1))
+    contents[bit // 8] ^= 1 << bit % 8
+    refuse_damaged(checkpoint, contents)
+
+
+@settings(max_examples=50, deadline=None)
+@given(data=st.data())
+def test_a_flipped_bit_of_a_checkpoint_is_refused(checkpoint, data):
+    flip_bits(checkpoint, data.draw)
+
+
+@pytest.mark.slow
+@settings(max_examples=5000, deadline=None)
+@given(data=st.data())
+def test_a_flipped_bit_of_a_checkpoint_is_refused_wherever_it_is(checkpoint, data):
+    flip_bits(checkpoint, data.draw)
+
+
+@settings(max_examples=30, deadline=None)
+@given(data=st.data())
+def test_a_truncated_checkpoint_is_refused(checkpoint, data):
+    contents = checkpoint.read_bytes()
+    refuse_damaged(checkpoint, contents[: data.draw(st.integers(0, len(contents) - 1))])
+
+
+def test_a_damaged_checkpoint_stops_the_fit(checkpoint, tmp_path):
+    contents = bytearray(checkpoint.read_bytes())
+    contents[len(contents) // 2] ^= 1
+    (tmp_path / "training.pt").write_bytes(contents)
+    with pytest.raises(InvalidInputError, match=r"is damaged: its checksum .* Remove it"):
+        make(checkpoint=tmp_path / "training.pt").fit(ROWS)
 
 
 def test_a_checkpoint_needs_an_int_as_seed(tmp_path):

@@ -1,5 +1,9 @@
-"""The state of a training in one file, written after each epoch and read without running code."""
+"""The state of a training in one file, written after each epoch and read without running code.
 
+The file is a line of text, the SHA-256 of all that follows, and what ``torch.save`` writes.
+"""
+
+import io
 import json
 import os
 from collections.abc import Mapping
@@ -14,11 +18,16 @@ from skorch.callbacks import Callback
 from skorch.history import History
 
 from ... import __version__
-from ..._files import replacing
+from ..._decode_arrays import check_torch_archive
+from ..._digest import bytes_digest
+from ..._files import read_bytes, replacing
 from ...architectures import Architecture
 from ...exceptions import InvalidInputError
 
 # parameters of an estimator that do not change how it is trained
+HEADER = b"wsl training checkpoint\n"
+MAX_BYTES = 2**26  # beside the network: the history
+BYTES_PER_PARAMETER = 64  # weights and moments of the optimizer take 12
 NOT_OF_TRAINING = ("callbacks", "checkpoint", "refine_steps", "verbose", "warm_start")
 
 
@@ -46,8 +55,11 @@ class EpochCheckpoint(Callback):
             "generator": net.criterion_.generator.get_state(),
             "history": json.dumps(epochs, default=float),
         }
+        buffer = io.BytesIO()
+        torch.save(state, buffer)
+        contents = buffer.getvalue()
         with replacing(self.path) as temporary:
-            torch.save(state, temporary)
+            temporary.write_bytes(HEADER + bytes_digest(contents).encode() + b"\n" + contents)
 
     def restore(self, net: NeuralNet) -> None:
         """Set a net to the state in the file, if there is one.
@@ -55,11 +67,12 @@ class EpochCheckpoint(Callback):
         Raises
         ------
         InvalidInputError
-            If the file is not a checkpoint of this training.
+            If the file is damaged or not a checkpoint of this training.
         """
         if not Path(self.path).exists():
             return
-        state = self._read(net.device)
+        n_parameters = sum(parameter.numel() for parameter in net.module_.parameters())
+        state = read_state(self.path, net.device, MAX_BYTES + BYTES_PER_PARAMETER * n_parameters)
         if state["fingerprint"] != self.fingerprint:
             raise InvalidInputError(
                 f"`checkpoint` must be a new path or the checkpoint of the same training; "
@@ -71,18 +84,34 @@ class EpochCheckpoint(Callback):
         net.criterion_.generator.set_state(state["generator"].cpu())
         net.history_ = History([{**row, "batches": []} for row in json.loads(state["history"])])
 
-    def _read(self, device: str) -> dict[str, Any]:
-        try:
-            state = torch.load(self.path, map_location=device, weights_only=True)
-        except Exception as error:  # of whatever kind: torch raises many for one damaged file
-            raise InvalidInputError(
-                f"checkpoint {str(self.path)!r} cannot be read: {str(error).splitlines()[0]}"
-            ) from error
-        if not isinstance(state, dict) or "fingerprint" not in state:
-            raise InvalidInputError(
-                f"checkpoint {str(self.path)!r} is not a wsl training checkpoint."
-            )
-        return state
+
+def read_state(path: str | os.PathLike, device: str, max_bytes: int) -> dict[str, Any]:
+    """Return the contents of a checkpoint.
+
+    Raises
+    ------
+    InvalidInputError
+        If the file is damaged, not a checkpoint, or larger than ``max_bytes``.
+    """
+    name = f"checkpoint {str(path)!r}"
+    data = read_bytes(path, max_bytes, error=InvalidInputError)
+    if not data.startswith(HEADER):
+        raise InvalidInputError(f"{name} is not a wsl training checkpoint.")
+    digest, _, contents = data[len(HEADER) :].partition(b"\n")
+    if digest.decode("ascii", "replace") != bytes_digest(contents):
+        raise InvalidInputError(
+            f"{name} is damaged: its checksum differs from that of its contents. Remove it to "
+            "train from the start."
+        )
+    try:
+        buffer = io.BytesIO(contents)
+        check_torch_archive(buffer, name, error=InvalidInputError)
+        state = torch.load(buffer, map_location=device, weights_only=True)
+    except Exception as error:  # of whatever kind: torch raises many for one file
+        raise InvalidInputError(f"{name} cannot be read: {str(error).splitlines()[0]}") from error
+    if not isinstance(state, dict) or "fingerprint" not in state:
+        raise InvalidInputError(f"{name} is not a wsl training checkpoint.")
+    return state
 
 
 def training_fingerprint(

@@ -19,16 +19,23 @@ from ._weights_file import file_digest, map_rows, prepare_rows, read_rows, write
 
 
 def write_folder(
-    path: Path, weights: np.ndarray, architecture: Architecture, metadata: pd.DataFrame
+    path: Path,
+    weights: np.ndarray,
+    architecture: Architecture,
+    metadata: pd.DataFrame,
+    fingerprint: str | None = None,
 ) -> Path:
-    """Write a zoo into a folder. Until the manifest is written last, an earlier zoo is valid."""
+    """Write a zoo into a folder. Until the manifest is written last, an earlier zoo is valid.
+
+    ``fingerprint`` is a digest of what the zoo was trained from, to find it again.
+    """
     table = table_to_json(metadata)
     with claimed(path) as claim:
         file = claim.new_weights_file()
         prepare_rows(file, (len(weights), architecture.n_weights))
         for part in row_slices(len(weights), weights.itemsize * architecture.n_weights):
             write_rows(file, part.start, weights[part])
-        write_manifest(file, architecture, table)
+        write_manifest(file, architecture, table, fingerprint)
     return path
 
 
