@@ -117,7 +117,8 @@ class WeightSpaceAutoencoder(CodecEstimator):
     loss_scales_ : dict
         What each term is divided by in the total.
     latents_ : ndarray of shape (n_models, n_latents)
-        Latents of the models of ``fit``, not refined: the default anchors of ``sample``.
+        Latents of the models of ``fit`` that did not diverge, not refined: the default anchors of
+        ``sample``.
     n_latents_ : int
         Latent dimensions per model.
     compression_ : float
@@ -287,10 +288,15 @@ class WeightSpaceAutoencoder(CodecEstimator):
         Raises
         ------
         InvalidInputError
-            If columns, queries or sizes do not fit the architecture, queries are missing, or
-            parameters do not go together.
+            If columns, queries or sizes do not fit the architecture, queries are missing,
+            parameters do not go together, or ``checkpoint`` is damaged or of another training.
         UnsupportedModuleError
             If ``permutations=True`` and the symmetries of the architecture are not known.
+
+        Warns
+        -----
+        DivergedModelWarning
+            If models diverged; they are left out.
         """
         continued = self.warm_start and hasattr(self, "codec_")
         X = checked_data(self, X, ensure_min_samples=2, reset=not continued)

@@ -71,7 +71,8 @@ def load_census_zoo(
     Raises
     ------
     InvalidInputError
-        If ``target`` is neither "income" nor "sex".
+        If ``target`` is neither "income" nor "sex", or the folder of this zoo in ``cache`` holds
+        another zoo.
 
     See Also
     --------

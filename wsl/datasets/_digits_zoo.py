@@ -84,7 +84,7 @@ def load_digits_zoo(
     Raises
     ------
     InvalidInputError
-        If ``inverted`` is not a bool.
+        If ``inverted`` is not a bool, or the folder of this zoo in ``cache`` holds another zoo.
 
     See Also
     --------

