@@ -421,7 +421,7 @@ def test_unknown_symmetries_are_refused_unless_permutations_are_off():
             lambda: make(queries=QUERIES * np.nan).fit(make_rows()),
             "`queries` must be finite; got NaN",
         ),
-        (lambda: make().fit(make_rows() * np.nan), "X contains NaN"),
+        (lambda: make().fit(make_rows() * np.nan), "`X` must be finite; got NaN"),
         (lambda: make().fit(make_rows(1)), "minimum of 2 is required"),
         (
             lambda: make(d_model=15).fit(make_rows()),

@@ -102,7 +102,10 @@ def test_targets_that_do_not_fit_are_named(loss, y, n_outputs, named):
     ("y", "n_outputs", "expected"),
     [
         (np.zeros(2), 1, "mse"),
-        (np.zeros(2, np.float32), 3, "mse"),
+        (np.zeros((2, 3), np.float32), 3, "mse"),
+        (np.array([0.5, 1]), 3, "mse"),
+        (np.array([0, 2], np.float32), 3, "cross_entropy"),
+        (np.array([[0.0], [2.0]]), 3, "cross_entropy"),
         (np.zeros(2, int), 1, "binary"),
         (np.zeros(2, bool), 1, "binary"),
         (np.zeros(2, int), 3, "cross_entropy"),
