@@ -529,7 +529,7 @@ WRONG_FITS = {
     "no features": ({"causal_features": []}, (X, Y), "at least one column"),
     "one name": ({"causal_features": "x"}, (FRAME, Y), "'causal_features' parameter"),
     "NaN in X": ({}, (np.where(X > 2, np.nan, X), Y), "`X` must be finite; got NaN in rows"),
-    "infinity in y": ({}, (X, np.where(Y > 2, np.inf, Y)), "`y` must be finite; got infinity in rows"),
+    "infinity in y": ({}, (X, np.where(Y > 2, np.inf, Y)), "`y` must be finite; got infinity"),
     "length of y": ({}, (X, Y[:-1]), "inconsistent numbers of samples"),
     "width": ({"hidden_layer_sizes": (4, 0)}, (X, Y), "hidden_layer_sizes"),
     "half a width": ({"hidden_layer_sizes": (2.5,)}, (X, Y), "hidden_layer_sizes"),
