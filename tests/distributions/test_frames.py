@@ -78,6 +78,39 @@ def test_the_fraction_is_that_of_the_named_column():
         assert (X["sex"] == "f").mean() == value
 
 
+TOWNS = FRAME.assign(town=np.repeat([0, 1], N // 2), sex=SEX.to_numpy())
+
+
+@pytest.mark.parametrize(
+    ("family", "names"),
+    [
+        (SubsampledFamily(TOWNS, Y, "sex", value="f"), {"group": "rows with sex=f"}),
+        (SubsampledFamily(TOWNS, Y, "town"), {"group": "rows with town=1"}),
+        (SubsampledFamily(TOWNS, Y, SEX, value="f"), {}),
+        (
+            SubsampledFamily.with_presence(TOWNS, Y, "sex", value="f"),
+            {"property": "the presence of rows with sex=f"},
+        ),
+        (SubsampledFamily.with_presence(TOWNS, Y, SEX, value="f"), {}),
+        (
+            SubsampledFamily.with_mean(TOWNS, Y, "children", properties=(1.0, 2.0)),
+            {"property": "the mean of children"},
+        ),
+        (
+            SubsampledFamily.with_proportions(
+                TOWNS, Y, "region", values=("north", "south"), properties=((0.2, 0.8), (0.5, 0.5))
+            ),
+            {"property": "the fractions of region=north, south"},
+        ),
+        (EnvironmentMembershipFamily.linear_causal(), {}),
+    ],
+)
+def test_reports_call_the_property_by_its_column(family, names):
+    assert family.report_names == names
+    if isinstance(family, SubsampledFamily):
+        assert [part.report_names for part in family.split(0.5, random_state=0)] == [names] * 2
+
+
 def test_polars_frames_stay_polars():
     frame = pl.DataFrame(
         {"job": [j if isinstance(j, str) else None for j in FRAME["job"]], "row": np.arange(N)}

@@ -10,7 +10,7 @@ from sklearn.ensemble import RandomForestClassifier
 from sklearn.linear_model import LinearRegression, LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
-from sklearn.tree import DecisionTreeRegressor
+from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 
 from wsl.attacks import DistributionInferenceAttack
 from wsl.distributions import (
@@ -217,6 +217,22 @@ def test_progress_is_shown_on_stderr_or_not_at_all(capsys):
     out, err = capsys.readouterr()
     assert out == ""
     assert "shadow models" in err
+
+
+@pytest.mark.parametrize(
+    ("names", "said"),
+    [
+        (None, "whether 20% or 80% of the training rows are rows with large=1"),
+        ({"group": "large tumours"}, "whether 20% or 80% of the training rows are large tumours"),
+    ],
+)
+def test_the_finding_names_the_column_unless_it_is_named(names, said):
+    frame = pd.DataFrame(X[:, :3]).assign(large=LARGE.astype(int)).rename(columns=str)
+    family = SubsampledFamily(frame, Y, "large", properties=(0.2, 0.8))
+    report = audit(
+        DecisionTreeClassifier(max_depth=2), family, attacks="queries", names=names, **QUICK
+    )
+    assert said in report.explain()[0]
 
 
 def test_names_and_thresholds_reach_the_report():

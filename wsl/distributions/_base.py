@@ -1,7 +1,8 @@
 """The base of distribution families: a property value in, a training set out."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -29,6 +30,9 @@ class DistributionFamily(ABC):
     property_is_fraction : bool, default=False
         Whether the property is the fraction of a group among the rows. :func:`wsl.audit` then
         reports how many rows of data reveal as much as a model.
+    report_names : dict from str to str, default={}
+        What the sentences of a report call the "property", or the "group" whose fraction it is,
+        unless :func:`wsl.audit` is passed other ``names``.
 
     See Also
     --------
@@ -60,6 +64,7 @@ class DistributionFamily(ABC):
 
     properties: Properties
     property_is_fraction = False
+    report_names: Mapping[str, str] = MappingProxyType({})
 
     @abstractmethod
     def sample(self, property_value: Any, n_samples: int, random_state: Any = None) -> Sample:

@@ -27,6 +27,13 @@ def rows_with_column(
     return take_rows(X, kept), y[kept], np.asarray(values[kept].tolist())
 
 
+def group_name(attribute: Any, value: Any) -> str | None:
+    """Return what reports call the rows of a group, if the attribute is a column's name."""
+    if not isinstance(attribute, str):
+        return None
+    return f"rows with {attribute}={1 if value is None else value}"
+
+
 def stratify_by_group(X: Any, y: Any, attribute: Any, value: Any, missing: str) -> StratifiedTable:
     """Return the rows of the group, then those outside it."""
     X, y, column = rows_with_column(X, y, attribute, "attribute", missing)

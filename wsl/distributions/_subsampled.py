@@ -15,6 +15,7 @@ from ._stratified_table import StratifiedTable
 from ._subgroups import (
     GROUP_NAMES,
     check_proportions,
+    group_name,
     rows_by_value,
     rows_with_column,
     stratify_by_group,
@@ -107,6 +108,8 @@ class SubsampledFamily(DistributionFamily):
         checked = check_bounds(properties, 0, 1, "fractions in [0, 1]")
         table = stratify_by_group(X, y, attribute, value, missing)
         self._set(table, Fractions(2), checked, {})
+        if (group := group_name(attribute, value)) is not None:
+            self.report_names = {"group": group}
         self.group_as_environment = group_as_environment
 
     @classmethod
@@ -143,7 +146,9 @@ class SubsampledFamily(DistributionFamily):
         """
         table = stratify_by_group(X, y, attribute, value, missing)
         counts = Presence(float(table.sizes[0] / len(table)))
-        return cls._make(table, counts, (0, 1), {"of": "presence"})
+        group = group_name(attribute, value)
+        name = None if group is None else f"the presence of {group}"
+        return cls._make(table, counts, (0, 1), {"of": "presence"}, name)
 
     @classmethod
     def with_proportions(
@@ -209,7 +214,9 @@ class SubsampledFamily(DistributionFamily):
         checked = check_proportions(properties, len(values), complete=not others.any())
         table = StratifiedTable.of(X, y, np.argmax(masks, axis=0), names)
         shown: dict[str, object] = {"of": "proportions", "values": tuple(values)}
-        return cls._make(table, Fractions(len(names)), checked, shown)
+        listed = ", ".join(map(str, values))
+        name = f"the fractions of {attribute}={listed}" if isinstance(attribute, str) else None
+        return cls._make(table, Fractions(len(names)), checked, shown, name)
 
     @classmethod
     def with_mean(
@@ -263,7 +270,9 @@ class SubsampledFamily(DistributionFamily):
         name = column if isinstance(column, str) else "the column"
         table = StratifiedTable.of(X, y, groups, values)
         checked = check_bounds(properties, -np.inf, np.inf, "finite numbers")
-        return cls._make(table, Tilt(values, name), checked, {"of": f"mean of {name}"})
+        report_name = f"the mean of {name}" if isinstance(column, str) else None
+        shown: dict[str, object] = {"of": f"mean of {name}"}
+        return cls._make(table, Tilt(values, name), checked, shown, report_name)
 
     def sample(self, property_value: Any, n_samples: int, random_state: Any = None) -> Sample:
         """Draw one training set.
@@ -344,10 +353,12 @@ class SubsampledFamily(DistributionFamily):
         counts: GroupCounts,
         properties: Properties,
         shown: dict[str, object],
+        name: str | None,
     ) -> "SubsampledFamily":
         family = object.__new__(cls)
         family._set(table, counts, properties, shown)
         family.property_is_fraction = False
+        family.report_names = {} if name is None else {"property": name}
         return family
 
     def _with(self, table: StratifiedTable) -> "SubsampledFamily":

@@ -85,7 +85,8 @@ def audit(
         generalisation.
     names : dict from str to str, optional
         Your own names for the report: "property", "group" (whose fraction of the rows the property
-        is), "learner" and "data". By default it speaks in general words.
+        is), "learner" and "data". By default those that the family takes from the name of a
+        column, and general words.
     thresholds : dict from str to float, optional
         Largest values to accept of "advantage", "accuracy" or "auc", for ``report.passed``. By
         default nothing passes or fails.
@@ -221,6 +222,6 @@ def audit(
         guesses={name: run.guesses for name, run in results.runs.items()},
         scores={n: run.scores for n, run in results.runs.items() if run.scores is not None},
         classes=properties if isinstance(properties, tuple) else None,
-        names=dict(names or {}),
+        names={**family.report_names, **(names or {})},
         thresholds=dict(thresholds or {}),
     )

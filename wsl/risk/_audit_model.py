@@ -89,7 +89,8 @@ def audit_model(
         ``adversary`` may only set ``n_selected_queries``, and ``learner`` is not used.
     names : dict from str to str, optional
         Your own names for the report: "property", "group" (whose fraction of the rows the property
-        is), and "learner", as the model is called. By default it speaks in general words.
+        is), and "learner", as the model is called. By default those that the family takes from
+        the name of a column, and general words.
     cache : path-like, optional
         Folder in which shadow models are kept and found again, as in :func:`audit`.
     n_jobs : int, optional
@@ -196,7 +197,7 @@ def audit_model(
             "random_state": execution.reported_seed,
         },
         classes=properties if isinstance(properties, tuple) else None,
-        names=dict(names or {}),
+        names={**family.report_names, **(names or {})},
     )
 
 

@@ -291,6 +291,7 @@ def test_a_wide_interval_says_how_many_models_are_needed():
         ({"property": "the region"}, tuple("abcdefgh"), "leak the region:"),
         ({}, (True, False), "whether the property of their training data is True or False"),
         ({"property": "the mean age"}, None, "leak the mean age:"),
+        ({"group": "women"}, None, "leak the fraction of women among their training rows:"),
         ({"learner": "the credit model", "data": "the 2024 table"}, None,
          "Models of the credit model, trained on the 2024 table, leak"),
     ],

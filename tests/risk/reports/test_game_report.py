@@ -79,8 +79,8 @@ def test_a_file_that_is_no_report_of_a_game(tmp_path):
     path = TWO.save(tmp_path / "game.json")
     contents = json.loads(path.read_text())
     for text, message in (
-        ("no json", "must be a wsl-game-report"),
-        ("[]", "must be a wsl-game-report"),
+        ("no json", "is not valid JSON"),
+        ("[]", "must be an object"),
         (json.dumps(contents | {"version": 9}), "of version 2; got 'wsl-game-report' of version 9"),
         (json.dumps(contents | {"format": "wsl-audit-report"}), "'wsl-audit-report'"),
     ):

@@ -113,7 +113,7 @@ class AuditText:
 
     def _stake(self) -> str:
         """Return what was to be guessed."""
-        return stake_text(self.classes, self.names, "the property of their training data")
+        return stake_text(self.classes, self.names, "their")
 
     def _evidence(self, row: dict[Any, Any]) -> str:
         """Return what shows the leak."""
@@ -191,11 +191,14 @@ def _are_proportions(classes: tuple) -> bool:
     return all(type(value) in (int, float) and 0 <= value <= 1 for value in classes)
 
 
-def stake_text(classes: tuple | None, names: Mapping[str, str], title: str) -> str:
-    """Return what is to be guessed; ``title`` is what the property is called without a name."""
-    title, group = names.get("property", title), names.get("group")
+def stake_text(classes: tuple | None, names: Mapping[str, str], whose: str) -> str:
+    """Return what is to be guessed; ``whose`` is the pronoun of the models."""
+    group = names.get("group")
+    title = names.get("property", f"the property of {whose} training data")
     if classes is None:
-        return title
+        if group is None or "property" in names:
+            return title
+        return f"the fraction of {group} among {whose} training rows"
     shown = value_texts(classes, names)
     values = f"{', '.join(shown[:-1])} or {shown[-1]}" if len(shown) > 1 else "".join(shown)
     if group and _are_proportions(classes):

@@ -155,9 +155,7 @@ class ModelText:
         return self.names.get("learner", "the model")
 
     def _stake(self) -> str:
-        if self.classes is None and "group" in self.names and "property" not in self.names:
-            return f"the fraction of {self.names['group']} among its training rows"
-        return stake_text(self.classes, self.names, "the property of its training data")
+        return stake_text(self.classes, self.names, "its")
 
     @staticmethod
     def _capital(text: str) -> str:
