@@ -44,8 +44,8 @@ def report_of(classes=(0.2, 0.5), n_models=1, accuracy_low=0.8, ratio=4.0):
         classes=classes,
         settings={
             "adversary_learner": "LogisticRegression()", "adversary_n_samples": 100,
-            "adversary_family": "F", "n_shadows": 20, "n_queries": 8, "queries": "family",
-            "labels_only": False, "prior": "uniform",
+            "adversary_family": "F", "family": "G()", "n_shadows": 20, "n_queries": 8,
+            "queries": "family", "labels_only": False, "prior": "uniform",
         },
     )  # fmt: skip
 
@@ -155,6 +155,21 @@ def test_a_page_and_its_plots(report, tmp_path):
     display = ReliabilityDisplay.from_report(report)
     assert display.ax_.get_xlabel() == report.plot_reliability().get_xlabel()
     assert "ModelAuditReport" in repr(report)
+
+
+def test_the_page_holds_code_that_runs_the_audit_again():
+    text = report_of().to_markdown()
+    code = text.split("```python\n")[1].split("```")[0]
+    arguments = {}
+
+    def audit_model(*positional, **named):
+        arguments.update(named, positional=positional)
+
+    scope = {"LogisticRegression": str, "G": list, "F": "F", "model": 1, "audit_model": audit_model}
+    exec(code.replace("from wsl import Adversary, audit_model", "from wsl import Adversary"), scope)
+    assert arguments["positional"] == (1, [])
+    assert (arguments["n_samples"], arguments["attacks"]) == (100, ["queries"])
+    assert (arguments["adversary"].family, arguments["adversary"].n_queries) == ("F", 8)
 
 
 def test_unknown_names_are_refused():

@@ -34,7 +34,7 @@ from ._field_codecs import (
 from ._guess_plots import GuessPlots
 from ._html import BulletList, DataTable, Lead, Paragraph, Plot, Section
 from ._model_text import RULE, ModelText
-from ._reproduction import provenance
+from ._reproduction import model_audit_code, provenance
 from ._sections import MITIGATIONS, guess_sections, model_knowledge, reproduction_section
 from ._serialization import FileFormat
 
@@ -340,8 +340,12 @@ class ModelAuditReport(GuessPlots, Report):
             *guess_sections(self.guesses, self.truth, self.classes),
             model_knowledge(self.settings),
             Section("What reduces a leak", [BulletList(MITIGATIONS)]),
-            reproduction_section(self.provenance, self.settings),
+            reproduction_section(self.provenance, self.settings, self._code()),
         ]
+
+    def _code(self) -> str:
+        attacks = [*self.posteriors, *self.skipped]
+        return model_audit_code(self.settings, attacks)
 
     def __repr__(self) -> str:
         tables = [self.table, self.average, self.calibration]
@@ -353,5 +357,6 @@ class ModelAuditReport(GuessPlots, Report):
 NOTE = (
     "Calibration is checked on shadow models that neither the attack nor the calibration has used, "
     "with all values equally likely. Another prior changes a posterior by Bayes' rule. The model "
-    "itself is calibrated alike if it was trained as the adversary assumes."
+    "itself is calibrated alike if it was trained as the adversary assumes. A likelihood ratio is at "
+    "most about the number of shadow models: what none of them has shown is not impossible."
 )
