@@ -136,3 +136,12 @@ def test_models_must_have_the_constants_of_the_architecture(tmp_path):
     np.testing.assert_allclose(
         architecture.module(row[0])(inputs).detach().numpy(), expected, atol=1e-6
     )
+
+
+@pytest.mark.slow
+def test_constants_are_where_the_models_are():
+    shifted = Architecture(Shifted([1.0, 2.0, 3.0, 4.0]), input_shape=(2,))
+    assert shifted.forward_pass.plan is None
+    rows = torch.empty(3, shifted.n_weights, device="meta")
+    outputs = shifted.forward(rows, torch.empty(5, 2, device="meta"))
+    assert (outputs.device.type, tuple(outputs.shape)) == ("meta", (3, 5, 1))

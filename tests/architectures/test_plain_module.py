@@ -196,8 +196,10 @@ class Referring(nn.Module):
     ids=["tuple", "dict", "classes", "random", "LSTM", "references", "meta", "complex"],
 )
 def test_other_modules_are_refused_when_the_architecture_is_made(module, message):
+    state = torch.get_rng_state()
     with pytest.raises(UnsupportedModuleError, match=message):
         Architecture(module, input_shape=(4,))
+    assert torch.equal(torch.get_rng_state(), state)
 
 
 @pytest.mark.parametrize("layer", [nn.LSTM, nn.GRU, nn.RNN])

@@ -5,6 +5,7 @@ import warnings
 import numpy as np
 import pytest
 import torch
+from sklearn.utils import Bunch
 
 from wsl import Architecture, train_zoo
 from wsl.causal import irm_penalty
@@ -304,6 +305,10 @@ WRONG = {
     "list for tuple": (
         {"datasets": [X, Y], "n_models": None},
         r"`datasets\[0\]` must be a tuple .*; got a ndarray",
+    ),
+    "Bunch": (
+        {"datasets": Bunch(data=X, target=Y)},
+        "`datasets` must be a tuple .*; got a Bunch",
     ),
     "tuple of one": ({"datasets": (X,)}, "`datasets` must be a tuple .*; got a tuple"),
     "set of a function": (

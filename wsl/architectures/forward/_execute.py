@@ -86,7 +86,7 @@ def forward_each_model(module: nn.Module, parameters: Parameters, inputs: Tensor
     inputs = inputs.expand(n_models, *inputs.shape[1:])
     return torch.stack(
         [
-            functional_call(module, {name: p[model] for name, p in parameters.items()}, (X,))
+            _call(module, {name: p[model] for name, p in parameters.items()}, X)
             for model, X in enumerate(inputs)
         ]
     )
@@ -96,11 +96,17 @@ def forward_vmap(module: nn.Module, parameters: Parameters, inputs: Tensor) -> T
     """Run all models under ``vmap``; shapes as in ``forward_models``."""
 
     def one_model(parameters: dict[str, Tensor], x: Tensor) -> Tensor:
-        return functional_call(module, parameters, (x,))
+        return _call(module, parameters, x)
 
     if inputs.shape[0] == 1:
         return vmap(one_model, in_dims=(0, None))(dict(parameters), inputs[0])
     return vmap(one_model)(dict(parameters), inputs)
+
+
+def _call(module: nn.Module, parameters: Parameters, inputs: Tensor) -> Tensor:
+    """Run a module with other parameters, its constants on the device of the inputs."""
+    constants = {name: buffer.to(inputs.device) for name, buffer in module.named_buffers()}
+    return functional_call(module, {**constants, **parameters}, (inputs,))
 
 
 def plan_steps(steps: Sequence[Step], names: Sequence[str]) -> tuple[Step, ...] | None:

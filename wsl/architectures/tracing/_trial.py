@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.func import functional_call
 
+from ..._random import isolated_torch_rng
 from ...exceptions import UnsupportedModuleError
 from ..forward._operations import is_chain, only_layers
 from ..spec._size_limits import is_affordable
@@ -37,7 +38,7 @@ def takes_inputs(module: nn.Module, input_shape: Sequence[int]) -> bool:
     """
     if only_layers(module) and not is_affordable(module, input_shape):
         return False
-    with torch.no_grad():
+    with torch.no_grad(), isolated_torch_rng():
         try:
             module(random_inputs(input_shape))
         except Exception:  # a module's code may raise anything
@@ -60,7 +61,7 @@ def try_module(module: nn.Module, shapes: Shapes, input_shape: Sequence[int]) ->
     parameters = {name: values[0] for name, values in random_parameters(shapes, 1).items()}
     model = copy.deepcopy(module)
     model.load_state_dict(parameters, strict=False)
-    with torch.no_grad():
+    with torch.no_grad(), isolated_torch_rng():
         outputs = _run(model, inputs, kind)
         if not torch.equal(outputs.nan_to_num(), _run(model, inputs, kind).nan_to_num()):
             raise UnsupportedModuleError(

@@ -46,7 +46,8 @@ class Datasets:
         self.architecture = architecture
         self.shared = isinstance(source, (tuple, Mapping))
         self.n_models = len(source) if isinstance(source, Sequence) and not self.shared else None
-        if not self.shared and not callable(source) and not hasattr(source, "__getitem__"):
+        is_sequence = hasattr(source, "__getitem__") and not isinstance(source, Mapping)
+        if not self.shared and not callable(source) and not is_sequence:
             raise InvalidInputError(
                 f"`{name}` must be a tuple (X, y[, environments[, sample_weight]]), a sequence of "
                 f"such tuples or a function from a model's index to one; got a "
