@@ -357,6 +357,6 @@ class ModelAuditReport(GuessPlots, Report):
 NOTE = (
     "Calibration is checked on shadow models that neither the attack nor the calibration has used, "
     "with all values equally likely. Another prior changes a posterior by Bayes' rule. The model "
-    "itself is calibrated alike if it was trained as the adversary assumes. A likelihood ratio is at "
-    "most about the number of shadow models: what none of them has shown is not impossible."
+    "itself is calibrated alike if it was trained as the adversary assumes. A likelihood ratio is "
+    "at most about the number of shadow models: what none of them has shown is not impossible."
 )
