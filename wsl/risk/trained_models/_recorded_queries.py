@@ -3,6 +3,7 @@
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from ..._frames import is_frame
 from ...exceptions import InvalidInputError
@@ -55,20 +56,20 @@ def _as_array(queries: Any, rows: Any, name: str) -> np.ndarray:
 
 
 def _cast(column: Any, like: Any, label: Any, name: str) -> Any:
-    """Return a column of pandas in the type of another; raise if values are lost."""
+    """Return a column of pandas in the type of another; raise if it cannot have that type."""
     if column.dtype == like.dtype:
         return column
+    if isinstance(like.dtype, pd.CategoricalDtype):
+        unknown = column[column.notna() & ~column.isin(like.dtype.categories)].unique()
+        if len(unknown):
+            raise InvalidInputError(
+                f"`{name}` must have values in column {label!r} that the family's rows have; got "
+                f"also {sorted(map(str, unknown))}."
+            )
     try:
-        cast = column.astype(like.dtype)
+        return column.astype(like.dtype)
     except (ValueError, TypeError) as error:
         raise InvalidInputError(
             f"`{name}` must have type {like.dtype} in column {label!r}, as the family's rows have: "
             f"{error}."
         ) from error
-    lost = cast.isna() & column.notna()
-    if lost.any():
-        raise InvalidInputError(
-            f"`{name}` must have values in column {label!r} that the family's rows have; got also "
-            f"{sorted(map(str, column[lost].unique()))}."
-        )
-    return cast
