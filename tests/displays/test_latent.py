@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from matplotlib.figure import Figure
+from sklearn import config_context
 from sklearn.decomposition import PCA
 
 from wsl import Architecture, WeightStatistics
@@ -30,6 +31,14 @@ def test_points_are_the_principal_components_of_the_latents():
     assert display.colorbar_.ax.get_ylabel() == "test accuracy"
     share = PCA(2).fit(latents).explained_variance_ratio_[0]
     assert display.ax_.get_xlabel() == f"first component ({share:.0%})"
+
+
+@pytest.mark.parametrize("library", ["pandas", "polars"])
+def test_points_do_not_depend_on_what_transformers_return(library):
+    expected = LatentDisplay.from_estimator(ESTIMATOR, ROWS, SCORES).scatter_[0].get_offsets()
+    with config_context(transform_output=library):
+        (points,) = LatentDisplay.from_estimator(ESTIMATOR, ROWS, SCORES).scatter_
+    np.testing.assert_allclose(points.get_offsets(), expected, rtol=1e-6)
 
 
 def test_categories_have_a_colour_each():

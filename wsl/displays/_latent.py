@@ -7,6 +7,7 @@ import pandas as pd
 from sklearn.decomposition import PCA
 
 from .._plotting import axes_or_new, label
+from .._sklearn_compat import arrays_inside
 from .._validation import check_length, check_rows
 from ..exceptions import InvalidInputError
 
@@ -113,7 +114,8 @@ class LatentDisplay:
                 f"shape {latents.shape}."
             )
         pca = PCA(2, svd_solver="full")
-        coordinates = pca.fit_transform(latents)
+        with arrays_inside():
+            coordinates = pca.fit_transform(latents)
         explained = pca.explained_variance_ratio_
         return cls(coordinates, colors, explained=explained, name=name).plot(ax=ax)
 

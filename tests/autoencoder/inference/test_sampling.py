@@ -1,6 +1,8 @@
 """Draws from the densities: right moments, and independent dimensions."""
 
 import numpy as np
+import pytest
+from sklearn import config_context
 
 from wsl.autoencoder.inference._sampling import (
     draw_mixture_weights,
@@ -82,6 +84,15 @@ def test_a_mixture_finds_the_groups_of_the_anchors():
     weights = [(anchors.mean(axis=1) > 10).mean(), group.mean()]
     assert abs(weights[0] - weights[1]) < 0.03
     np.testing.assert_allclose((drawn - centers[group]).std(), 1.0, atol=0.15)
+
+
+@pytest.mark.parametrize("library", ["pandas", "polars"])
+def test_a_mixture_does_not_depend_on_what_transformers_return(library):
+    anchors = np.random.default_rng(0).normal(size=(6, 10))
+    expected = sample_gmm(anchors, 5, np.random.default_rng(1))
+    with config_context(transform_output=library):
+        drawn = sample_gmm(anchors, 5, np.random.default_rng(1))
+    np.testing.assert_allclose(drawn, expected, rtol=1e-10)
 
 
 def test_a_mixture_of_few_anchors_stays_in_their_span():

@@ -7,6 +7,7 @@ from sklearn.decomposition import PCA
 from sklearn.mixture import GaussianMixture
 
 from ..._random import draw_seed
+from ..._sklearn_compat import arrays_inside
 
 SAMPLING_METHODS = ("kde", "token_kde", "interpolation", "gmm", "ensemble")
 WHOLE_MODEL_BANDWIDTH = 0.1
@@ -83,7 +84,8 @@ def sample_gmm(anchors: np.ndarray, n_models: int, rng: np.random.Generator) -> 
     pca = PCA(svd_solver="full").fit(anchors.astype(np.float64))
     kept = pca.explained_variance_ > 1e-10 * pca.explained_variance_[0]
     scale = np.sqrt(pca.explained_variance_[0]) or 1.0
-    scores = pca.transform(anchors)[:, kept] / scale
+    with arrays_inside():
+        scores = pca.transform(anchors)[:, kept] / scale
     seed = draw_seed(rng)
     mixtures = [
         GaussianMixture(k, covariance_type="diag", random_state=seed).fit(scores)
