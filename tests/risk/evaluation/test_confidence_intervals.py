@@ -1,32 +1,40 @@
 import numpy as np
 import pytest
-from scipy.stats import binomtest
+from scipy.stats import binomtest, norm
+from scipy.stats import t as student
 
 from wsl.risk.evaluation._confidence_intervals import (
+    POOL_FACTOR,
+    area_interval,
     correlation_of,
     crossed_variance,
     difference_interval,
     mean_interval,
     proportion_interval,
 )
+from wsl.risk.evaluation._metrics import auc_contributions
 
 
-def attack_scores(rng, n_features, signal, n_shadows, n_targets, n_repeats):
-    """Correct guesses on fresh targets of a nearest-mean attack on halves of fresh shadows."""
+def attack_scores(rng, n_features, signal, n_shadows, n_targets, n_repeats, margins=False):
+    """Correct guesses on fresh targets of a nearest-mean attack on halves of fresh shadows.
+
+    With ``margins``, the margins of the guesses and the truth.
+    """
     labels, truth = np.arange(n_shadows) % 2, np.arange(n_targets) % 2
     shadows = rng.normal(size=(n_shadows, n_features))
     targets = rng.normal(size=(n_targets, n_features))
     shadows[:, 0] += signal * (2 * labels - 1)
     targets[:, 0] += signal * (2 * truth - 1)
-    correct = np.empty((n_repeats, n_targets))
+    correct, found = np.empty((2, n_repeats, n_targets))
     for repeat in range(n_repeats):
         means = [
             shadows[rng.choice(np.flatnonzero(labels == c), n_shadows // 4, replace=False)].mean(0)
             for c in (0, 1)
         ]
         projected = (targets - (means[0] + means[1]) / 2) @ (means[1] - means[0])
+        found[repeat] = projected
         correct[repeat] = (projected > 0) == truth
-    return correct
+    return (found, truth) if margins else correct
 
 
 REGIMES = {  # n_features, signal, n_shadows, n_targets, n_repeats
@@ -74,7 +82,7 @@ def test_the_variance_has_the_stated_components():
     ]
     expected = (
         of_target**2 / n_targets
-        + of_repeat**2 * (1 + 1 / n_repeats)
+        + of_repeat**2 * (POOL_FACTOR + 1 / n_repeats)
         + of_rest**2 / (n_repeats * n_targets)
     )
     drawn = np.array([s.variance for s in estimates])
@@ -134,3 +142,49 @@ def test_rounding_of_a_perfect_metric_adds_no_variance():
     assert scores.mean() == 1
     estimate, plain = proportion_interval(scores), proportion_interval(np.ones((2, 4)))
     assert (estimate.low, estimate.high) == pytest.approx((plain.low, plain.high))
+
+
+@pytest.mark.parametrize("area", [0.5, 0.8, 0.97])
+def test_the_interval_of_an_area_covers_it(area):
+    """The area between normal distributions, of which the probit is the distance by root 2."""
+    rng = np.random.default_rng(6)
+    truth = np.arange(60) % 3 == 0
+    shift = np.sqrt(2) * norm.ppf(area)
+    covered, widths = [], []
+    for _ in range(600):
+        margins = rng.normal(size=(1, 60)) + shift * truth
+        scores = np.stack([-margins, margins], axis=-1)
+        found = area_interval(auc_contributions(scores, truth.astype(int)), 20, 40)
+        covered.append(found.low <= area <= found.high)
+        widths.append(found.high - found.low)
+    assert 0.93 <= np.mean(covered) <= 0.985
+    assert np.mean(widths) < 0.35
+
+
+def test_an_area_without_errors_has_the_interval_of_its_score_test():
+    """With n of each class and Q1 - A^2 = A (1 - A)^2 / (2 - A), by hand at the lower end."""
+    n, t = 12, float(student.ppf(0.975, 23))
+    found = area_interval(np.ones((1, 24)), n, n)
+    A = found.low
+    q1, q2 = A / (2 - A), 2 * A**2 / (1 + A)
+    variance = (A * (1 - A) + (n - 1) * (q1 - A**2) + (n - 1) * (q2 - A**2)) / n**2
+    assert found.high == found.value == 1
+    assert pytest.approx(t * np.sqrt(variance), rel=1e-6) == 1 - A
+
+
+def test_a_weak_leak_is_claimed_in_three_of_four_audits_and_none_is_claimed_rarely():
+    rng = np.random.default_rng(7)
+    claims = {}
+    for name, signal in (("none", 0.0), ("weak", 0.68)):
+        runs = [attack_scores(rng, 10, signal, 64, 32, 10, margins=True) for _ in range(200)]
+        claims[name] = np.mean([claimed(*run) for run in runs])
+    assert claims["weak"] >= 0.75
+    assert claims["none"] <= 0.05
+
+
+def claimed(margins, truth):
+    """Whether the interval of accuracy or area lies above a half."""
+    scores = np.stack([-margins, margins], axis=-1)
+    correct = ((margins > 0) == truth).astype(float)
+    area = area_interval(auc_contributions(scores, truth), 16, 16)
+    return max(proportion_interval(correct).low, area.low) > 0.5

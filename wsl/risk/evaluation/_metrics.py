@@ -24,10 +24,14 @@ class Contributions:
     n_units : int or None
         The least number of targets in the denominator of a metric in [0, 1], for its interval.
         None for an error.
+    is_area : bool
+        Whether the metric is an area under a curve; ``n_units`` is then the size of the smallest
+        class.
     """
 
     values: np.ndarray
     n_units: int | None = None
+    is_area: bool = False
 
 
 def contributions(
@@ -59,7 +63,7 @@ def contributions(
     counts = np.bincount(truth, minlength=0 if scores is None else scores.shape[2])
     if scores is None or (counts == 0).any():
         return parts
-    parts["auc"] = Contributions(auc_contributions(scores, truth), int(counts.min()))
+    parts["auc"] = Contributions(auc_contributions(scores, truth), int(counts.min()), is_area=True)
     if len(counts) > 2:
         return parts
     for rate in FALSE_POSITIVE_RATES:

@@ -6,7 +6,7 @@ import pandas as pd
 from ...distributions._properties import Properties
 from ..shadows._utility import ROW_VARIANCE
 from ._attack_runs import AttackRun
-from ._confidence_intervals import Estimate, mean_interval, proportion_interval
+from ._confidence_intervals import Estimate, area_interval, mean_interval, proportion_interval
 from ._metrics import FALSE_POSITIVE_RATES, Contributions, contributions, error_names, rate_name
 from ._n_leaked import advantage, n_leaked
 
@@ -59,6 +59,8 @@ def estimate_of(parts: Contributions) -> Estimate:
     """Return a metric with its 95% interval: within [0, 1], or above 0 for an error."""
     if parts.n_units is None:
         return mean_interval(parts.values, floor=0.0)
+    if parts.is_area:
+        return area_interval(parts.values, parts.n_units, parts.values.shape[1] - parts.n_units)
     return proportion_interval(parts.values, n_units=parts.n_units)
 
 
