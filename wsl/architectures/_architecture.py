@@ -195,7 +195,10 @@ class Architecture(CommonNetworks, ModelConversion, UnitPermutations):
             If ``spec`` is not what ``to_spec`` returns, or exceeds these limits.
         """
         module, shape = read_spec(spec)
-        return cls(module, input_shape=shape)
+        try:
+            return cls(module, input_shape=shape)
+        except UnsupportedModuleError as error:
+            raise InvalidInputError(f"a spec must describe an architecture: {error}") from error
 
     @property
     def n_inputs(self) -> int:

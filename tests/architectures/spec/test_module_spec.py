@@ -1,9 +1,14 @@
+import copy
+import functools
 import json
+import operator
 import re
 
 import numpy as np
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 from torch import nn
 from torch.nn import functional as F
 
@@ -328,7 +333,7 @@ def test_arguments_that_are_not_finite_are_refused(layer, argument, value):
     arguments = {**needed.get(layer, {}), argument: value}
     if layer == "BatchNorm1d":
         arguments["num_features"] = 2
-    with pytest.raises(InvalidInputError, match=f"`{argument}` of a {layer} in a spec must hold"):
+    with pytest.raises(InvalidInputError, match=f"`{argument}` of a {layer} in a spec must"):
         layer_from_spec([layer, arguments])
 
 
@@ -340,11 +345,73 @@ def test_arguments_that_are_not_finite_are_refused(layer, argument, value):
         ("Conv1d", {"in_channels": 1, "out_channels": 1, "kernel_size": 0}),
         ("GlobalMean", {"n_axes": 10**6}),
         ("Softmax", {"dim": 0.5}),
+        ("AdaptiveAvgPool2d", {"output_size": [1, "all"]}),
+        ("Flatten", {"end_dim": "last"}),
+        ("Linear", {"in_features": True, "out_features": 1}),
+        ("MaxPool1d", {"kernel_size": None}),
     ],
 )
 def test_sizes_that_are_not_positive_whole_numbers_are_refused(layer, arguments):
     with pytest.raises(InvalidInputError, match=f"of a {layer} in a spec must hold whole numbers"):
         layer_from_spec([layer, arguments])
+
+
+@pytest.mark.parametrize(
+    ("layer", "arguments", "expected"),
+    [
+        ("Conv1d", {"padding": "full"}, "one of valid, same"),
+        ("Conv1d", {"padding_mode": 1}, "one of zeros, reflect, .*"),
+        ("Conv1d", {"bias": 1}, "true or false"),
+        ("GELU", {"approximate": "exp"}, "one of none, tanh"),
+        ("ELU", {"alpha": "1"}, "a finite number"),
+        ("ELU", {"alpha": [1.0]}, "a finite number"),
+    ],
+)
+def test_arguments_of_another_kind_are_refused(layer, arguments, expected):
+    needed = {"in_channels": 1, "out_channels": 1, "kernel_size": 1} if layer == "Conv1d" else {}
+    with pytest.raises(InvalidInputError, match=f"of a {layer} in a spec must .*{expected}; got"):
+        layer_from_spec([layer, {**needed, **arguments}])
+
+
+SPECS = [
+    Architecture.cnn((1, 6, 6), [2], [3], 2).to_spec(),
+    {"module": steps(["a", [0]], [["Add", {}], [0, 1]], [["GlobalMean", {"n_axes": 1}], [2]],
+                     layers=[["a", *linear(3, 3)]]), "input_shape": [2, 3]},
+]  # fmt: skip
+VALUES = [
+    *[0, -1, 1, 2, 2**10, 2**31 - 1, 10**30, 0.5, float("nan"), float("inf"), None, True, ""],
+    *["same", "Add", "Softmax", [], [1], [[1]], [2**20, 2**20], {}],
+]
+
+
+def places(value, path=()):
+    """Return the paths of all entries of nested JSON values."""
+    entries = value.items() if isinstance(value, dict) else enumerate(value)
+    found = []
+    for key, entry in entries:
+        found.append((*path, key))
+        if isinstance(entry, (dict, list)):
+            found += places(entry, (*path, key))
+    return found
+
+
+@given(data=st.data())
+def test_damaged_specs_give_an_architecture_or_an_error_of_ours(data):
+    spec = copy.deepcopy(data.draw(st.sampled_from(SPECS)))
+    for _ in range(data.draw(st.integers(1, 3))):
+        if not (paths := places(spec)):
+            break
+        *path, last = data.draw(st.sampled_from(paths))
+        parent = functools.reduce(operator.getitem, path, spec)
+        if data.draw(st.booleans()):
+            parent[last] = copy.deepcopy(data.draw(st.sampled_from(VALUES)))
+        else:
+            del parent[last]
+    try:
+        architecture = Architecture.from_spec(spec)
+    except InvalidInputError:
+        return
+    assert architecture == Architecture.from_spec(architecture.to_spec())
 
 
 MORE_LAYERS = [

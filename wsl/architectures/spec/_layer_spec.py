@@ -1,7 +1,7 @@
 """Standard layers as JSON values and back: the name of the class, its arguments, nothing else."""
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from numbers import Integral
 from typing import Any
 
@@ -57,9 +57,20 @@ _ARGUMENTS: dict[type[nn.Module], tuple[str, ...]] = {
     **dict.fromkeys(DROPOUT, ("p",)),
 }  # fmt: skip
 _POSITIVE = {"kernel_size", "stride", "dilation", "groups", "in_channels", "out_channels"}
+_SIGNED = {"dim", "start_dim", "end_dim", "unflattened_size", "divisor_override"}
+_OPTIONAL = {"stride", "output_size", "divisor_override", "dim"}
 _REAL = {
     "eps", "momentum", "negative_slope", "alpha", "beta", "threshold", "min_val", "max_val", "p",
 }  # fmt: skip
+_SWITCHES = {
+    "bias", "affine", "track_running_stats", "elementwise_affine", "ceil_mode",
+    "count_include_pad",
+}  # fmt: skip
+_TEXTS = {
+    "padding": ("valid", "same"),
+    "padding_mode": ("zeros", "reflect", "replicate", "circular"),
+    "approximate": ("none", "tanh"),
+}
 _KINDS = {kind.__name__: kind for kind in (*_ARGUMENTS, *POINTWISE, *POOLING)}
 
 
@@ -122,20 +133,30 @@ def _plain(value: Any) -> Any:
 
 
 def _check_argument(kind: str, name: str, value: Any) -> None:
-    smallest = 1 if name in _POSITIVE else -MAX_INTEGER
-    largest = _LARGEST.get(name, MAX_INTEGER)
-    values: Iterable[Any] = value if isinstance(value, list) else [value]
-    for one in values:
-        if one is None or isinstance(one, (bool, str)):
-            continue
-        if isinstance(one, float) and name in _REAL and math.isfinite(one):
-            continue
-        if not isinstance(one, int) or not smallest <= one <= largest:
-            raise InvalidInputError(
-                f"`{name}` of a {kind} in a spec must hold "
-                + ("finite numbers" if name in _REAL else "whole numbers")
-                + f" from {smallest} to {largest}; got {abbreviated(value)}."
-            )
+    smallest, largest = int(name in _POSITIVE), _LARGEST.get(name, MAX_INTEGER)
+    if name in _SWITCHES:
+        fits, expected = isinstance(value, bool), "be true or false"
+    elif name in _TEXTS and (isinstance(value, str) or name != "padding"):
+        fits, expected = value in _TEXTS[name], f"be one of {', '.join(_TEXTS[name])}"
+    elif name in _REAL:
+        fits = type(value) in (int, float) and math.isfinite(value)
+        expected = "be a finite number"
+    else:
+        smallest = -largest if name in _SIGNED else smallest
+        values = value if isinstance(value, list) else [value]
+        fits = all(
+            (one is None and name in _OPTIONAL) or _is_whole(one, smallest, largest)
+            for one in values
+        )
+        expected = f"hold whole numbers from {smallest} to {largest}"
+    if not fits:
+        raise InvalidInputError(
+            f"`{name}` of a {kind} in a spec must {expected}; got {abbreviated(value)}."
+        )
+
+
+def _is_whole(value: Any, smallest: int, largest: int) -> bool:
+    return type(value) is int and smallest <= value <= largest
 
 
 def abbreviated(value: Any) -> str:

@@ -229,7 +229,7 @@ def _check_fit(module: nn.Module, input_shape: Sequence[int]) -> None:
     try:
         with torch.no_grad():
             module(torch.zeros(1, *input_shape))
-    except (ArithmeticError, IndexError, RuntimeError, TypeError) as error:
+    except (ArithmeticError, IndexError, RuntimeError, TypeError, ValueError) as error:
         raise InvalidInputError(
             "the layers in a spec must fit together and take inputs of shape "
             f"{abbreviated(input_shape)}: {error}"
