@@ -307,6 +307,46 @@ def test_an_architecture_that_is_passed_is_used_and_must_compute_the_same(stored
         ModelZoo.load(stored, architecture=Architecture(Doubled(), input_shape=(3,)))
 
 
+def test_the_shape_of_inputs_may_be_known_or_not(tmp_path):
+    def convolution(activation, shape=None):
+        layers = [nn.Conv2d(2, 3, 2), activation, nn.Flatten(), nn.Linear(12, 1)]
+        return Architecture(nn.Sequential(*layers), input_shape=shape)
+
+    relu, shaped = convolution(nn.ReLU()), convolution(nn.ReLU(), (2, 3, 3))
+    for stored, name in ((relu, "unknown"), (shaped, "known")):
+        path = ModelZoo(np.ones((2, relu.n_weights)), stored).save(tmp_path / name)
+        assert ModelZoo.load(path, architecture=relu).architecture is relu
+        assert ModelZoo.load(path, architecture=shaped).architecture is shaped
+        for other in (
+            convolution(nn.Tanh()),
+            convolution(nn.Tanh(), (2, 3, 3)),
+            Architecture.mlp(3, [4], 1),
+        ):
+            with pytest.raises(InvalidInputError, match="`architecture` must be that of"):
+                ModelZoo.load(path, architecture=other)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"input_shape": [2**40]},
+        {"input_shape": [-3]},
+        {"input_shape": [4]},
+        {"outputs": []},
+        {"outputs": [float("nan")] * 3},
+        {"names": []},
+        {"constants": "0"},
+    ],
+)
+def test_another_description_of_a_function_is_no_match(change, tmp_path):
+    architecture = Architecture(Doubled(), input_shape=(3,))
+    path = make_zoo(architecture).save(tmp_path / "zoo")
+    manifest = json.loads((path / "zoo.json").read_text())
+    edit_manifest(path, function=manifest["function"] | change)
+    with pytest.raises((InvalidInputError, ZooFileError)):
+        ModelZoo.load(path, architecture)
+
+
 # --- damage
 
 
