@@ -1,5 +1,7 @@
 """Audits of models that are trained already, of every kind that users have."""
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -199,6 +201,18 @@ def test_one_seed_gives_one_report_with_one_model_or_several():
     )
     options = {name: value for name, value in QUICK.items() if name != "adversary"}
     assert audit_model(models, TUMOURS, shadows=shadows, **options).table.equals(several.table)
+
+
+def test_the_adversary_may_believe_in_another_learner():
+    model = SCALED.fit(*TUMOURS.sample(0.9, 60, 3))
+    forest = RandomForestClassifier(3)
+    for options in (
+        {"learner": forest}, {"adversary": replace(QUICK["adversary"], learner=forest)},
+    ):  # fmt: skip
+        report = audit_model(model, TUMOURS, **QUICK | options)
+        assert report.settings["adversary_learner"] == repr(forest)
+    with pytest.raises(ValueError, match=r"`learner` must be None where `adversary\.learner` says"):
+        audit_model(model, TUMOURS, **QUICK | options | {"learner": SCALED})
 
 
 def queries_of(family, n_queries=12):

@@ -67,8 +67,8 @@ def audit_model(
         The distributions that the training data may come from. Its ``properties`` are the values
         among which is inferred.
     learner : estimator, or an object with ``fit_zoo(datasets, n_models)``, optional
-        Learner that trains the shadow models. By default an unfitted copy of ``model``, if it can
-        be cloned; otherwise it must be given.
+        Learner that trains the shadow models. By default that of ``adversary``, otherwise an
+        unfitted copy of ``model``, if it can be cloned.
     adversary : Adversary, optional
         What the adversary knows and may do. By default it trains 256 shadow models on samples of
         ``family`` and makes 256 queries. Recorded responses bring their own queries.
@@ -86,7 +86,7 @@ def audit_model(
         with another one, its posterior is not calibrated.
     shadows : ShadowModels, optional
         Shadow models from :func:`train_shadows`, which bring their adversary with them, so that
-        ``adversary`` may only set ``n_selected_queries``, and ``learner`` is not used.
+        ``adversary`` may only set ``n_selected_queries``, and ``learner`` must be None.
     names : dict from str to str, optional
         Your own names for the report: "property", "group" (whose fraction of the rows the property
         is), and "learner", as the model is called. By default those that the family takes from

@@ -47,9 +47,14 @@ def observe_models(
     Models are observed first, so that what is wrong with them is said before the training.
     """
     if shadows is not None:
+        _check_one_learner(learner, "shadows")
         return _observe_with(shadows, models, family, adversary, execution)
     adversary = _with_recorded_queries(check_adversary(adversary), models)
-    learner = adversary.learner or resolve_shadow_learner(models, learner)
+    if adversary.learner is None:
+        learner = resolve_shadow_learner(models, learner)
+    else:
+        _check_one_learner(learner, "adversary.learner")
+        learner = adversary.learner
     adversary = resolve_adversary(adversary, learner, family, n_samples)
     training_sets = draw_shadow_sets(adversary, execution)
     if not isinstance(adversary.queries, str):
@@ -61,6 +66,14 @@ def observe_models(
     if any(each.output == "label" for each in observed.values()):
         adversary = replace(adversary, labels_only=True)
     return observed, train_shadow_models(adversary, execution, queries)
+
+
+def _check_one_learner(learner: Any, other: str) -> None:
+    if learner is not None:
+        raise InvalidInputError(
+            f"`learner` must be None where `{other}` says how shadow models are trained; got "
+            f"{learner!r}."
+        )
 
 
 def _observe_with(
