@@ -236,6 +236,22 @@ class DroppedEnvironmentsWarning(WslWarning):
     """
 
 
+class TargetAmongFeaturesWarning(WslWarning):
+    """A column of the features says the outcome of every row.
+
+    See Also
+    --------
+    SubsampledFamily : Draws training sets from a table.
+
+    Examples
+    --------
+    >>> import warnings
+    >>> from wsl.exceptions import TargetAmongFeaturesWarning
+    >>> with warnings.catch_warnings():
+    ...     warnings.simplefilter("error", TargetAmongFeaturesWarning)  # no table with its answers
+    """
+
+
 class EnvironmentsWarning(WslWarning):
     """A causal learner was to compare environments, and has none or too many to compare.
 

@@ -12,7 +12,7 @@ from wsl.distributions import (
     SubsampledFamily,
 )
 from wsl.distributions._table_rows import plain_column
-from wsl.exceptions import InvalidInputError
+from wsl.exceptions import InvalidInputError, TargetAmongFeaturesWarning
 
 RNG = np.random.default_rng(0)
 N = 300
@@ -239,3 +239,24 @@ def test_an_object_with_properties_and_sample_is_a_family():
     assert DistributionFamily.from_object(family) is family
     with pytest.raises(InvalidInputError, match="`family` must have an attribute `properties`"):
         DistributionFamily.from_object(3)
+
+
+@pytest.mark.parametrize("kind", ["number", "text", "array"])
+def test_a_column_that_says_the_outcome_is_named(kind):
+    rng = np.random.default_rng(0)
+    y = rng.integers(0, 2, 40)
+    answer = {"number": y, "text": np.where(y == 1, "yes", "no"), "array": 3 * y}[kind]
+    X = pd.DataFrame({"age": rng.normal(size=40), "answer": answer})
+    with pytest.warns(TargetAmongFeaturesWarning, match="answer|1") as caught:
+        SubsampledFamily(X.to_numpy(float) if kind == "array" else X, y, np.arange(40) % 2)
+    assert len(caught) == 1
+    nearly = X.assign(answer=np.where(np.arange(40) == 7, X["answer"][y != y[7]].iloc[0], answer))
+    SubsampledFamily(nearly, y, np.arange(40) % 2)
+
+
+def test_numbers_that_all_differ_are_no_names_of_outcomes():
+    rng = np.random.default_rng(0)
+    y, age = rng.normal(size=(2, 40))
+    SubsampledFamily(pd.DataFrame({"age": age}), y, np.arange(40) % 2)
+    with pytest.warns(TargetAmongFeaturesWarning, match="'y'"):
+        SubsampledFamily(pd.DataFrame({"age": age, "y": y}), y, np.arange(40) % 2)

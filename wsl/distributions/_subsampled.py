@@ -109,7 +109,7 @@ class SubsampledFamily(DistributionFamily):
         table = stratify_by_group(X, y, attribute, value, missing)
         self._set(table, Fractions(2), checked, {})
         if (group := group_name(attribute, value)) is not None:
-            self.report_names = {"group": group}
+            self.report_names, self.property_column = {"group": group}, attribute
         self.group_as_environment = group_as_environment
 
     @classmethod
@@ -148,7 +148,7 @@ class SubsampledFamily(DistributionFamily):
         counts = Presence(float(table.sizes[0] / len(table)))
         group = group_name(attribute, value)
         name = None if group is None else f"the presence of {group}"
-        return cls._make(table, counts, (0, 1), {"of": "presence"}, name)
+        return cls._make(table, counts, (0, 1), {"of": "presence"}, name, attribute)
 
     @classmethod
     def with_proportions(
@@ -216,7 +216,7 @@ class SubsampledFamily(DistributionFamily):
         shown: dict[str, object] = {"of": "proportions", "values": tuple(values)}
         listed = ", ".join(map(str, values))
         name = f"the fractions of {attribute}={listed}" if isinstance(attribute, str) else None
-        return cls._make(table, Fractions(len(names)), checked, shown, name)
+        return cls._make(table, Fractions(len(names)), checked, shown, name, attribute)
 
     @classmethod
     def with_mean(
@@ -272,7 +272,7 @@ class SubsampledFamily(DistributionFamily):
         checked = check_bounds(properties, -np.inf, np.inf, "finite numbers")
         report_name = f"the mean of {name}" if isinstance(column, str) else None
         shown: dict[str, object] = {"of": f"mean of {name}"}
-        return cls._make(table, Tilt(values, name), checked, shown, report_name)
+        return cls._make(table, Tilt(values, name), checked, shown, report_name, column)
 
     def sample(self, property_value: Any, n_samples: int, random_state: Any = None) -> Sample:
         """Draw one training set.
@@ -354,11 +354,13 @@ class SubsampledFamily(DistributionFamily):
         properties: Properties,
         shown: dict[str, object],
         name: str | None,
+        column: Any,
     ) -> "SubsampledFamily":
         family = object.__new__(cls)
         family._set(table, counts, properties, shown)
         family.property_is_fraction = False
         family.report_names = {} if name is None else {"property": name}
+        family.property_column = column if isinstance(column, str) else None
         return family
 
     def _with(self, table: StratifiedTable) -> "SubsampledFamily":

@@ -7,9 +7,10 @@ import narwhals as nw
 import numpy as np
 import pandas as pd
 
+from .._caller_warnings import warn_caller
 from .._frames import check_column_names, is_frame
 from .._validation import as_real_array, refuse_masked
-from ..exceptions import InvalidInputError
+from ..exceptions import InvalidInputError, TargetAmongFeaturesWarning
 
 
 def take_rows(X: Any, indices: np.ndarray) -> Any:
@@ -77,7 +78,33 @@ def check_table(X: Any, y: Any, name: str = "") -> tuple[Any, np.ndarray]:
         raise InvalidInputError(
             f"`{name}y` must not contain missing values; got {n_missing} of {len(outcomes)}."
         )
+    _warn_of_target_among(rows, outcomes, name)
     return rows, outcomes
+
+
+def _warn_of_target_among(rows: Any, outcomes: np.ndarray, name: str) -> None:
+    """Warn if a column equals the outcomes, or names their classes otherwise."""
+    codes, classes = pd.factorize(outcomes)
+    if len(classes) < 2 or not (is_frame(rows) or rows.ndim == 2):
+        return
+    is_class = len(classes) <= len(codes) // 2
+    columns = rows.columns if is_frame(rows) else range(rows.shape[1])
+    for column in columns:
+        values = np.asarray(rows[column] if is_frame(rows) else rows[:, column])
+        if _says(values, codes if is_class else outcomes, is_class):
+            warn_caller(
+                f"Column {column!r} of `{name}X` says the outcome of every row: models only copy "
+                "it. Leave it out, unless it is known where a model is used.",
+                TargetAmongFeaturesWarning,
+            )
+
+
+def _says(values: np.ndarray, outcomes: np.ndarray, is_class: bool) -> bool:
+    """Return whether values are the outcomes; or, of classes, one for one their names."""
+    try:
+        return np.array_equal(pd.factorize(values)[0] if is_class else values, outcomes)
+    except TypeError:  # entries such as lists, which cannot be names
+        return False
 
 
 def _check_frame(X: Any, name: str) -> None:

@@ -213,6 +213,7 @@ def audit(
         settings={
             "learner": repr(learner),
             "family": repr(family),
+            "property_column": family.property_column,
             **counts,
             **shadows.settings,
             "random_state": execution.reported_seed,

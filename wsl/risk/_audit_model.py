@@ -192,6 +192,7 @@ def audit_model(
         settings={
             "model": [_shown(each) for each in models.values()],
             "family": repr(family),
+            "property_column": family.property_column,
             **shadows.settings,
             "prior": "uniform" if prior is None else repr(prior),
             "random_state": execution.reported_seed,

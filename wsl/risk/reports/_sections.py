@@ -11,8 +11,8 @@ from ..evaluation._roc import confusion_table
 from ._html import BulletList, Code, DefinitionList, Plot, Section
 
 MITIGATIONS = [
-    "Training data that are resampled so that the property is the same for every model: then "
-    "little of it is left to guess.",
+    "Training data that are resampled so that the property is the same for every model, by "
+    "wsl.RebalancedClassifier or RebalancedRegressor: then little of it is left to guess.",
     "Causal or invariant features, and invariant risk minimization, if the relation between inputs "
     "and outcome differs between the distributions (Hartmann et al., SaTML 2023).",
     "More training rows, or regularization, if the leak comes from the sampling of training data "
@@ -54,7 +54,7 @@ def knowledge_of(settings: Mapping[str, Any]) -> list[str]:
         f"{settings['adversary_n_samples']} rows each; target models are trained on "
         f"{settings['n_samples']} rows each."
     )
-    texts.append(_observations(settings))
+    texts += [_observations(settings), *_property_column(settings)]
     if settings.get("access") == "white_box":
         texts.append("The adversary also observes the weights.")
     return texts
@@ -74,9 +74,17 @@ def model_knowledge(settings: Mapping[str, Any]) -> Section:
         f"Before it is observed, values are as likely as this says: {settings['prior']}.",
         f"The adversary trains {settings['n_shadows']} shadow models in the same way.",
         _observations(settings),
+        *_property_column(settings),
         "If one of these does not hold, neither do the probabilities.",
     ]
     return Section("What is assumed", [BulletList(texts)])
+
+
+def _property_column(settings: Mapping[str, Any]) -> list[str]:
+    column = settings.get("property_column")
+    if column is None:
+        return []
+    return [f"Models see the column '{column}', which defines the property, as a feature."]
 
 
 def _observations(settings: Mapping[str, Any]) -> str:
