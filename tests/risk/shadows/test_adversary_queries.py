@@ -2,7 +2,8 @@ import numpy as np
 import pytest
 
 from wsl._random import resolve_random_state
-from wsl.distributions import DistributionFamily, Interval
+from wsl.distributions import DistributionFamily, Interval, SubsampledFamily
+from wsl.exceptions import InvalidInputError
 from wsl.risk.shadows._adversary_queries import draw_queries, resolve_queries
 
 
@@ -30,6 +31,16 @@ def test_queries_come_with_their_labels_and_properties():
     assert abs(np.corrcoef(random.rows.T)[0, 1]) < 0.05
     given = resolve_queries([[1, 2], [3, 4]], SHARES, 40, seed=0)
     assert given.rows.tolist() == [[1, 2], [3, 4]]
+
+
+def test_more_queries_than_a_table_has_rows_name_their_parameter():
+    X = np.arange(40.0).reshape(20, 2)
+    family = SubsampledFamily(X, X[:, 0], np.arange(20) % 2, properties=(0.5, 0.6))
+    assert len(resolve_queries("family", family, 16, seed=0).rows) == 16
+    with pytest.raises(
+        InvalidInputError, match=r"`adversary\.n_queries` rows .* got 400, which fails: .*has 10"
+    ):
+        resolve_queries("family", family, 400, seed=0)
 
 
 def same_numbers(property_value, n_samples, random_state):

@@ -44,7 +44,13 @@ def resolve_queries(
             "`adversary.queries` must be 'family', 'random', an array or a DataFrame; got "
             f"{queries!r}."
         )
-    drawn = draw_queries(family, n_queries, seed)
+    try:
+        drawn = draw_queries(family, n_queries, seed)
+    except InvalidInputError as error:
+        raise InvalidInputError(
+            f"`adversary.n_queries` rows must be drawn from the family; got {n_queries}, which "
+            f"fails: {error}"
+        ) from error
     if queries == "family":
         return drawn
     rows = check_query_rows(drawn.rows, "X of the family")
