@@ -33,7 +33,7 @@ class DistributionFamily(ABC):
     report_names : dict from str to str, default={}
         What the sentences of a report call the "property", or the "group" whose fraction it is,
         unless :func:`wsl.audit` is passed other ``names``.
-    property_column : str or None, default=None
+    property_column : str, default=""
         The column of the rows that defines the property, if models see it. Reports say so.
 
     See Also
@@ -67,7 +67,7 @@ class DistributionFamily(ABC):
     properties: Properties
     property_is_fraction = False
     report_names: Mapping[str, str] = MappingProxyType({})
-    property_column: str | None = None
+    property_column: str = ""
 
     @abstractmethod
     def sample(self, property_value: Any, n_samples: int, random_state: Any = None) -> Sample:

@@ -360,7 +360,7 @@ class SubsampledFamily(DistributionFamily):
         family._set(table, counts, properties, shown)
         family.property_is_fraction = False
         family.report_names = {} if name is None else {"property": name}
-        family.property_column = column if isinstance(column, str) else None
+        family.property_column = column if isinstance(column, str) else ""
         return family
 
     def _with(self, table: StratifiedTable) -> "SubsampledFamily":

@@ -82,7 +82,7 @@ def model_knowledge(settings: Mapping[str, Any]) -> Section:
 
 def _property_column(settings: Mapping[str, Any]) -> list[str]:
     column = settings.get("property_column")
-    if column is None:
+    if not column:
         return []
     return [f"Models see the column '{column}', which defines the property, as a feature."]
 
