@@ -107,7 +107,8 @@ class DistributionFamily(ABC):
         ----------
         function : callable
             Called as ``function(property_value, n_samples, random_state)``; returns ``(X, y)`` or
-            ``(X, y, environments)``. Arrays and DataFrames are passed to the learner unchanged.
+            ``(X, y, environments)`` of ``n_samples`` rows. Arrays and DataFrames are passed to the
+            learner unchanged.
             Define it in a module so that it can be pickled.
         properties : tuple, Interval or list of Interval
             The values of the property.

@@ -191,17 +191,17 @@ def check_labels_only(learner: Any, labels_only: Any) -> None:
 
 
 def check_sample(sample: Any, family: Any, n_samples: int) -> None:
-    """Raise InvalidInputError unless a data set is ``(X, y)`` or ``(X, y, environments)``."""
+    """Raise InvalidInputError unless a set is ``(X, y[, environments])`` of ``n_samples`` rows."""
     if not isinstance(sample, (tuple, list)) or len(sample) not in (2, 3):
         raise InvalidInputError(
             f"`sample` of {family!r} must return (X, y) or (X, y, environments); got a "
             f"{type(sample).__name__}."
         )
     lengths = [len(part) if is_frame(part) or np.ndim(part) else 0 for part in sample]
-    if len(set(lengths)) > 1 or lengths[0] == 0:
+    if set(lengths) != {n_samples}:
         raise InvalidInputError(
-            f"`sample` of {family!r} must return parts with one number of rows, at least 1; got "
-            f"{lengths} where {n_samples} were asked for."
+            f"`sample` of {family!r} must return as many rows as it is asked for, {n_samples}; got "
+            f"parts of {lengths} rows. Draw until there are enough, or draw with replacement."
         )
 
 

@@ -5,6 +5,7 @@ from wsl._random import resolve_random_state
 from wsl.distributions import DistributionFamily, Interval, SubsampledFamily
 from wsl.exceptions import InvalidInputError
 from wsl.risk.shadows._adversary_queries import draw_queries, resolve_queries
+from wsl.risk.shadows._drawn_sets import draw_sets
 
 
 def shares(property_value, n_samples, random_state):
@@ -56,3 +57,24 @@ def test_queries_are_shared_among_the_values(properties, counts):
     ).rows
     assert queries.shape == (7, 1)
     assert set(np.unique(queries, return_counts=True)[1].tolist()) <= counts
+
+
+@pytest.mark.parametrize(
+    ("keep", "rows"),
+    [
+        (slice(0, 30), r"\[30, 30\]"),
+        (slice(0, 0), r"\[0, 0\]"),
+        (np.arange(40).repeat(2), r"\[80, 80\]"),
+    ],
+    ids=["fewer", "none", "more"],
+)
+def test_a_family_returns_as_many_rows_as_it_is_asked_for(keep, rows):
+    def sample(property_value, n_samples, random_state):
+        X, y = shares(property_value, 40, random_state)
+        return X[keep], y[keep]
+
+    family = DistributionFamily.from_function(sample, (0.2, 0.6))
+    with pytest.raises(InvalidInputError, match=rf"`sample` of .* asked for, 40; got .*{rows}"):
+        draw_sets(family, 4, 40, 0)(0)
+    with pytest.raises(InvalidInputError, match=r"`sample` of .* asked for, 15; got"):
+        draw_queries(family, 30, seed=0)

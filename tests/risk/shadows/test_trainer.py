@@ -179,8 +179,8 @@ def two_of(family):
     """The family without class "b"."""
 
     def sample(property_value, n_samples, random_state):
-        X, y = family.sample(property_value, n_samples, random_state)
-        return X[y != "b"], y[y != "b"]
+        X, y = family.sample(property_value, 4 * n_samples, random_state)
+        return X[y != "b"][:n_samples], y[y != "b"][:n_samples]
 
     return DistributionFamily.from_function(sample, family.properties)
 

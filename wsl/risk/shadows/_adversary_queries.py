@@ -62,22 +62,15 @@ def draw_queries(family: DistributionFamily, n_queries: int, seed: int) -> Query
     values = family.property_values
     n_values = len(values) if isinstance(values, tuple) else N_QUERY_VALUES
     rng = resolve_random_state(seed)
-    samples: list[tuple[np.ndarray, ...]] = []
-    properties: list[np.ndarray] = []
-    # more than once where a family returns fewer rows than requested
-    while (n_missing := n_queries - sum(len(X) for X, *_ in samples)) > 0:
-        drawn_sets = draw_sets(family, n_values, -(-n_missing // n_values), draw_seed(rng))
-        new_samples = [drawn_sets(index) for index in range(n_values)]
-        samples += new_samples
-        properties += [
-            drawn_sets.properties[[i]].repeat(len(X), axis=0)
-            for i, (X, *_) in enumerate(new_samples)
-        ]
+    n_of_each = -(-n_queries // n_values)
+    drawn_sets = draw_sets(family, n_values, n_of_each, draw_seed(rng))
+    samples = [drawn_sets(index) for index in range(n_values)]
+    properties = drawn_sets.properties.repeat(n_of_each, axis=0)
     # one row of each value in turn, so that values are in balance whatever is cut off
     turns = np.concatenate([np.arange(len(X)) for X, *_ in samples])
     order = turns.argsort(kind="stable")[:n_queries][rng.permutation(n_queries)]
     return QuerySet(
         take_rows(concatenate_rows([X for X, *_ in samples]), order),
         np.concatenate([y for _, y, *_ in samples])[order],
-        np.concatenate(properties)[order],
+        properties[order],
     )
