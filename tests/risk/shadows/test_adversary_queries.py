@@ -36,7 +36,7 @@ def test_queries_come_with_their_labels_and_properties():
 
 def test_more_queries_than_a_table_has_rows_name_their_parameter():
     X = np.arange(40.0).reshape(20, 2)
-    family = SubsampledFamily(X, X[:, 0], np.arange(20) % 2, properties=(0.5, 0.6))
+    family = SubsampledFamily(X, np.arange(20) % 3, np.arange(20) % 2, properties=(0.5, 0.6))
     assert len(resolve_queries("family", family, 16, seed=0).rows) == 16
     with pytest.raises(
         InvalidInputError, match=r"`adversary\.n_queries` rows .* got 400, which fails: .*has 10"
