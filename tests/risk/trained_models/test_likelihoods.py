@@ -44,6 +44,16 @@ def test_guesses_that_are_shrunken_and_noisy():
     np.testing.assert_allclose(ends, exact, atol=0.06)
 
 
+def test_an_outlier_leaves_every_value_possible():
+    grid = np.linspace(0, 4, 401)
+    values = np.linspace(0, 4, 48)
+    guesses = values + 0.05 * np.cos(20 * values)
+    likelihood = fit_guess_model(guesses, values, grid).likelihoods(np.array([2.0]), grid)[0]
+    assert likelihood.sum() == pytest.approx(1)
+    assert likelihood.min() == pytest.approx(1 / 50 / 401, rel=1e-3)
+    assert likelihood.argmax() == pytest.approx(200, abs=2)
+
+
 def test_densities_on_a_grid():
     grid = property_grid([Interval(0, 1), Interval(-2, 2)])
     triangle = np.stack([grid[0], 2 + grid[1]])[None]

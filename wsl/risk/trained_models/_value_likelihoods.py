@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from scipy.optimize import minimize
+from scipy.special import softmax
 
 from ._cross_fit import HeldOutScores
 from ._likelihoods import Likelihoods
@@ -23,21 +24,25 @@ class GuessModel:
         Coefficients of the mean guess, scaled alike, in powers of the value.
     noise : ndarray of shape (2,)
         Coefficients of the logarithm of the guess's standard deviation.
+    floor : float
+        The part of the likelihood that is the same at all values, as a guess may be an outlier.
     """
 
     middle: float
     half: float
     trend: np.ndarray
     noise: np.ndarray
+    floor: float
 
     def likelihoods(self, guesses: np.ndarray, grid: np.ndarray) -> np.ndarray:
-        """Return the likelihood of each point, ``(n_models, n_points)``, largest 1."""
+        """Return the likelihood of each point, ``(n_models, n_points)``, rows adding up to 1."""
         points, scaled = ((x - self.middle) / self.half for x in (grid, guesses))
         means, deviations = self._moments(points)
         least = np.diff(points).min()  # narrower peaks could fall between two points
         deviations = np.maximum(deviations, least)
         log = -np.log(deviations) - ((scaled[:, None] - means) / deviations) ** 2 / 2
-        return np.exp(log - log.max(axis=1, keepdims=True))
+        likelihoods = softmax(log, axis=1)
+        return (1 - self.floor) * likelihoods + self.floor / len(grid)
 
     def _moments(self, points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         powers = np.vander(points, 3, increasing=True)
@@ -69,7 +74,7 @@ def fit_guess_model(guesses: np.ndarray, values: np.ndarray, grid: np.ndarray) -
 
     bounds = [(None, None)] * 3 + [(np.log(step / half) - 1, None), (None, None)]
     optimum = minimize(loss, start, jac=True, method="L-BFGS-B", bounds=bounds)
-    return GuessModel(middle, half, optimum.x[:3], optimum.x[3:])
+    return GuessModel(middle, half, optimum.x[:3], optimum.x[3:], 1 / (len(values) + 2))
 
 
 def value_likelihoods(
@@ -101,8 +106,5 @@ def value_likelihoods(
             of_shadows[fold, column] = model.likelihoods(guesses[fold], points)
         model = fit_guess_model(guesses, truth, points)
         by_attack = [model.likelihoods(own, points) for own in scores.of_targets[:, :, column]]
-        sums = [likelihoods.sum(axis=1, keepdims=True) for likelihoods in by_attack]
-        of_targets[:, column] = np.mean(
-            [own / total for own, total in zip(by_attack, sums, strict=True)], axis=0
-        )
+        of_targets[:, column] = np.mean(by_attack, axis=0)
     return Likelihoods(of_shadows, of_targets)
