@@ -21,8 +21,6 @@ from sklearn.linear_model import LinearRegression
 from benchmarks._gaussian_sources import closed_form_parts
 from benchmarks._runner import Benchmark, Run
 from wsl import Adversary, AuditReport, GaussianFamily, leakage_sources
-from wsl.risk.evaluation._attack_runs import AttackRun
-from wsl.risk.evaluation._tables import evaluate
 
 N_SAMPLES, DISTANCE, ON_INPUTS, ON_OUTCOME = 64, 0.6, 0.5, 1.0
 LEARNERS = {"constant": DummyRegressor, "least-squares": LinearRegression}
@@ -71,10 +69,10 @@ def simulate_audit(signal: float, n_targets: int, rng: np.random.Generator) -> p
             for c in (0, 1)
         )
         margins[repeat] = (targets - (first + second) / 2) @ (second - first)
-    scores = expit(np.stack([-margins, margins], axis=-1))
-    run = AttackRun((margins > 0).astype(int), scores)
-    rows = evaluate("nearest mean", run, truth, (0, 1), is_proportion=False)
-    return pd.DataFrame(rows, columns=list(AuditReport.COLUMNS)).set_index("metric")
+    guesses = {"nearest mean": (margins > 0).astype(int)}
+    scores = {"nearest mean": expit(np.stack([-margins, margins], axis=-1))}
+    report = AuditReport.from_guesses(truth, guesses, scores, classes=(0, 1))
+    return report.table.set_index("metric")
 
 
 def audit_coverage(n_audits: int, seed: int) -> pd.DataFrame:

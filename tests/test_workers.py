@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 
 import joblib
@@ -31,6 +32,30 @@ def test_results_come_in_order(n_jobs):
     assert sorted(unordered) == [0, 1, 4, 9, 16]
     with pytest.raises(ZeroDivisionError):
         list(run_jobs([joblib.delayed(raise_an_error)()], n_jobs))
+
+
+def pid_after(seconds):
+    time.sleep(seconds)
+    return os.getpid()
+
+
+def test_workers_are_not_started_for_little_work():
+    jobs = [joblib.delayed(pid_after)(0.001) for _ in range(30)]
+    assert set(run_jobs(jobs, 2, n_total=30)) == {os.getpid()}
+
+
+@pytest.mark.slow
+def test_workers_are_started_for_much_work():
+    jobs = [joblib.delayed(pid_after)(0.5) for _ in range(30)]
+    pids = list(run_jobs(jobs, 2, n_total=30))
+    assert pids[:3] == [os.getpid()] * 3
+    assert os.getpid() not in pids[3:]
+
+
+def test_a_backend_that_was_chosen_gets_all_jobs():
+    with joblib.parallel_config(backend="threading", n_jobs=2):
+        jobs = [joblib.delayed(threading.get_ident)() for _ in range(6)]
+        assert threading.get_ident() not in run_jobs(jobs, None, n_total=6)
 
 
 def test_a_handler_of_the_users_own_stays():

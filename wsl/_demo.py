@@ -24,6 +24,7 @@ from .zoo import ModelZoo
 
 N_GENERATED, N_CANDIDATES = 50, 200
 BETAS = {"structural": 1.0, "behavioral": 0.1}  # weight of the structural loss, by variant
+UTILITY = {"accuracy": "model accuracy", "balanced_accuracy": "balanced", "auc": "AUC"}
 PENALTIES = {"ERM": None, "IRM": "irm"}  # by learner
 
 
@@ -241,17 +242,19 @@ def _leakage(
     for learner, report in reports.items():
         report.save(folder / f"{name}_{learner.lower()}.json")
         report.to_html(folder / f"{name}_{learner.lower()}.html")
-        utility = report.utility.set_index("metric")["value"]["accuracy"]
+        utility = report.utility.set_index("metric")["value"]
         accuracy = report.table[report.table["metric"] == "accuracy"]
-        rows.append(accuracy.assign(learner=learner, utility=utility))
+        of_models = {shown: utility[metric] for metric, shown in UTILITY.items()}
+        rows.append(accuracy.assign(learner=learner, **of_models))
     table = pd.concat(rows).set_index(["learner", "attack"])
-    table = table[["value", "ci_low", "ci_high", "advantage", "n_leaked", "utility"]]
-    table = table.rename(columns={"value": "attack accuracy", "utility": "model accuracy"})
+    table = table[["value", "ci_low", "ci_high", "advantage", "n_leaked", *UTILITY.values()]]
+    table = table.rename(columns={"value": "attack accuracy"})
     explanation = (
         f"{text}\n"
         "Attacks read the weights (deepsets) or observe responses to queries (queries), with 95%\n"
         "intervals; guessing is right for half of the models. Targets and adversary draw from\n"
-        "different rows; models are scored on rows that neither has."
+        "different rows; models are scored on rows that neither has, where a constant prediction\n"
+        f"has accuracy {utility['base_rate']:.3f}, balanced accuracy 0.5 and AUC 0.5."
     )
     display = LeakageDisplay.from_reports(reports)
     display.ax_.set_title(title)

@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
 from functools import lru_cache
+from itertools import islice
 from typing import Any
 
 import joblib
@@ -13,10 +14,16 @@ import joblib
 from ._interrupts import termination_unwinds
 
 _SECONDS = 0.5
+START_SECONDS = 4.0  # of a worker process, which imports torch and scikit-learn
+N_TIMED = 3
 
 
 def run_jobs(
-    jobs: Iterable[Any], n_jobs: int | None, ordered: bool = True, batch_size: int | str = "auto"
+    jobs: Iterable[Any],
+    n_jobs: int | None,
+    ordered: bool = True,
+    batch_size: int | str = "auto",
+    n_total: int | None = None,
 ) -> Iterator[Any]:
     """Run jobs made by ``joblib.delayed`` and return their results, each as soon as it is there.
 
@@ -29,7 +36,33 @@ def run_jobs(
         Whether results come in the order of the jobs, and not of completion.
     batch_size : int or "auto"
         Jobs that a worker is sent at once.
+    n_total : int, optional
+        Number of jobs, all of about the same length. Where it is given, the first of them run in
+        this process, and the others too unless worker processes would save more time than they
+        take to start.
     """
+    jobs = iter(jobs)
+    if n_total is not None and _starts_processes(n_jobs):
+        seconds = []
+        for function, arguments, options in islice(jobs, N_TIMED):
+            start = time.perf_counter()
+            yield function(*arguments, **options)
+            seconds.append(time.perf_counter() - start)
+        left = (n_total - len(seconds)) * min(seconds, default=0.0)
+        if left * (1 - 1 / joblib.effective_n_jobs(n_jobs)) < START_SECONDS:
+            n_jobs = 1
+    yield from _run(jobs, n_jobs, ordered, batch_size)
+
+
+def _starts_processes(n_jobs: int | None) -> bool:
+    """Return whether jobs would run in worker processes of this machine."""
+    backend, _ = joblib.parallel.get_active_backend()
+    return joblib.effective_n_jobs(n_jobs) > 1 and type(backend).__name__ == "LokyBackend"
+
+
+def _run(
+    jobs: Iterable[Any], n_jobs: int | None, ordered: bool, batch_size: int | str
+) -> Iterator[Any]:
     order = "generator" if ordered else "generator_unordered"
     parallel = joblib.Parallel(n_jobs=n_jobs, batch_size=batch_size, return_as=order)
     here = os.getpid()
@@ -37,10 +70,6 @@ def run_jobs(
         joblib.delayed(_work)(here, function, *arguments, **options)
         for function, arguments, options in jobs
     )
-    return _with_termination(results)
-
-
-def _with_termination(results: Iterable[Any]) -> Iterator[Any]:
     with termination_unwinds():
         yield from results
 

@@ -5,11 +5,12 @@ import matplotlib as mpl
 import numpy as np
 import pandas as pd
 import pytest
+from sklearn.linear_model import LinearRegression
 from sklearn.metrics import auc, confusion_matrix, roc_curve
 
-from wsl.distributions import Interval
+from wsl.distributions import EnvironmentMembershipFamily, Interval
 from wsl.exceptions import InvalidInputError
-from wsl.risk import AuditReport, compare_audits
+from wsl.risk import Adversary, AuditReport, audit, compare_audits
 from wsl.risk.evaluation._attack_runs import AttackRun
 from wsl.risk.evaluation._tables import attack_table, chance_of
 from wsl.risk.reports._sections import knowledge_of
@@ -360,3 +361,18 @@ def test_axes_of_accuracies_do_not_depend_on_them():
     assert ax.get_xlim() == pytest.approx((0.49, 1.01))
     arrows = [line for line in ax.lines if line.get_marker() == "<"]
     assert [line.get_xydata().tolist() for line in arrows] == [[[0.5, 0.0]]]
+
+
+def test_a_report_of_guesses_is_that_of_the_audit_which_made_them():
+    report = audit(
+        LinearRegression(), EnvironmentMembershipFamily.linear_causal(), attacks="queries",
+        adversary=Adversary(n_shadows=16), n_targets=8, n_samples=64, n_repeats=2, random_state=0,
+    )  # fmt: skip
+    again = AuditReport.from_guesses(
+        report.truth, report.guesses, report.scores, classes=report.classes
+    )
+    pd.testing.assert_frame_equal(again.table, report.table)
+    assert again.chance == report.chance
+    assert again.verdict == report.verdict
+    with pytest.raises(InvalidInputError, match="guesses"):
+        AuditReport.from_guesses(report.truth[1:], report.guesses, classes=report.classes)

@@ -86,7 +86,7 @@ def run_attack(
     own_seed = np.random.SeedSequence([seed, crc32(name.encode())])
     results = progress_bar(
         progress,
-        iterable=run_jobs(_jobs(inputs, labels, subsets, own_seed), n_jobs),
+        iterable=run_jobs(_jobs(inputs, labels, subsets, own_seed), n_jobs, n_total=len(subsets)),
         desc=f"attack {name}",
         total=len(subsets),
         leave=False,

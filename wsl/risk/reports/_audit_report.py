@@ -1,7 +1,7 @@
 """``AuditReport``: the metrics of an audit, in words, plots and files."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -13,8 +13,10 @@ import pandas as pd
 
 from ..._files import write_text
 from ..._plotting import axes_or_new, draw_estimates, draw_roc
+from ...exceptions import InvalidInputError
+from ..evaluation._attack_runs import AttackRun
 from ..evaluation._roc import roc_points
-from ..evaluation._tables import COLUMNS, headline
+from ..evaluation._tables import COLUMNS, attack_table, chance_of, headline
 from ..evaluation._thresholds import check_threshold_names, check_thresholds
 from ..evaluation._verdict import RULE
 from ._audit_text import AuditText, check_names, threshold_text
@@ -174,6 +176,69 @@ class AuditReport(GuessPlots, Report):
     def __post_init__(self) -> None:
         check_names(self.names)
         check_threshold_names(self.thresholds)
+
+    @classmethod
+    def from_guesses(
+        cls,
+        truth: np.ndarray,
+        guesses: Mapping[str, np.ndarray],
+        scores: Mapping[str, np.ndarray] | None = None,
+        *,
+        classes: tuple,
+    ) -> "AuditReport":
+        """Return the report of attacks that were run elsewhere, with metrics and intervals.
+
+        Parameters
+        ----------
+        truth : ndarray of int of shape (n_targets,)
+            The class of each target, by its index in ``classes``.
+        guesses : dict from attack to ndarray of int of shape (n_repeats, n_targets)
+            The guesses of each attack, trained once per repeat on a random half of the shadow
+            models.
+        scores : dict from attack to ndarray of shape (n_repeats, n_targets, n_classes), optional
+            The probabilities behind the guesses, for the attacks that have them.
+        classes : tuple
+            The values of the property.
+
+        Returns
+        -------
+        AuditReport
+            The report; its settings hold the number of targets alone.
+
+        Raises
+        ------
+        InvalidInputError
+            If shapes differ, or guesses are no indices of ``classes``.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from wsl.risk import AuditReport
+        >>> truth = np.arange(40) % 2
+        >>> guesses = np.where(np.arange(40) < 4, 1 - truth, truth)[None]
+        >>> AuditReport.from_guesses(truth, {"own attack": guesses}, classes=(0.2, 0.5))
+        AuditReport
+            attack   metric  value  ci_low  ci_high  advantage  n_leaked
+        own attack accuracy  0.900   0.763    0.962      0.800       NaN
+        chance: accuracy 0.500
+        """
+        own_guesses, own_scores = dict(guesses), dict(scores or {})
+        try:
+            check_guesses(truth, {"guesses": own_guesses, "scores": own_scores}, classes)
+        except ValueError as error:
+            raise InvalidInputError(f"{error}.") from error
+        runs = {name: AttackRun(own, own_scores.get(name)) for name, own in guesses.items()}
+        table = attack_table(runs, truth, classes, is_proportion=False)
+        chances = chance_of(classes, truth)
+        return cls(
+            table=table,
+            chance={m: value for m, value in chances.items() if m in set(table["metric"])},
+            settings={"n_targets": len(truth)},
+            truth=truth,
+            guesses=own_guesses,
+            scores=own_scores,
+            classes=classes,
+        )
 
     @property
     def verdict(self) -> str:

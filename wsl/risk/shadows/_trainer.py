@@ -121,7 +121,7 @@ class Trainer:
             for chunk in chunks
             for index in chunk
         )  # fmt: skip
-        results = run_jobs(jobs, self.n_jobs)
+        results = run_jobs(jobs, self.n_jobs, n_total=sum(map(len, chunks)))
         for chunk in chunks:
             models = []
             for _ in chunk:
