@@ -183,8 +183,18 @@ STRATEGIES = [
 ]
 
 
-@parametrize_with_checks([plain(kind) for kind in ESTIMATORS] + STRATEGIES)
+@parametrize_with_checks([plain(kind) for kind in ESTIMATORS])
 def test_scikit_learns_checks(estimator, check):
+    run_check(estimator, check)
+
+
+@pytest.mark.slow
+@parametrize_with_checks(STRATEGIES)
+def test_scikit_learns_checks_of_further_strategies(estimator, check):
+    run_check(estimator, check)
+
+
+def run_check(estimator, check):
     try:
         check(estimator)
     except SkipTest as reason:

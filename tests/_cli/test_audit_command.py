@@ -46,6 +46,7 @@ def test_a_report_is_that_of_audit(audit_arguments, table_file, tmp_path, capsys
         assert (out / name).stat().st_size > 0
 
 
+@pytest.mark.slow
 def test_a_run_is_repeated_from_its_config_and_cache(audit_arguments, tmp_path):
     assert main(audit_arguments(seed="3", group="women")) == 0
     config = tmp_path / "report" / "config.toml"
@@ -63,11 +64,13 @@ def test_a_run_is_repeated_from_its_config_and_cache(audit_arguments, tmp_path):
     assert sorted((tmp_path / "report" / "cache").iterdir()) == trained
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("limit", "code"), [("advantage=1.1", 0), ("auc=0.2", 1)])
 def test_a_threshold_decides_the_exit_code(limit, code, audit_arguments):
     assert main(audit_arguments(fail_above=limit)) == code
 
 
+@pytest.mark.slow
 def test_the_mean_of_a_column_is_estimated(audit_arguments, tmp_path):
     arguments = audit_arguments(property="age", values="40..48", drop="age")
     assert main(arguments) == 0
@@ -76,6 +79,7 @@ def test_the_mean_of_a_column_is_estimated(audit_arguments, tmp_path):
     assert "mean of age" in report.explain()[1] or "mean of age" in report.explain()[0]
 
 
+@pytest.mark.slow
 def test_rows_without_target_or_property(audit_arguments, table_file, error_of, capsys):
     table = pd.read_csv(table_file)
     table.loc[:4, "sex"] = np.nan

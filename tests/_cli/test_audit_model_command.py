@@ -2,13 +2,18 @@ import joblib
 import numpy as np
 import pandas as pd
 import pytest
-import skops.io
 from sklearn.dummy import DummyClassifier
 
 from wsl import Adversary, SubsampledFamily, audit_model
 from wsl._cli._learner_source import with_encoding
 from wsl._cli._main_group import main
 from wsl.risk import ModelAuditReport
+
+
+def dump_skops(model, path):
+    import skops.io  # slow to import
+
+    skops.io.dump(model, path)
 
 
 @pytest.fixture
@@ -36,7 +41,7 @@ def arguments(table_file, tmp_path):
 def test_a_report_is_that_of_audit_model(trained, arguments, tmp_path, capsys):
     model, family = trained
     path = tmp_path / "model.skops"
-    skops.io.dump(model, path)
+    dump_skops(model, path)
     assert main(arguments(path)) == 0
     report = ModelAuditReport.load(tmp_path / "report" / "report.json")
     expected = audit_model(
@@ -52,6 +57,7 @@ def test_a_report_is_that_of_audit_model(trained, arguments, tmp_path, capsys):
     assert main(arguments(path, "--fail-above", "probability=1")) == 0
 
 
+@pytest.mark.slow
 def test_a_pickle_is_loaded_on_request_only(trained, arguments, tmp_path, error_of):
     path = tmp_path / "model.joblib"
     joblib.dump(trained[0], path)
@@ -73,10 +79,11 @@ def test_no_code_of_a_file_runs(arguments, tmp_path, error_of):
 
 def test_untrusted_types_are_named(trained, arguments, tmp_path, error_of):
     path = tmp_path / "model.skops"
-    skops.io.dump(np.random.default_rng(0).normal, path)
+    dump_skops(np.random.default_rng(0).normal, path)
     assert "skops does not know to be safe" in error_of(arguments(path))
 
 
+@pytest.mark.slow
 def test_recorded_responses_stand_for_the_model(trained, arguments, tmp_path):
     model, family = trained
     queries = family.sample(0.9, 40, random_state=7)[0]

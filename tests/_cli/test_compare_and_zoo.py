@@ -1,10 +1,12 @@
 import numpy as np
 import pandas as pd
+import pytest
 
 from wsl import Architecture, AuditReport, ModelZoo, compare_audits
 from wsl._cli._main_group import main
 
 
+@pytest.mark.slow
 def test_two_audits_are_compared(audit_arguments, tmp_path, capsys, error_of):
     first, second = (tmp_path / name for name in ("first", "second"))
     main(audit_arguments(out=str(first)))

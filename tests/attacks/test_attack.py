@@ -240,6 +240,7 @@ def test_probabilities_where_the_meta_estimator_has_them():
     assert attack.score(X, y) > 0.6
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("view", VIEWS)
 def test_regressor_of_one_property_and_of_several(view):
     rng = np.random.default_rng(0)
@@ -261,6 +262,7 @@ def test_same_seed_same_result_also_through_pickle(view):
     np.testing.assert_array_equal(pickle.loads(pickle.dumps(attack)).predict_proba(X), first)
 
 
+@pytest.mark.slow
 def test_grid_search_and_cross_validation():
     X, y = linear_gaussian(120, 0)
     attack = DistributionInferenceAttack(architecture=LINEAR, random_state=0)
@@ -279,6 +281,7 @@ def test_grid_search_and_cross_validation():
     np.testing.assert_allclose(proba.sum(1), 1)
 
 
+@pytest.mark.slow
 def test_shadow_models_of_two_labelling_rules():
     architecture = Architecture.mlp(4, [8], 1)
     rng = np.random.default_rng(1)

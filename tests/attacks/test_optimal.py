@@ -92,6 +92,7 @@ POINTS = {"threshold": 0.03}
 MORE_ERROR = {"kl": 1.1}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "strategy",
     [pytest.param(s, marks=pytest.mark.slow) if s in MORE_SHADOWS else s for s in CLASSES],

@@ -110,6 +110,7 @@ def test_generated_models_work_and_differ(arms, digits):
     assert metrics.diversity(generated) > 0.5 * metrics.diversity(aligned)
 
 
+@pytest.mark.slow
 def test_rebuilt_rows_load_into_modules(arms, digits):
     _, held_out, _, images = digits
     rebuilt = arms["behavioral"].reconstruct(held_out[:3])
@@ -120,6 +121,7 @@ def test_rebuilt_rows_load_into_modules(arms, digits):
         np.testing.assert_allclose(given, outputs, atol=1e-5)
 
 
+@pytest.mark.slow
 def test_embeddings_of_permuted_copies_are_close(arms, digits):
     held_out = digits[1]
     arm = arms["behavioral"]

@@ -31,6 +31,7 @@ def both(digits):
     return FeatureUnion(parts, transformer_weights={"latents": 0.1})
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("features", "least"),
     [

@@ -100,7 +100,10 @@ OPTIONS = {
 
 
 @pytest.mark.parametrize("option", OPTIONS)
-@pytest.mark.parametrize("penalty", [None, *PENALTIES])
+@pytest.mark.parametrize(
+    "penalty",
+    [None, *(p if p == "irm" else pytest.param(p, marks=pytest.mark.slow) for p in PENALTIES)],
+)
 @pytest.mark.parametrize("kind", BOTH)
 def test_fit_is_a_zoo_of_one(kind, penalty, option):
     dataset = draw(kind)

@@ -79,6 +79,7 @@ def test_a_fitted_learner_is_cloned_and_the_report_says_so():
     assert report.explain()[:-1] == same.explain()
 
 
+@pytest.mark.slow
 def test_where_distributions_are_equal_every_attack_is_at_chance():
     family = RandomNetworkFamily(0.0, random_state=0)
     with pytest.warns(IdenticalDistributionsWarning):

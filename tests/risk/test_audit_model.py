@@ -178,6 +178,7 @@ def test_the_model_is_used_as_it_is():
     assert set(report.average["attack"]) == {"sorted", "queries"}
 
 
+@pytest.mark.slow
 def test_one_seed_gives_one_report_with_one_model_or_several():
     models = {value: SCALED.fit(*TUMOURS.sample(value, 60, 3)) for value in (0.1, 0.9)}
     models = {
@@ -269,6 +270,7 @@ def test_a_pipeline_on_a_table_with_text():
     assert report.table["likelihood_ratio"][0] > 2
 
 
+@pytest.mark.slow
 def test_labels_in_words_from_a_csv_file(tmp_path):
     model = ON_TEXT.fit(*people(0.9, 60, 1))
     queries = people(0.5, 30, 2)[0]

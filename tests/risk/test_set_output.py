@@ -31,6 +31,7 @@ def in_frames(request):
     return config_context(transform_output=request.param)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("attack", ["queries", "sorted", "statistics", "threshold", "loss"])
 def test_audits_do_not_depend_on_it(attack, in_frames):
     expected = audit(Ridge(), FAMILY, attacks=attack, **QUICK)
@@ -39,6 +40,7 @@ def test_audits_do_not_depend_on_it(attack, in_frames):
     pd.testing.assert_frame_equal(report.table, expected.table)
 
 
+@pytest.mark.slow
 def test_weights_behind_a_scaler_of_frames_are_read(in_frames):
     learner = make_pipeline(StandardScaler(), Ridge())
     expected = audit(learner, FAMILY, attacks="sorted", **QUICK)
@@ -70,6 +72,7 @@ def test_attacks_on_numbers_do_not_depend_on_it(in_frames):
     np.testing.assert_allclose(*guesses, rtol=1e-12)
 
 
+@pytest.mark.slow
 def test_games_do_not_depend_on_it(in_frames):
     game = InferenceGame(
         learner=Ridge(), prior=FAMILY, adversary=ADVERSARY, n_samples=64, access="black_box"

@@ -308,7 +308,7 @@ WRONG = {
     ),
     "Bunch": (
         {"datasets": Bunch(data=X, target=Y)},
-        "`datasets` must be a tuple .*; got a Bunch",
+        r"`datasets` must have the keys 'X' and 'y', .*; got \['data', 'target'\]",
     ),
     "tuple of one": ({"datasets": (X,)}, "`datasets` must be a tuple .*; got a tuple"),
     "set of a function": (

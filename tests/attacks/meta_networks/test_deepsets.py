@@ -39,6 +39,7 @@ def fitted():
     return DeepSetsClassifier(MLP, random_state=0).fit(X, y), X, y
 
 
+@pytest.mark.slow
 def test_finds_a_property_of_one_unit_wherever_it_stands(fitted):
     attack, X, y = fitted
     X_test, y_test = marked_unit(500, seed=1)

@@ -47,6 +47,7 @@ def probe_network(*sizes, hidden_layer_sizes):
     return network.double().eval()
 
 
+@pytest.mark.slow
 def test_close_to_the_best_possible_and_not_above():
     X, y, architecture, best = slopes(2000, seed=0)
     X_test, y_test, _, _ = slopes(4000, seed=1)
@@ -119,6 +120,7 @@ def test_probes_that_start_where_nothing_differs_are_moved():
     assert attack.score(X, y) > 0.95
 
 
+@pytest.mark.slow
 def test_regressor_learns_several_properties_of_different_scale():
     rng = np.random.default_rng(0)
     y = rng.uniform(size=(600, 2)) * [1, 100] + [0, 1000]

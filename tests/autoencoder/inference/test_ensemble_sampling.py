@@ -167,6 +167,7 @@ def test_generated_rows_are_a_start_for_training(iris):
     assert (losses(ARCHITECTURE, zoo.weights) < losses(ARCHITECTURE, rows)).mean() > 0.8
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("method", ["kde", "token_kde", "interpolation", "gmm", "ensemble"])
 def test_one_seed_one_sample_and_small_chunks_change_nothing(iris, method, monkeypatch):
     autoencoder, _ = iris

@@ -174,6 +174,7 @@ def test_early_stopping_ends_training():
     assert np.isfinite(stopped.transform(ROWS)).all()
 
 
+@pytest.mark.slow
 def test_the_rate_rises_and_falls_along_a_cosine():
     rates = []
 
@@ -216,6 +217,7 @@ def test_warm_start_continues_with_the_same_normalization():
         autoencoder.fit(ROWS[:, :10])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "change",
     [

@@ -386,6 +386,7 @@ def test_errors_name_what_is_wrong(options, playing, error, message):
         game(**known).play(**QUICK | playing)
 
 
+@pytest.mark.slow
 def test_environments_are_passed_on():
     family = EnvironmentMembershipFamily.linear_causal()
     report = game(family, n_samples=256).play(**QUICK | {"n_row_sets": 64})

@@ -59,6 +59,7 @@ def test_property_inference_of_means():
         property_inference(LinearRegression(), GaussianFamily("mean", properties=Interval(0, 1)))
 
 
+@pytest.mark.slow
 def test_ratio_inference_of_a_share_that_sets_the_base_rate():
     """A constant classifier of two groups of equal base rates but one shows their share.
 

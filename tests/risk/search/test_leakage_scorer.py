@@ -84,6 +84,7 @@ def test_a_folder_keeps_audits_for_other_workers(audits, tmp_path):
     assert len(audits) == 2
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("damage", ["exchanged", "cut", "another report"])
 def test_a_cached_audit_of_another_setting_is_not_taken(damage, tmp_path):
     tiny = SMALL | {"adversary": Adversary(n_shadows=8), "n_targets": 8, "n_samples": 32}
@@ -112,6 +113,7 @@ def test_one_seed_is_drawn_for_all_settings():
     assert scorer.report(Ridge()).table.equals(first.table)
 
 
+@pytest.mark.slow
 def test_environments_reach_the_learner_and_the_audit():
     learner = CausalMitigatedRegressor((2,), penalty=None, epochs=2, random_state=0)
     scorer = leakage_scorer(FAMILY, attacks=("deepsets", "queries"), **SMALL)

@@ -78,6 +78,7 @@ def test_metrics_of_numbers_are_scikit_learns(n_outputs):
     assert {metric: values[0, 0] for metric, values in found.items()} == pytest.approx(expected)
 
 
+@pytest.mark.slow
 def test_the_stated_variance_is_that_over_test_sets():
     rng = np.random.default_rng(0)
 

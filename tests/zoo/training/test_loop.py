@@ -162,7 +162,9 @@ def train_alone(architecture, datasets, zoo, i, **options):
     )
 
 
-@pytest.mark.parametrize("optimizer", OPTIMIZERS)
+@pytest.mark.parametrize(
+    "optimizer", ["adam", *(pytest.param(o, marks=pytest.mark.slow) for o in ("adamw", "sgd"))]
+)
 @pytest.mark.parametrize("loss", N_OUTPUTS)
 @pytest.mark.parametrize("name", ARCHITECTURES)
 def test_trained_together_alone_and_by_torch(name, loss, optimizer):
@@ -181,6 +183,7 @@ def test_trained_together_alone_and_by_torch(name, loss, optimizer):
         assert np.abs(zoo.weights[i] - start).max() > 1e-3
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("loss", N_OUTPUTS)
 @pytest.mark.parametrize("name", ARCHITECTURES)
 def test_with_a_penalty_on_environments(name, loss):

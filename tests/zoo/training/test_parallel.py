@@ -144,6 +144,7 @@ def test_large_sets_are_sent_once(cluster, monkeypatch):
     assert not scattered
 
 
+@pytest.mark.slow
 def test_a_chunk_keeps_to_one_core():
     seen = []
 
@@ -171,6 +172,7 @@ class AwkwardError(Exception):
         super().__init__(first)
 
 
+@pytest.mark.slow
 def test_a_chunk_that_raises_names_its_models(backend, tmp_path):
     sets = OWN
 
@@ -187,6 +189,7 @@ def test_a_chunk_that_raises_names_its_models(backend, tmp_path):
     assert "in draw" in e.value.__cause__.__notes__[0]
 
 
+@pytest.mark.slow
 def test_an_error_that_does_not_pickle_becomes_text():
     class LocalError(Exception):
         pass
@@ -207,6 +210,7 @@ def test_an_error_that_does_not_pickle_becomes_text():
     assert str(sent) == "AwkwardError: lost"
 
 
+@pytest.mark.slow
 def test_the_error_itself_travels():
     error = pickle.loads(pickle.dumps(TrainingFailedError("2 of 7", np.array([2, 3]))))
     assert str(error) == "2 of 7"
