@@ -196,6 +196,8 @@ def check_sample_weight(weights, n_samples: int, of: str = "") -> np.ndarray:
         raise InvalidInputError(
             f"{name} must have shape ({n_samples},), one weight per sample; got {weights.shape}."
         )
+    if weights.dtype.kind == "O":
+        weights = _from_objects(weights, name)
     if weights.dtype.kind not in "biuf":
         raise InvalidInputError(f"{name} must hold numbers; got values of type {weights.dtype}.")
     valid = np.isfinite(weights) & (weights >= 0)

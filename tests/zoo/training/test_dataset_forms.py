@@ -121,3 +121,15 @@ def test_dicts_with_other_keys_are_refused(datasets, words):
 def test_sample_weights_are_one_number_per_sample(weight, words):
     with pytest.raises(InvalidInputError, match=rf"sample_weight of `datasets` must .*{words}"):
         train_zoo(ARCHITECTURE, (X, Y, None, weight), **OPTIONS)
+
+
+def test_numbers_as_objects_are_weights():
+    weight = np.linspace(0.1, 2, 30)
+    zoos = [
+        train_zoo(ARCHITECTURE, (X, Y, None, own), **OPTIONS)
+        for own in (weight, weight.astype(object), pd.Series(weight, dtype="Float64"))
+    ]
+    for zoo in zoos[1:]:
+        np.testing.assert_array_equal(zoo.weights, zoos[0].weights)
+    with pytest.raises(InvalidInputError, match="real numbers; got 'much'"):
+        train_zoo(ARCHITECTURE, (X, Y, None, np.array([*weight[1:], "much"], object)), **OPTIONS)
