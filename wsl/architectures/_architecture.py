@@ -259,15 +259,16 @@ class Architecture(CommonNetworks, ModelConversion, UnitPermutations):
 
         Parameters
         ----------
-        X : array-like or Tensor of shape (n_samples, n_inputs) or (n_samples, *input_shape)
-            Inputs. Axes of length 1 may be left out or added; axes in another order are refused.
+        X : array-like or Tensor of shape (n_samples, n_inputs) or (n_samples, ...)
+            Inputs, flat or in the shape ``input_shape``. Axes of length 1 may be left out or
+            added; axes in another order are refused.
         name : str, default="X"
             The name of the parameter, for error messages.
 
         Returns
         -------
-        ndarray of shape (n_samples, *input_shape)
-            The inputs, not copied where they are float32 already.
+        ndarray of shape (n_samples, ...)
+            The inputs in the shape ``input_shape``, not copied where they are float32 already.
 
         Raises
         ------

@@ -228,7 +228,7 @@ class RebalancedClassifier(ClassifierMixin, _Rebalanced):
         The classes.
     n_features_in_ : int
         Number of columns seen in ``fit``.
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    feature_names_in_ : ndarray of str of shape (n_features,)
         Names of the columns seen in ``fit``, where they have names.
 
     Raises
@@ -386,7 +386,7 @@ class RebalancedRegressor(RegressorMixin, _Rebalanced):
         The fitted learner.
     n_features_in_ : int
         Number of columns seen in ``fit``.
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    feature_names_in_ : ndarray of str of shape (n_features,)
         Names of the columns seen in ``fit``, where they have names.
 
     Raises
