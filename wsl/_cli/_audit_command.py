@@ -16,6 +16,7 @@ from ._shared_options import (
     LEARNER_OPTIONS,
     RUN_OPTIONS,
     TABLE_OPTIONS,
+    make_folder,
     options,
     parse_thresholds,
 )
@@ -86,7 +87,7 @@ def command(
     session.step(f"read {table}")
     with interrupts_wait():
         from ..risk import Adversary, audit
-        from ._learner_source import ENCODING, make_learner, with_encoding
+        from ._learner_source import ENCODING, check_trainable, make_learner, with_encoding
         from ._report_files import names_of, show_report, with_interval, write_report
         from ._table_source import parse_values, read_table, select
 
@@ -97,11 +98,12 @@ def command(
     model = make_learner(learner, settings)
     if encode == "auto":
         model = with_encoding(model, source.features)
-    out.mkdir(parents=True, exist_ok=True)
-    session.saved.append(write_config(context, out))
-
     train, held_out = _hold_out(len(source.target), seed)
     family = source.family(train, property_values)
+    check_trainable(model, family, n_samples)
+    make_folder(out)
+    session.saved.append(write_config(context, out))
+
     targets, known = family.split(0.5, random_state=seed)
     session.step(f"train {n_shadows} shadow models and {n_targets} target models, attack them")
     with notes():

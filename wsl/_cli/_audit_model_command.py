@@ -16,6 +16,7 @@ from ._shared_options import (
     LEARNER_OPTIONS,
     RUN_OPTIONS,
     TABLE_OPTIONS,
+    make_folder,
     options,
     parse_thresholds,
 )
@@ -87,7 +88,7 @@ def command(
     session.step(f"read {model} and {table}")
     with interrupts_wait():
         from ..risk import Adversary, audit_model
-        from ._learner_source import ENCODING, make_learner, with_encoding
+        from ._learner_source import ENCODING, check_trainable, make_learner, with_encoding
         from ._report_files import names_of, show_report, write_report
         from ._table_source import parse_values, read_table, select
 
@@ -102,14 +103,17 @@ def command(
         raise click.BadParameter("needs --learner.", param_hint="--set")
     if shadow_learner is not None and encode == "auto":
         shadow_learner, encoding = with_encoding(shadow_learner, source.features), ENCODING
-    out.mkdir(parents=True, exist_ok=True)
+    family = source.family(np.arange(len(source.target)), property_values)
+    if shadow_learner is not None:
+        check_trainable(shadow_learner, family, n_samples)
+    make_folder(out)
     session.saved.append(write_config(context, out))
 
     session.step(f"train {n_shadows} shadow models, and attack {model}")
     with notes():
         report = audit_model(
             {model.name: trained},
-            source.family(np.arange(len(source.target)), property_values),
+            family,
             learner=shadow_learner,
             adversary=Adversary(n_shadows=n_shadows, n_queries=n_queries, labels_only=labels_only),
             attacks=tuple(name.strip() for name in attacks.split(",")),

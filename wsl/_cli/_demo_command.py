@@ -7,6 +7,7 @@ import click
 
 from .._interrupts import interrupts_wait
 from ._session import Session
+from ._shared_options import make_folder
 
 
 @click.command()
@@ -35,7 +36,7 @@ def command(session: Session, quick: bool, out: Path, seed: int, device: str) ->
         from .._device import resolve_device
 
     resolve_device(device)
-    out.mkdir(parents=True, exist_ok=True)
+    make_folder(out)
     scale = _demo.SCALES["quick" if quick else "full"]
     for finding in _demo.run(scale, out, seed, device):
         session.saved.append(finding.name)

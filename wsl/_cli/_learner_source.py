@@ -70,6 +70,28 @@ def with_encoding(learner: Any, features: pd.DataFrame) -> Any:
     return make_pipeline(make_column_transformer(*encoders), learner)
 
 
+def check_trainable(learner: Any, family: Any, n_samples: int) -> None:
+    """Train one model, so that a learner that cannot take the table is named before hours of work.
+
+    Raises
+    ------
+    click.BadParameter
+        With the words of the learner.
+    """
+    from sklearn.base import clone
+
+    value = family.draw_properties(1, 0)[0]
+    X, y = family.sample(value, n_samples, random_state=0)[:2]
+    try:
+        clone(learner).fit(X, y)
+    except Exception as error:  # a learner may raise anything
+        raise click.BadParameter(
+            f"cannot be trained on the table: {type(error).__name__}: {error}. --encode auto makes "
+            "numbers of text and fills gaps.",
+            param_hint="--learner",
+        ) from error
+
+
 def _parameters(learner: Any, settings: tuple[str, ...]) -> dict[str, Any]:
     known = learner.get_params()
     parameters = {}

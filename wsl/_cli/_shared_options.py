@@ -87,6 +87,18 @@ def options(*decorators: Decorator) -> Decorator:
     return lambda command: reduce(lambda done, add: add(done), reversed(decorators), command)
 
 
+def make_folder(out: Path) -> None:
+    """Make the folder of a report, or say that ``--out`` cannot be one."""
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        (out / ".writable").touch()
+        (out / ".writable").unlink()
+    except OSError as error:
+        raise click.BadParameter(
+            f"{out} must be a folder to write to: {error.strerror}.", param_hint="--out"
+        ) from error
+
+
 def parse_thresholds(texts: tuple[str, ...], metrics: tuple[str, ...]) -> dict[str, float]:
     """Return the thresholds of ``--fail-above`` by metric."""
     thresholds = {}
