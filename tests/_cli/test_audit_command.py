@@ -112,7 +112,7 @@ def test_rows_without_target_or_property(audit_arguments, table_file, error_of, 
         ({"n_samples": "5000"}, "`--n-samples` must leave enough rows"),
         ({"n_targets": "0"}, "--n-targets"),
         ({"target": None}, "--target"),
-        ({"encode": "none"}, "--learner: cannot be trained on the table: ValueError: could not"),
+        ({"encode": "none"}, "cannot be trained on the table: ValueError: could not"),
         ({"out": "/dev/null/report"}, "--out: /dev/null/report must be a folder to write to"),
     ],
 )

@@ -3,6 +3,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from sklearn.dummy import DummyClassifier
+from sklearn.linear_model import LogisticRegression
 
 from wsl import Adversary, SubsampledFamily, audit_model
 from wsl._cli._learner_source import with_encoding
@@ -94,6 +95,20 @@ def test_recorded_responses_stand_for_the_model(trained, arguments, tmp_path):
     assert main(arguments(path, "--responses", "no", "--responses", "yes", *learner)) == 0
     report = ModelAuditReport.load(tmp_path / "report" / "report.json")
     assert report.table["guess"].tolist() == [0.9]
+
+
+def test_the_columns_are_those_that_the_model_takes(arguments, table_file, tmp_path, error_of):
+    path = tmp_path / "model.joblib"
+    table = pd.read_csv(table_file)
+    joblib.dump(LogisticRegression().fit(table[["age"]].assign(more=1), table["buys"]), path)
+    assert "no column 'more', which the model was trained on" in error_of(
+        arguments(path, "--trust")
+    )
+    (tmp_path / "r.csv").write_text("age,answer\n30,yes\n")
+    learner = ["--learner", "sklearn.dummy.DummyClassifier", "--responses", "answr"]
+    assert "`--responses` must be columns" in error_of(arguments(tmp_path / "r.csv", *learner))
+    joblib.dump(LogisticRegression().fit(table[["age"]], table["buys"]), path)
+    assert main(arguments(path, "--trust")) == 0
 
 
 @pytest.mark.parametrize(

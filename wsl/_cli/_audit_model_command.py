@@ -97,6 +97,7 @@ def command(
     thresholds = parse_thresholds(fail_above, metrics)
     source = select(read_table(table), target, stated_property, list(drop), missing)
     trained = _trained(model, trust, responses, learner)
+    source = source.seen_by(trained)
     encoding = ""
     shadow_learner = None if learner is None else make_learner(learner, settings)
     if shadow_learner is None and settings:
@@ -104,8 +105,8 @@ def command(
     if shadow_learner is not None and encode == "auto":
         shadow_learner, encoding = with_encoding(shadow_learner, source.features), ENCODING
     family = source.family(np.arange(len(source.target)), property_values)
-    if shadow_learner is not None:
-        check_trainable(shadow_learner, family, n_samples)
+    if shadow_learner is not None or hasattr(trained, "fit"):
+        check_trainable(shadow_learner or trained, family, n_samples)
     make_folder(out)
     session.saved.append(write_config(context, out))
 
@@ -122,8 +123,8 @@ def command(
             n_jobs=jobs,
             random_state=seed,
         )
-    names = {"learner": model.name, **names_of(source, table, stated_property, group)}
-    report = replace(report, names=names)
+    names = names_of(source, table, stated_property, group)
+    report = replace(report, names={"learner": f"the model {model.name}", **names})
 
     session.step(f"write {out}")
     write_report(report, out, session)

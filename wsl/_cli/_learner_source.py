@@ -86,8 +86,9 @@ def check_trainable(learner: Any, family: Any, n_samples: int) -> None:
         clone(learner).fit(X, y)
     except Exception as error:  # a learner may raise anything
         raise click.BadParameter(
-            f"cannot be trained on the table: {type(error).__name__}: {error}. --encode auto makes "
-            "numbers of text and fills gaps.",
+            f"{type(learner).__name__} cannot be trained on the table: {type(error).__name__}: "
+            f"{str(error).splitlines()[0]}. With --learner, --encode auto makes numbers of text "
+            "and fills gaps.",
             param_hint="--learner",
         ) from error
 

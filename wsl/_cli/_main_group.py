@@ -1,6 +1,7 @@
 """``wsl``: the group of commands, and their exit codes."""
 
 import importlib
+import os
 import re
 import sys
 from collections.abc import Sequence
@@ -18,6 +19,7 @@ COMMANDS = {
     "compare": "_compare_command",
     "zoo": "_zoo_command",
 }
+OPTIONS = {"response_columns": "responses", "random_state": "seed", "n_jobs": "jobs"}
 EPILOG = (
     "Exit codes: 0, done; 1, a value of --fail-above is exceeded; 2, an option or an input is "
     "wrong; 130, interrupted. Without a command, wsl runs the demo."
@@ -76,6 +78,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         return done.exit_code
     except click.ClickException as error:
         return _fail(_path_of(error, context), error.format_message())
+    except BrokenPipeError:  # whoever read the output has read enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
     except (WslError, OSError) as error:
         return _fail(_running(context), options_named(str(error)))
     except (KeyboardInterrupt, click.Abort):
@@ -86,9 +91,11 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def options_named(message: str) -> str:
     """Return a message of the package with the names of options in place of parameters."""
-    return re.sub(
-        r"`([a-z][a-z_]*)`", lambda match: "`--" + match[1].replace("_", "-") + "`", message
-    )
+
+    def option(match: re.Match) -> str:
+        return f"`--{OPTIONS.get(match[1], match[1].replace('_', '-'))}`"
+
+    return re.sub(r"`([a-z][a-z_]*)`", option, message)
 
 
 def _fail(path: str, message: str) -> int:

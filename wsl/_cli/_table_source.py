@@ -3,7 +3,7 @@
 import csv
 import operator
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -45,6 +45,19 @@ class Table:
     column: str
     is_mean: bool
     n_dropped: int
+
+    def seen_by(self, model: Any) -> "Table":
+        """Return the table with the columns that a fitted model takes, if it names them."""
+        names = getattr(model, "feature_names_in_", None)
+        if names is None:
+            return self
+        missing = [name for name in names if name not in self.features]
+        if missing:
+            raise click.UsageError(
+                f"--table has no column {', '.join(map(repr, missing))}, which the model was "
+                f"trained on; columns: {', '.join(map(str, self.features))}."
+            )
+        return replace(self, features=self.features[list(names)])
 
     def family(self, rows: np.ndarray, values: Any) -> SubsampledFamily:
         """Return the family of training sets from some of the rows."""

@@ -83,6 +83,14 @@ class ModelText:
             texts += [f"{row['model']}: {say(row)}." for row in rows[:MOST_SENTENCES]]
         own = headline(self.average[self.average["attack"] == self.attack])
         texts += [self._success(row) for row in own.to_dict("records")]
+        ranked = self.average[
+            (self.average["attack"] == self.attack) & (self.average["metric"] == "auc")
+        ]
+        texts += [
+            f"It ranks them by the property with AUC {row['value']:.3f} (95% interval "
+            f"{row['ci_low']:.3f} to {row['ci_high']:.3f}, chance 0.5)."
+            for row in ranked.to_dict("records")
+        ]
         row = self.calibration.set_index("attack").loc[self.attack].to_dict()
         kind = "the probability of a guess" if self.classes else "the level of an interval"
         texts.append(
