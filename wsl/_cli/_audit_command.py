@@ -9,7 +9,7 @@ import numpy as np
 
 from .._interrupts import interrupts_wait
 from ._config_file import write_config
-from ._session import Session, notes
+from ._session import FROM_CACHE, Session, notes
 from ._shared_options import (
     ADVERSARY_OPTIONS,
     FILE,
@@ -82,8 +82,7 @@ def command(
     --config repeats the run. Trained models are found again in the folder's cache.
     """
     session: Session = context.obj
-    session.n_steps, session.out = 4, out
-    session.resume = "run the same command again: models that are trained are found in its cache"
+    session.n_steps, session.out, session.resume = 4, out, FROM_CACHE
     session.step(f"read {table}")
     with interrupts_wait():
         from ..risk import Adversary, audit
@@ -92,8 +91,8 @@ def command(
         from ._table_source import parse_values, read_table, select
 
     property_values = parse_values(values)
-    metrics = ("advantage", "accuracy", "auc")[: 3 if isinstance(property_values, tuple) else 1]
-    thresholds = parse_thresholds(fail_above, metrics)
+    of_classes = ("accuracy", "auc") if isinstance(property_values, tuple) else ()
+    thresholds = parse_thresholds(fail_above, ("advantage", *of_classes))
     source = select(read_table(table), target, stated_property, list(drop), missing)
     model = make_learner(learner, settings)
     if encode == "auto":

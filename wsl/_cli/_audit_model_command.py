@@ -9,7 +9,7 @@ import numpy as np
 
 from .._interrupts import interrupts_wait
 from ._config_file import write_config
-from ._session import Session, notes
+from ._session import FROM_CACHE, Session, notes
 from ._shared_options import (
     ADVERSARY_OPTIONS,
     FILE,
@@ -83,8 +83,7 @@ def command(
     fails only where the attack is better than chance on models that it has not seen.
     """
     session: Session = context.obj
-    session.n_steps, session.out = 4, out
-    session.resume = "run the same command again: models that are trained are found in its cache"
+    session.n_steps, session.out, session.resume = 4, out, FROM_CACHE
     session.step(f"read {model} and {table}")
     with interrupts_wait():
         from ..risk import Adversary, audit_model

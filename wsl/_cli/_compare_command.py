@@ -19,6 +19,7 @@ def command(reports: tuple[Path, ...], out: Path | None) -> None:
     with interrupts_wait():
         from .._files import write_text
         from ..risk import AuditReport, compare_audits
+        from ._report_files import with_interval
 
     if len(reports) < 2:
         raise click.UsageError(f"needs at least two reports; got {len(reports)}.")
@@ -29,11 +30,8 @@ def command(reports: tuple[Path, ...], out: Path | None) -> None:
         write_text(out, table.to_csv(index=False))
     click.echo(f"Reference: {reports[0]}\n")
     for name, part in table.groupby("audit", sort=False):
-        interval = [
-            f"{low:+.3f} to {high:+.3f}" for low, high in part[["ci_low", "ci_high"]].values
-        ]
-        shown = part[["attack", "metric", "reference", "value", "difference"]]
-        shown = shown.assign(**{"95% interval": interval})
+        columns = ["attack", "metric", "reference", "value", "difference"]
+        shown = with_interval(part, columns, "+")
         click.echo(f"{name}\n{shown.to_string(index=False, float_format='{:.3f}'.format)}\n")
         differs = part[(part["ci_low"] > 0) | (part["ci_high"] < 0)]
         found = ", ".join(f"{row.metric} of {row.attack}" for row in differs.itertuples())

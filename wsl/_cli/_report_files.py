@@ -45,8 +45,11 @@ def show_report(
     click.echo(f"\nReport: {page} ({session.seconds:.0f} s)")
 
 
-def with_interval(table: pd.DataFrame, columns: list[str]) -> pd.DataFrame:
-    """Return columns of a table with its 95% interval as one column of text after them."""
+def with_interval(table: pd.DataFrame, columns: list[str], sign: str = "-") -> pd.DataFrame:
+    """Return columns of a table with its 95% interval as one column of text after them.
+
+    With the sign "+", positive ends have a sign, too.
+    """
     ends = zip(table["ci_low"], table["ci_high"], strict=True)
-    interval = [f"{low:.3f} to {high:.3f}" for low, high in ends]
+    interval = [f"{low:{sign}.3f} to {high:{sign}.3f}" for low, high in ends]
     return table[columns].assign(**{"95% interval": interval})

@@ -10,6 +10,8 @@ from pathlib import Path
 
 from ..exceptions import WslWarning
 
+FROM_CACHE = "run the same command again: models that are trained are found in its cache"
+
 
 @dataclass
 class Session:

@@ -44,7 +44,6 @@ class _Rebalanced(MetaEstimatorMixin, DocumentedEstimator):
         "method": [StrOptions({"resample", "weight"})],
         "random_state": ["random_state", np.random.Generator],
     }
-    _balances_classes = False
 
     def _fit(self, X: Any, y: Any, environments: Any) -> Any:
         self._validate_params()
@@ -75,7 +74,7 @@ class _Rebalanced(MetaEstimatorMixin, DocumentedEstimator):
         check_proportions_given(self.proportions)
         check_consistent_length(X, y)
         groups = self._groups(X, environments, len(y))
-        classes = np.asarray(y) if self._balances_classes else None
+        classes = np.asarray(y) if getattr(self, "balance_classes", False) else None
         return strata_of(groups, target_proportions(groups, self.proportions), classes)
 
     def _groups(self, X: Any, environments: Any, n_samples: int) -> np.ndarray:
@@ -291,10 +290,6 @@ class RebalancedClassifier(ClassifierMixin, _Rebalanced):
         self.balance_classes = balance_classes
         self.method = method
         self.random_state = random_state
-
-    @property
-    def _balances_classes(self) -> bool:  # type: ignore[override]
-        return bool(self.balance_classes)
 
     def fit(self, X: Any, y: Any, environments: Any = None) -> "RebalancedClassifier":
         """Fit the learner.
