@@ -42,6 +42,7 @@ def test_a_report_is_that_of_audit(audit_arguments, table_file, tmp_path, capsys
     assert "Models see the column 'sex'" in printed
     assert max(map(len, printed.splitlines()[:-1])) <= 80
     assert "10% or 90% of the training rows are rows with sex=female" in report.explain()[0]
+    assert "Models see the column 'sex', which defines" in (out / "report.md").read_text()
     for name in ("report.html", "report.md", "table.csv"):
         assert (out / name).stat().st_size > 0
 

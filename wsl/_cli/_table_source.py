@@ -64,8 +64,11 @@ class Table:
         X, y = self.features.iloc[rows], self.target.iloc[rows]
         attribute = self.attribute.iloc[rows].to_numpy()
         if self.is_mean:
-            return SubsampledFamily.with_mean(X, y, attribute, properties=values)
-        return SubsampledFamily(X, y, attribute.astype(bool), properties=values)
+            family = SubsampledFamily.with_mean(X, y, attribute, properties=values)
+        else:
+            family = SubsampledFamily(X, y, attribute.astype(bool), properties=values)
+        family.property_column = self.column if self.column in self.features else ""
+        return family
 
 
 def read_table(path: Path) -> pd.DataFrame:
